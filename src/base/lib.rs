@@ -1,0 +1,16 @@
+//! What every room may lean on: virtual time, values, seeded random streams, stable hashes and
+//! the one set of floating-point functions that gives the same bits natively and in WebAssembly.
+//!
+//! **Architecture invariant:** this crate depends on nothing of ours and knows no domain word
+//! (no table, no step, no scenario). Nothing here reads a clock or a source of entropy.
+
+pub mod fingerprint;
+pub mod map;
+pub mod math;
+pub mod random;
+pub mod time;
+pub mod value;
+
+pub use fingerprint::{Fingerprint, Fingerprinter};
+pub use time::{Nanos, Time};
+pub use value::{Row, Type, Value};

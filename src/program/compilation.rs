@@ -1,0 +1,60 @@
+//! What an architecture makes of a scenario.
+
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::Deployment;
+use crate::ids::{DatabaseId, OperationId, ProgramId};
+use crate::invariant::Invariant;
+use crate::step::Program;
+use crate::workload::Workload;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Compilation {
+    /// The design's slug with its variant: `schemas-in-one-database`, `database-per-service+unprotected`.
+    pub architecture: String,
+    pub title: String,
+    pub deployment: Deployment,
+    pub programs: Vec<Program>,
+    /// The entry program of each operation of the workload; `None` if the design cannot express it.
+    pub entries: Vec<Option<ProgramId>>,
+    pub workload: Workload,
+    pub logical_tables: Vec<LogicalTable>,
+    pub invariants: Vec<Invariant>,
+    /// Constraints of the logical schema that this design enforces less strictly, or not at all.
+    pub weakened: Vec<Weakening>,
+    /// What this design cannot express.
+    pub refusals: Vec<Refusal>,
+}
+
+/// How a table of the scenario is found again in the deployment: the same rows, wherever they lie.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LogicalTable {
+    /// `auth.users`
+    pub name: String,
+    pub columns: Vec<(String, base::Type)>,
+    /// One query per place that holds rows of it; the logical rows are their union. The columns come
+    /// in the order above.
+    pub reads: Vec<(DatabaseId, String)>,
+    /// Where its initial rows are loaded: (database, physical table).
+    pub loads: Vec<(DatabaseId, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Weakening {
+    /// As in the scenario: `auth.users.email UNIQUE`.
+    pub constraint: String,
+    /// What is left of it: `checked by the saga, not by an engine`.
+    pub becomes: String,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Refusal {
+    pub operation: Option<OperationId>,
+    /// The statement as written, its place in the scenario file, and why.
+    pub statement: String,
+    pub line: u32,
+    pub column: u32,
+    pub reason: String,
+    pub hint: Option<String>,
+}

@@ -1,0 +1,86 @@
+//! Where things run: nodes, databases on them, pools of connections, links between nodes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{DatabaseId, NodeId};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Deployment {
+    pub nodes: Vec<Node>,
+    pub databases: Vec<Database>,
+    pub pools: Vec<Pool>,
+    /// Links that differ from [`LinkClass::SameZone`], the default between any two nodes.
+    pub links: Vec<Link>,
+}
+
+/// A failure domain: what crashes and restarts as one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Node {
+    pub name: String,
+    pub kind: NodeKind,
+    /// Processors; the node's CPU is a queue with so many servers.
+    pub cores: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NodeKind {
+    /// Whoever asks: issues operations, waits for answers, may retry.
+    Client,
+    /// A stateless process that runs programs: application, orchestrator, service, relay.
+    Service,
+    /// A PostgreSQL server with its databases, one WAL and one buffer pool.
+    SqlServer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Database {
+    pub name: String,
+    pub node: NodeId,
+    /// DDL, one statement an item, in order: schemas, tables, indexes, roles.
+    pub definitions: Vec<String>,
+}
+
+/// Connections that one service keeps to one database.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Pool {
+    pub name: String,
+    pub service: NodeId,
+    pub database: DatabaseId,
+    pub role: String,
+    pub size: u16,
+}
+
+/// Applies in both directions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Link {
+    pub between: (NodeId, NodeId),
+    pub class: LinkClass,
+}
+
+/// What the hardware profile knows a latency for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkClass {
+    /// Within one process: no latency at all.
+    Local,
+    SameZone,
+    CrossZone,
+    CrossRegion,
+}
+
+impl Deployment {
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// The class of the link between two nodes; a node reaches itself locally.
+    pub fn link_class(&self, a: NodeId, b: NodeId) -> LinkClass {
+        if a == b {
+            return LinkClass::Local;
+        }
+        self.links
+            .iter()
+            .find(|link| link.between == (a, b) || link.between == (b, a))
+            .map_or(LinkClass::SameZone, |link| link.class)
+    }
+}

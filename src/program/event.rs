@@ -1,0 +1,323 @@
+//! Trace events. One event reads as one sentence; the sentences of a run are its story.
+
+use std::fmt;
+
+use base::{Nanos, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::compilation::Compilation;
+use crate::ids::{NodeId, OperationId, ProgramId, RequestId, StepId};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Event {
+    pub at: Time,
+    /// Where it happens.
+    pub node: NodeId,
+    /// On whose behalf; `None` for relays, recovery and the machinery itself.
+    pub request: Option<RequestId>,
+    pub kind: EventKind,
+}
+
+/// A running program: which one, and its number among the run's activations, in order of start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Activation {
+    pub program: ProgramId,
+    pub number: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EventKind {
+    RequestIssued {
+        operation: OperationId,
+        attempt: u32,
+    },
+    RequestAnswered {
+        operation: OperationId,
+        latency: Nanos,
+        outcome: Outcome,
+    },
+    ProgramStarted {
+        activation: Activation,
+    },
+    ProgramEnded {
+        activation: Activation,
+        outcome: Outcome,
+    },
+    StepStarted {
+        activation: Activation,
+        step: StepId,
+    },
+    StepEnded {
+        activation: Activation,
+        step: StepId,
+        outcome: Outcome,
+        rows: u64,
+    },
+    /// A message leaves for another node (a step's request or its reply) and arrives when this says.
+    MessageSent {
+        activation: Activation,
+        step: StepId,
+        to: NodeId,
+        reply: bool,
+        arrives: Time,
+    },
+    MessageLost {
+        activation: Activation,
+        step: StepId,
+        to: NodeId,
+        reply: bool,
+    },
+    WaitStarted {
+        activation: Activation,
+        step: StepId,
+        cause: WaitCause,
+    },
+    WaitEnded {
+        activation: Activation,
+        step: StepId,
+        cause: WaitCause,
+    },
+    /// The CPU of this node works on the step for so long from now.
+    WorkStarted {
+        activation: Activation,
+        step: StepId,
+        duration: Nanos,
+    },
+    TransactionBegun {
+        activation: Activation,
+        step: StepId,
+    },
+    TransactionCommitted {
+        activation: Activation,
+        step: StepId,
+        wrote: bool,
+    },
+    TransactionRolledBack {
+        activation: Option<Activation>,
+    },
+    WalFlushed {
+        commits: u32,
+    },
+    NodeCrashed,
+    NodeRestarted,
+    InvariantBroken {
+        invariant: u16,
+        rows: u64,
+    },
+    InvariantHolds {
+        invariant: u16,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Outcome {
+    Done,
+    Failed(crate::step::Error),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WaitCause {
+    Cpu,
+    Connection,
+    /// What the lock is on, as the engine names it: `transaction 17`, `tuple (0,3) of auth.users`.
+    Lock(String),
+    Flush,
+    Backoff,
+    NodeDown,
+}
+
+impl Event {
+    /// The event as a sentence, names taken from the compilation that ran.
+    pub fn sentence(&self, compilation: &Compilation) -> String {
+        Sentence {
+            event: self,
+            compilation,
+        }
+        .to_string()
+    }
+}
+
+struct Sentence<'a> {
+    event: &'a Event,
+    compilation: &'a Compilation,
+}
+
+impl Sentence<'_> {
+    fn node(&self, id: NodeId) -> &str {
+        &self.compilation.deployment.node(id).name
+    }
+
+    fn program(&self, activation: &Activation) -> &str {
+        &self.compilation.programs[activation.program.index()].name
+    }
+
+    fn step(&self, activation: &Activation, step: StepId) -> &str {
+        &self.compilation.programs[activation.program.index()].step(step).label
+    }
+
+    fn operation(&self, id: OperationId) -> &str {
+        &self.compilation.workload.operation(id).name
+    }
+
+    fn invariant(&self, index: u16) -> &str {
+        &self.compilation.invariants[usize::from(index)].name
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Done => f.write_str("done"),
+            Outcome::Failed(error) => match &error.sqlstate {
+                Some(state) => write!(f, "{} ({state})", error.message),
+                None => f.write_str(&error.message),
+            },
+        }
+    }
+}
+
+impl fmt::Display for WaitCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WaitCause::Cpu => f.write_str("a processor"),
+            WaitCause::Connection => f.write_str("a connection"),
+            WaitCause::Lock(what) => write!(f, "a lock on {what}"),
+            WaitCause::Flush => f.write_str("the WAL's flush"),
+            WaitCause::Backoff => f.write_str("its next attempt"),
+            WaitCause::NodeDown => f.write_str("a node that is down"),
+        }
+    }
+}
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let here = self.node(self.event.node);
+        match &self.event.kind {
+            EventKind::RequestIssued { operation, attempt: 1 } => {
+                write!(f, "{here} asks for {}", self.operation(*operation))
+            }
+            EventKind::RequestIssued { operation, attempt } => {
+                write!(
+                    f,
+                    "{here} asks for {} again (attempt {attempt})",
+                    self.operation(*operation)
+                )
+            }
+            EventKind::RequestAnswered {
+                operation,
+                latency,
+                outcome: Outcome::Done,
+            } => {
+                write!(
+                    f,
+                    "{here} has its answer to {} after {latency}",
+                    self.operation(*operation)
+                )
+            }
+            EventKind::RequestAnswered {
+                operation,
+                latency,
+                outcome,
+            } => {
+                write!(
+                    f,
+                    "{here} hears that {} failed after {latency}: {outcome}",
+                    self.operation(*operation)
+                )
+            }
+            EventKind::ProgramStarted { activation } => write!(f, "{here} starts {}", self.program(activation)),
+            EventKind::ProgramEnded { activation, outcome } => {
+                write!(f, "{here} ends {}: {outcome}", self.program(activation))
+            }
+            EventKind::StepStarted { activation, step } => write!(f, "{here} begins {}", self.step(activation, *step)),
+            EventKind::StepEnded {
+                activation,
+                step,
+                outcome: Outcome::Done,
+                rows,
+            } => {
+                write!(f, "{here} has {} done ({rows} rows)", self.step(activation, *step))
+            }
+            EventKind::StepEnded {
+                activation,
+                step,
+                outcome,
+                ..
+            } => {
+                write!(f, "{here} sees {} fail: {outcome}", self.step(activation, *step))
+            }
+            EventKind::MessageSent {
+                activation,
+                step,
+                to,
+                reply,
+                ..
+            } => write!(
+                f,
+                "{here} sends {} {} {} {}",
+                if *reply { "the answer of" } else { "the request of" },
+                self.step(activation, *step),
+                if *reply { "back to" } else { "to" },
+                self.node(*to)
+            ),
+            EventKind::MessageLost {
+                activation,
+                step,
+                to,
+                reply,
+            } => write!(
+                f,
+                "the {} of {} from {here} to {} is lost",
+                if *reply { "answer" } else { "request" },
+                self.step(activation, *step),
+                self.node(*to)
+            ),
+            EventKind::WaitStarted {
+                activation,
+                step,
+                cause,
+            } => {
+                write!(f, "{here} waits for {cause} in {}", self.step(activation, *step))
+            }
+            EventKind::WaitEnded {
+                activation,
+                step,
+                cause,
+            } => {
+                write!(
+                    f,
+                    "{here} has waited for {cause} and goes on with {}",
+                    self.step(activation, *step)
+                )
+            }
+            EventKind::WorkStarted {
+                activation,
+                step,
+                duration,
+            } => {
+                write!(f, "{here} works on {} for {duration}", self.step(activation, *step))
+            }
+            EventKind::TransactionBegun { activation, .. } => {
+                write!(f, "{here} begins a transaction for {}", self.program(activation))
+            }
+            EventKind::TransactionCommitted { activation, .. } => {
+                write!(f, "{here} commits for {}", self.program(activation))
+            }
+            EventKind::TransactionRolledBack {
+                activation: Some(activation),
+            } => {
+                write!(f, "{here} rolls back for {}", self.program(activation))
+            }
+            EventKind::TransactionRolledBack { activation: None } => {
+                write!(f, "{here} rolls back a transaction nobody holds any more")
+            }
+            EventKind::WalFlushed { commits } => write!(f, "{here} flushes its WAL for {commits} commits"),
+            EventKind::NodeCrashed => write!(f, "{here} crashes"),
+            EventKind::NodeRestarted => write!(f, "{here} is up again"),
+            EventKind::InvariantBroken { invariant, rows } => {
+                write!(f, "“{}” breaks: {rows} rows", self.invariant(*invariant))
+            }
+            EventKind::InvariantHolds { invariant } => write!(f, "“{}” holds again", self.invariant(*invariant)),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What is broken on purpose, when and where.
+//!
+//! | fault | means | strikes | not modelled |
+//! |---|---|---|---|
+//! | crash of a client | asks no more and hears no answer; what it started goes on | at a step or an instant | |
+//! | crash of a service (application, orchestrator, relay) | its running programs are gone, its connections break (the servers roll back); on restart its recovery programs run | as above | half-written local files |
+//! | crash of an SQL server | memory is gone; on restart, what was flushed is replayed, the rest never was | as above | torn pages, lost disks |
+//! | lost message | a request or a reply never arrives | a step's request or reply | |
+//! | late message | it arrives so much later | as above | |
+//! | doubled message | it arrives twice | as above | |
+//! | refusal | the step fails as if the engine had refused it | a step | |
+
+use base::{Nanos, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{NodeId, OperationId, ProgramId, RequestId, StepId};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fault {
+    pub trigger: Trigger,
+    pub action: FaultAction,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Trigger {
+    At(Time),
+    Step(StepTrigger),
+}
+
+/// The `occurrence`-th time (from 0) that a step is at this point within the chosen requests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StepTrigger {
+    pub program: ProgramId,
+    pub step: StepId,
+    pub point: StepPoint,
+    /// `None`: whichever request comes first.
+    pub request: Option<RequestId>,
+    pub occurrence: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StepPoint {
+    /// Nothing of the step has happened.
+    Before,
+    /// Its effect has happened where it happens; the one who asked does not know yet.
+    Done,
+    /// The one who asked has the answer.
+    After,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FaultAction {
+    /// `restart_after` `None`: stays down.
+    Crash {
+        node: NodeId,
+        restart_after: Option<Nanos>,
+    },
+    LoseRequest,
+    LoseReply,
+    DelayRequest(Nanos),
+    DelayReply(Nanos),
+    DuplicateRequest,
+    Refuse {
+        message: String,
+    },
+}
+
+/// A fault as a scenario names it, before a design gives it its nodes and steps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NamedFault {
+    pub operation: Option<OperationId>,
+    /// The n-th physical step of the operation's entry program and what it calls, from 1.
+    pub after_step: Option<u32>,
+    pub at: Option<Time>,
+    pub kind: FaultKind,
+    pub actor: Actor,
+    pub restart_after: Option<Nanos>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FaultKind {
+    Crash,
+    LoseRequest,
+    LoseReply,
+    Late(Nanos),
+    Duplicate,
+    Refuse,
+}
+
+/// Whom a crash takes: the role in the operation, so that one fault means the same on every design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    Client,
+    /// The process that runs the operation's entry program: application or orchestrator.
+    Orchestrator,
+    /// The service that runs the step.
+    Service,
+    /// The database server that the step works on.
+    Server,
+    /// The process that runs the relays.
+    Relay,
+}

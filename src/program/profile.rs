@@ -1,0 +1,66 @@
+//! The hardware profile: what counted work costs in time. A dated data file under
+//! `public/profiles/`; figures without a source are marked assumed there.
+//!
+//! Latency is never a constant per operation: it is Σ counted work × these costs, plus queueing at
+//! CPUs, the WAL's flush, pools and links.
+
+use base::Nanos;
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::LinkClass;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    pub name: String,
+    pub title: String,
+    /// ISO date of the figures.
+    pub date: String,
+    pub network: Vec<LinkLatency>,
+    pub sql: SqlCosts,
+    pub service: ServiceCosts,
+    pub recovery: RecoveryCosts,
+}
+
+/// One way. Drawn as `base + exponential(jitter_mean)`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LinkLatency {
+    pub class: LinkClass,
+    pub base_ns: Nanos,
+    pub jitter_mean_ns: Nanos,
+}
+
+/// CPU time of a PostgreSQL server per unit of counted work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SqlCosts {
+    /// Receive, bind, execute, answer: what an empty prepared statement costs.
+    pub statement_ns: Nanos,
+    /// Parse and plan, the first time a text is seen on a connection.
+    pub prepare_ns: Nanos,
+    pub row_read_ns: Nanos,
+    pub row_written_ns: Nanos,
+    pub index_probe_ns: Nanos,
+    pub page_read_ns: Nanos,
+    pub wal_byte_ns: f64,
+    /// One WAL flush; commits that wait meanwhile share the next one.
+    pub flush_ns: Nanos,
+    /// A new connection: fork, authentication, first catalog look-ups.
+    pub connect_ns: Nanos,
+    /// Work costs `1 + (active backends per core / this)²` times as much.
+    pub oversubscription_backends_per_core: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceCosts {
+    /// CPU time of a service per step that it starts or answer that it takes.
+    pub step_ns: Nanos,
+    /// Per row taken, joined or given by a composition.
+    pub row_ns: Nanos,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecoveryCosts {
+    pub service_restart_ns: Nanos,
+    pub server_restart_ns: Nanos,
+    /// Replay of WAL after a crash.
+    pub wal_byte_ns: f64,
+}

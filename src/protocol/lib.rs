@@ -1,0 +1,95 @@
+//! What page and worker say to each other. JSON text in both directions; a version that does not fit
+//! is refused, so that a cached page never misreads a new worker.
+//!
+//! ```text
+//! page ── Check, Run, Atomicity, Cancel ──▶ worker
+//! page ◀── Ready, Checked, Progress, Finished, Refused, Cancelled ── worker
+//! ```
+//!
+//! **Architecture invariant:** a scenario crosses as its text; the page parses neither TOML nor SQL.
+
+use report::{AtomicityReport, RunReport};
+use serde::{Deserialize, Serialize};
+
+/// Raised with every incompatible change.
+pub const VERSION: u32 = 1;
+
+/// A question's number, chosen by the page; every answer carries it.
+pub type Ticket = u32;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// Are there errors in this scenario, and what can be chosen in it?
+    Check { ticket: Ticket, scenario: String },
+    /// Load run of a scenario on some designs.
+    Run { ticket: Ticket, scenario: String, options: RunOptions },
+    /// Every fault point of one operation on some designs.
+    Atomicity { ticket: Ticket, scenario: String, options: RunOptions, operation: String },
+    Cancel { ticket: Ticket },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunOptions {
+    /// Slugs with variants; empty: all that the scenario can be laid out on.
+    pub architectures: Vec<String>,
+    pub seed: Option<u64>,
+    /// As on the command line: `crash orchestrator after step 3 of create_user`.
+    pub fault: Option<String>,
+    pub requests: Option<u64>,
+    pub sabotage: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// The worker has loaded.
+    Ready { version: u32 },
+    Checked { ticket: Ticket, outline: Option<ScenarioOutline>, diagnostics: Vec<Diagnostic> },
+    Progress { ticket: Ticket, done: u64, of: u64, what: String },
+    Ran { ticket: Ticket, report: Box<RunReport> },
+    Explored { ticket: Ticket, report: Box<AtomicityReport> },
+    Refused { ticket: Ticket, diagnostics: Vec<Diagnostic> },
+    Cancelled { ticket: Ticket },
+}
+
+/// What a page needs to offer choices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioOutline {
+    pub title: String,
+    pub seed: u64,
+    pub requests: u64,
+    pub operations: Vec<OperationOutline>,
+    pub architectures: Vec<ArchitectureOutline>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperationOutline {
+    pub name: String,
+    pub title: String,
+    pub writes: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArchitectureOutline {
+    /// With its variant.
+    pub slug: String,
+    pub title: String,
+    pub summary: String,
+    pub refusals: u32,
+}
+
+/// Something wrong in a scenario, a link or an option, with its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// From 1; 0: no place (an option, a link).
+    pub line: u32,
+    pub column: u32,
+    pub severity: Severity,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Severity {
+    Error,
+    Warning,
+}

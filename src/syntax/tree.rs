@@ -1,0 +1,696 @@
+//! The SQL tree: what every other room sees of SQL. Plain data, with the span of the source text on
+//! every node that a message may point at.
+//!
+//! Names are folded as PostgreSQL folds them (unquoted → lower case). Equality ignores spans, so
+//! that trees of differently laid-out texts compare equal.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base::Type;
+
+/// Byte offsets into the source text. All spans are equal: see the module's text.
+#[derive(Clone, Copy, Debug, Default, Eq)]
+pub struct Span {
+    pub start: u32,
+    pub end: u32,
+}
+
+impl PartialEq for Span {
+    fn eq(&self, _: &Span) -> bool {
+        true
+    }
+}
+
+impl std::hash::Hash for Span {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+impl Span {
+    pub fn to(self, other: Span) -> Span {
+        Span {
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+        }
+    }
+}
+
+/// A folded identifier.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Name {
+    pub text: Arc<str>,
+    pub span: Span,
+}
+
+impl Name {
+    pub fn new(text: impl Into<Arc<str>>) -> Name {
+        Name {
+            text: text.into(),
+            span: Span::default(),
+        }
+    }
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// `schema.name` or `name`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectName {
+    pub schema: Option<Name>,
+    pub name: Name,
+}
+
+impl ObjectName {
+    pub fn span(&self) -> Span {
+        self.schema
+            .as_ref()
+            .map_or(self.name.span, |schema| schema.span.to(self.name.span))
+    }
+}
+
+/// One statement of a script with its span (without the semicolon) and its attributes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ScriptItem {
+    /// `@pivot`, `@retriable`, `@asynchronous`, …: only where the dialect allows them (scenarios).
+    pub attributes: Vec<Attribute>,
+    pub statement: Statement,
+    pub span: Span,
+}
+
+/// `@name` or `@name(argument, …)` in front of a statement of a scenario's operation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Attribute {
+    pub name: Name,
+    pub arguments: Vec<AttributeArgument>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AttributeArgument {
+    /// `latency = '80 ms'`
+    Named(Name, Expr),
+    /// A whole statement: the written compensation of `@compensate(DELETE FROM …)`.
+    Statement(Box<Statement>),
+    Expr(Expr),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Statement {
+    Query(Box<Query>),
+    Insert(Box<Insert>),
+    Update(Box<Update>),
+    Delete(Box<Delete>),
+    CreateSchema {
+        name: Name,
+        if_not_exists: bool,
+    },
+    DropSchema {
+        names: Vec<Name>,
+        if_exists: bool,
+        cascade: bool,
+    },
+    CreateTable(Box<CreateTable>),
+    DropTable {
+        names: Vec<ObjectName>,
+        if_exists: bool,
+        cascade: bool,
+    },
+    AlterTable {
+        table: ObjectName,
+        actions: Vec<AlterAction>,
+    },
+    CreateIndex(Box<CreateIndex>),
+    DropIndex {
+        names: Vec<ObjectName>,
+        if_exists: bool,
+    },
+    Truncate {
+        tables: Vec<ObjectName>,
+    },
+    CreateRole {
+        name: Name,
+        login: bool,
+    },
+    DropRole {
+        names: Vec<Name>,
+        if_exists: bool,
+    },
+    Begin {
+        modes: TransactionModes,
+    },
+    Commit,
+    Rollback,
+    Savepoint(Name),
+    RollbackTo(Name),
+    Release(Name),
+    SetTransaction {
+        modes: TransactionModes,
+        session: bool,
+    },
+    /// `SET [LOCAL] name = value`; `None` is DEFAULT. A dotted custom name is one text.
+    Set {
+        local: bool,
+        name: Name,
+        value: Option<Vec<Expr>>,
+    },
+    Show(Name),
+    Lock {
+        tables: Vec<ObjectName>,
+        mode: LockMode,
+        nowait: bool,
+    },
+    Explain {
+        analyze: bool,
+        statement: Box<Statement>,
+    },
+    Analyze {
+        table: Option<ObjectName>,
+    },
+    Vacuum {
+        table: Option<ObjectName>,
+    },
+    /// Scenario only: `EXPECT n ROW[S]`, about the statement before.
+    Expect {
+        rows: u64,
+    },
+    /// Scenario only: `ABORT WHEN condition [MESSAGE 'text']`.
+    AbortWhen {
+        condition: Expr,
+        message: Option<Arc<str>>,
+    },
+    /// Scenario only: `CALL name(arguments)`, a call to the outside (payment, e-mail).
+    Call {
+        name: ObjectName,
+        arguments: Vec<Expr>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TransactionModes {
+    pub isolation: Option<IsolationLevel>,
+    pub read_only: Option<bool>,
+    pub deferrable: Option<bool>,
+}
+
+/// Transaction isolation. READ UNCOMMITTED is read committed, as in PostgreSQL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IsolationLevel {
+    #[default]
+    ReadCommitted,
+    RepeatableRead,
+    Serializable,
+}
+
+/// The eight table lock modes, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LockMode {
+    AccessShare,
+    RowShare,
+    RowExclusive,
+    ShareUpdateExclusive,
+    Share,
+    ShareRowExclusive,
+    Exclusive,
+    AccessExclusive,
+}
+
+// ---- queries
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Query {
+    pub with: Vec<CommonTable>,
+    pub body: QueryBody,
+    pub order_by: Vec<OrderBy>,
+    pub limit: Option<Expr>,
+    pub offset: Option<Expr>,
+    pub locking: Vec<Locking>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommonTable {
+    pub name: Name,
+    pub columns: Vec<Name>,
+    pub query: Query,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum QueryBody {
+    Select(Box<Select>),
+    Values(Vec<Vec<Expr>>),
+    SetOperation {
+        operator: SetOperator,
+        all: bool,
+        left: Box<Query>,
+        right: Box<Query>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SetOperator {
+    Union,
+    Intersect,
+    Except,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Select {
+    pub distinct: Distinct,
+    pub items: Vec<SelectItem>,
+    /// Scenario only: `INTO :x, :y`.
+    pub into: Vec<Name>,
+    /// Comma-separated items; joins are inside.
+    pub from: Vec<TableRef>,
+    pub filter: Option<Expr>,
+    pub group_by: Vec<Expr>,
+    pub having: Option<Expr>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Distinct {
+    All,
+    Distinct,
+    On(Vec<Expr>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SelectItem {
+    /// `*` or `t.*`
+    Star {
+        qualifier: Option<ObjectName>,
+        span: Span,
+    },
+    Expr {
+        expr: Expr,
+        alias: Option<Name>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TableRef {
+    Table {
+        name: ObjectName,
+        alias: Option<TableAlias>,
+    },
+    Derived {
+        query: Box<Query>,
+        alias: Option<TableAlias>,
+    },
+    Join {
+        left: Box<TableRef>,
+        right: Box<TableRef>,
+        kind: JoinKind,
+        condition: JoinCondition,
+    },
+    /// `generate_series(1, n) AS t`
+    Function {
+        name: ObjectName,
+        arguments: Vec<Expr>,
+        alias: Option<TableAlias>,
+        span: Span,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TableAlias {
+    pub name: Name,
+    pub columns: Vec<Name>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JoinKind {
+    Inner,
+    Left,
+    Right,
+    Full,
+    Cross,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum JoinCondition {
+    None,
+    On(Expr),
+    Using(Vec<Name>),
+    Natural,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OrderBy {
+    pub expr: Expr,
+    pub descending: bool,
+    /// `None`: PostgreSQL's default, nulls last ascending and first descending.
+    pub nulls_first: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Locking {
+    pub strength: RowLock,
+    pub of: Vec<Name>,
+    pub wait: LockWait,
+}
+
+/// The four row lock strengths, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowLock {
+    KeyShare,
+    Share,
+    NoKeyUpdate,
+    Update,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LockWait {
+    Wait,
+    NoWait,
+    SkipLocked,
+}
+
+// ---- writes
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Insert {
+    pub table: ObjectName,
+    pub alias: Option<Name>,
+    pub columns: Vec<Name>,
+    pub source: InsertSource,
+    pub on_conflict: Option<OnConflict>,
+    pub returning: Option<Returning>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum InsertSource {
+    DefaultValues,
+    /// VALUES (with `Expr::Default` allowed) or SELECT.
+    Query(Box<Query>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OnConflict {
+    pub target: Vec<Name>,
+    pub constraint: Option<Name>,
+    pub action: ConflictAction,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ConflictAction {
+    Nothing,
+    Update {
+        assignments: Vec<Assignment>,
+        filter: Option<Expr>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Assignment {
+    pub column: Name,
+    pub value: Expr,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Returning {
+    pub items: Vec<SelectItem>,
+    /// Scenario only: `RETURNING … INTO :x`.
+    pub into: Vec<Name>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Update {
+    pub table: ObjectName,
+    pub alias: Option<Name>,
+    pub assignments: Vec<Assignment>,
+    pub from: Vec<TableRef>,
+    pub filter: Option<Expr>,
+    pub returning: Option<Returning>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Delete {
+    pub table: ObjectName,
+    pub alias: Option<Name>,
+    pub using: Vec<TableRef>,
+    pub filter: Option<Expr>,
+    pub returning: Option<Returning>,
+}
+
+// ---- definitions
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CreateTable {
+    pub name: ObjectName,
+    pub if_not_exists: bool,
+    pub columns: Vec<ColumnDef>,
+    pub constraints: Vec<TableConstraint>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ColumnDef {
+    pub name: Name,
+    pub data_type: DataType,
+    pub not_null: bool,
+    pub default: Option<Expr>,
+    /// Column constraints, normalised to table constraints over this one column.
+    pub constraints: Vec<TableConstraint>,
+}
+
+/// A type as written. `serial` and `bigserial` are kept apart: they imply a sequence.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DataType {
+    pub kind: DataTypeKind,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DataTypeKind {
+    Known(Type),
+    Serial,
+    BigSerial,
+    /// Parsed, but outside the subset: `numeric(10,2)`, `uuid`, `text[]`.
+    Other(Arc<str>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TableConstraint {
+    pub name: Option<Name>,
+    pub kind: ConstraintKind,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ConstraintKind {
+    PrimaryKey(Vec<Name>),
+    Unique(Vec<Name>),
+    Check(Expr),
+    ForeignKey {
+        columns: Vec<Name>,
+        table: ObjectName,
+        /// Empty: the referenced table's primary key.
+        referenced: Vec<Name>,
+        on_delete: ReferentialAction,
+        on_update: ReferentialAction,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReferentialAction {
+    #[default]
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AlterAction {
+    AddColumn { column: ColumnDef, if_not_exists: bool },
+    DropColumn { name: Name, if_exists: bool, cascade: bool },
+    AddConstraint(TableConstraint),
+    DropConstraint { name: Name, if_exists: bool, cascade: bool },
+    SetNotNull(Name),
+    DropNotNull(Name),
+    SetDefault(Name, Expr),
+    DropDefault(Name),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CreateIndex {
+    pub name: Option<Name>,
+    pub table: ObjectName,
+    pub unique: bool,
+    pub if_not_exists: bool,
+    pub columns: Vec<OrderBy>,
+    pub filter: Option<Expr>,
+}
+
+// ---- expressions
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Expr {
+    pub kind: ExprKind,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ExprKind {
+    Null,
+    Bool(bool),
+    /// Digits as written; the binder picks int, bigint or numeric.
+    Number(Arc<str>),
+    String(Arc<str>),
+    /// `$1` is 1.
+    Parameter(u32),
+    /// `:name`, scenario only.
+    Variable(Name),
+    /// `column`, `table.column`, `schema.table.column`, in that order.
+    Column(Vec<Name>),
+    Default,
+    Unary {
+        operator: UnaryOperator,
+        operand: Box<Expr>,
+    },
+    Binary {
+        operator: BinaryOperator,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    IsNull {
+        operand: Box<Expr>,
+        negated: bool,
+    },
+    /// `IS [NOT] TRUE | FALSE`; `None` is UNKNOWN.
+    IsBool {
+        operand: Box<Expr>,
+        value: Option<bool>,
+        negated: bool,
+    },
+    IsDistinct {
+        left: Box<Expr>,
+        right: Box<Expr>,
+        negated: bool,
+    },
+    Between {
+        operand: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+    },
+    In {
+        operand: Box<Expr>,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    InQuery {
+        operand: Box<Expr>,
+        query: Box<Query>,
+        negated: bool,
+    },
+    /// `left op ANY (array)`; the array is a list parameter, `ARRAY[…]` or a query.
+    Any {
+        left: Box<Expr>,
+        operator: BinaryOperator,
+        right: Box<Expr>,
+    },
+    Like {
+        operand: Box<Expr>,
+        pattern: Box<Expr>,
+        case_insensitive: bool,
+        negated: bool,
+    },
+    Exists {
+        query: Box<Query>,
+    },
+    Subquery(Box<Query>),
+    Array(Vec<Expr>),
+    Case {
+        operand: Option<Box<Expr>>,
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
+    Cast {
+        operand: Box<Expr>,
+        data_type: DataType,
+    },
+    Function(FunctionCall),
+    /// `(a, b)`
+    Row(Vec<Expr>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FunctionCall {
+    pub name: ObjectName,
+    pub arguments: Vec<Expr>,
+    /// `count(*)`
+    pub star: bool,
+    pub distinct: bool,
+    pub filter: Option<Box<Expr>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnaryOperator {
+    Not,
+    Minus,
+    Plus,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BinaryOperator {
+    Or,
+    And,
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+    Power,
+    Concat,
+    /// `->`
+    JsonGet,
+    /// `->>`
+    JsonGetText,
+    /// `@>`
+    JsonContains,
+}
+
+impl BinaryOperator {
+    pub fn symbol(self) -> &'static str {
+        match self {
+            BinaryOperator::Or => "OR",
+            BinaryOperator::And => "AND",
+            BinaryOperator::Equal => "=",
+            BinaryOperator::NotEqual => "<>",
+            BinaryOperator::Less => "<",
+            BinaryOperator::LessOrEqual => "<=",
+            BinaryOperator::Greater => ">",
+            BinaryOperator::GreaterOrEqual => ">=",
+            BinaryOperator::Add => "+",
+            BinaryOperator::Subtract => "-",
+            BinaryOperator::Multiply => "*",
+            BinaryOperator::Divide => "/",
+            BinaryOperator::Modulo => "%",
+            BinaryOperator::Power => "^",
+            BinaryOperator::Concat => "||",
+            BinaryOperator::JsonGet => "->",
+            BinaryOperator::JsonGetText => "->>",
+            BinaryOperator::JsonContains => "@>",
+        }
+    }
+}
+
+impl Expr {
+    pub fn new(kind: ExprKind, span: Span) -> Expr {
+        Expr { kind, span }
+    }
+}
