@@ -87,6 +87,8 @@ pub enum Generator {
     /// The request's, or the row's, tenant.
     Tenant,
     Choice(Vec<base::Value>),
+    /// In a population: row `i` has the `i mod n`-th.
+    Each(Vec<base::Value>),
     Between {
         low: i64,
         high: i64,
