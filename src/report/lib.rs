@@ -4,12 +4,15 @@
 //! **Architecture invariant:** this room builds nothing and runs nothing; `experiment` fills what is
 //! declared here. Floats appear here first.
 
+pub mod document;
 mod sequence;
+mod text;
 
 use base::{Fingerprint, Nanos, Time};
 use serde::{Deserialize, Serialize};
 
 pub use sequence::*;
+pub use text::longest;
 
 /// One run of a scenario on some designs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

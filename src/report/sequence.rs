@@ -25,16 +25,53 @@ pub struct Lane {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Mark {
     /// Solid: work on a step. `step` numbers the steps in order of start, from 1.
-    Work { lane: u16, from: Time, to: Time, step: u32, label: String, sql: Option<String>, role: program::Role },
+    Work {
+        lane: u16,
+        from: Time,
+        to: Time,
+        step: u32,
+        label: String,
+        sql: Option<String>,
+        role: program::Role,
+    },
     /// Hatched: waiting, with the cause.
-    Wait { lane: u16, from: Time, to: Time, cause: String },
-    Message { from_lane: u16, to_lane: u16, sent: Time, arrives: Option<Time>, reply: bool },
+    Wait {
+        lane: u16,
+        from: Time,
+        to: Time,
+        cause: String,
+    },
+    Message {
+        from_lane: u16,
+        to_lane: u16,
+        sent: Time,
+        arrives: Option<Time>,
+        reply: bool,
+    },
     /// A bracket from BEGIN to COMMIT or ROLLBACK.
-    Transaction { lane: u16, from: Time, to: Time, committed: bool },
-    Fault { lane: u16, at: Time, label: String },
-    Down { lane: u16, from: Time, to: Time },
+    Transaction {
+        lane: u16,
+        from: Time,
+        to: Time,
+        committed: bool,
+    },
+    Fault {
+        lane: u16,
+        at: Time,
+        label: String,
+    },
+    Down {
+        lane: u16,
+        from: Time,
+        to: Time,
+    },
     /// The band below: an invariant broken from–to.
-    Broken { invariant: String, from: Time, to: Time, readers: u64 },
+    Broken {
+        invariant: String,
+        from: Time,
+        to: Time,
+        readers: u64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
