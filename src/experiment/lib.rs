@@ -1,1 +1,4 @@
-//! To be written.
+//! Experiments: scenario text in, reports out.
+
+mod listing;
+mod sequence;

@@ -1,0 +1,95 @@
+//! Programs as text: one line a step, blocks indented, with the SQL that each step sends and where.
+
+use program::{Compilation, Op, Program, StepId};
+use report::{ProgramLine, ProgramListing};
+
+/// All programs of a compilation, in its order.
+pub fn programs(compilation: &Compilation) -> Vec<ProgramListing> {
+    compilation
+        .programs
+        .iter()
+        .map(|program| listing(compilation, program))
+        .collect()
+}
+
+fn listing(compilation: &Compilation, program: &Program) -> ProgramListing {
+    let mut lines = Vec::new();
+    block(compilation, program, &program.body, 0, &mut lines);
+    ProgramListing {
+        name: program.name.clone(),
+        operation: program
+            .operation
+            .map(|id| compilation.workload.operation(id).name.clone()),
+        home: compilation.deployment.node(program.home).name.clone(),
+        lines,
+    }
+}
+
+fn block(compilation: &Compilation, program: &Program, steps: &[StepId], indent: u8, lines: &mut Vec<ProgramLine>) {
+    for &id in steps {
+        let step = program.step(id);
+        lines.push(ProgramLine {
+            indent,
+            label: step.label.clone(),
+            role: step.role,
+            sql: sql(&step.op).map(str::to_owned),
+            at: place(compilation, program, &step.op),
+        });
+        for (title, inner) in blocks(&step.op) {
+            if let Some(title) = title {
+                let plumbing = program::Role::Plumbing;
+                lines.push(ProgramLine {
+                    indent,
+                    label: title.to_owned(),
+                    role: plumbing,
+                    sql: None,
+                    at: None,
+                });
+            }
+            block(compilation, program, inner, indent.saturating_add(1), lines);
+        }
+    }
+}
+
+/// The SQL text that a step sends or evaluates.
+pub fn sql(op: &Op) -> Option<&str> {
+    match op {
+        Op::Statement { sql, .. } | Op::Compose { sql, .. } => Some(sql),
+        _ => None,
+    }
+}
+
+/// The node that a step works on, if it is another than the program's own.
+fn place(compilation: &Compilation, program: &Program, op: &Op) -> Option<String> {
+    let deployment = &compilation.deployment;
+    match op {
+        Op::Statement { connection, .. } => {
+            let pool = &deployment.pools[program.connections.get(usize::from(connection.0))?.index()];
+            Some(deployment.databases[pool.database.index()].name.clone())
+        }
+        Op::Call { program: callee, .. } | Op::Send { program: callee, .. } => {
+            Some(deployment.node(compilation.programs[callee.index()].home).name.clone())
+        }
+        Op::Work { node, .. } => Some(deployment.node(*node).name.clone()),
+        _ => None,
+    }
+}
+
+/// The blocks inside of a step, each with a title where one is needed to tell it from the one before.
+fn blocks(op: &Op) -> Vec<(Option<&'static str>, &[StepId])> {
+    match op {
+        Op::If { then, otherwise, .. } if otherwise.is_empty() => vec![(None, then)],
+        Op::If { then, otherwise, .. } => vec![(None, then), (Some("otherwise"), otherwise)],
+        Op::ForEach { body, .. } | Op::Retry { body, .. } => vec![(None, body)],
+        Op::Try { body, handler, .. } => vec![(None, body), (Some("if that fails"), handler)],
+        Op::Par { branches } => {
+            let title = |i: usize| if i == 0 { None } else { Some("at the same time") };
+            branches
+                .iter()
+                .enumerate()
+                .map(|(i, branch)| (title(i), branch.as_slice()))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
