@@ -13,7 +13,7 @@
 use base::{Nanos, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{NodeId, OperationId, ProgramId, RequestId, StepId};
+use crate::ids::{NodeId, ProgramId, RequestId, StepId};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fault {
@@ -63,28 +63,6 @@ pub enum FaultAction {
     Refuse {
         message: String,
     },
-}
-
-/// A fault as a scenario names it, before a design gives it its nodes and steps.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct NamedFault {
-    pub operation: Option<OperationId>,
-    /// The n-th physical step of the operation's entry program and what it calls, from 1.
-    pub after_step: Option<u32>,
-    pub at: Option<Time>,
-    pub kind: FaultKind,
-    pub actor: Actor,
-    pub restart_after: Option<Nanos>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum FaultKind {
-    Crash,
-    LoseRequest,
-    LoseReply,
-    Late(Nanos),
-    Duplicate,
-    Refuse,
 }
 
 /// Whom a crash takes: the role in the operation, so that one fault means the same on every design.
