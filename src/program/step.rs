@@ -153,7 +153,9 @@ pub enum Op {
         backoff: Backoff,
     },
     /// Runs another program on its home node and waits: request and reply travel the link and can
-    /// be lost, late or doubled. `into` binds what the callee returns.
+    /// be lost, late or doubled. `into` binds what the callee returns; a row-set register travels as a
+    /// whole, as an argument (`Register`) and as a returned value. The callee's failure reaches the caller
+    /// as it is: class, SQLSTATE, message. A callee goes on when its caller is gone.
     Call {
         program: ProgramId,
         arguments: Vec<Expression>,
@@ -179,7 +181,8 @@ pub enum Op {
         duration: Duration,
         fails: Option<Failure>,
     },
-    /// Ends the program: the caller sees a failure of class [`ErrorClass::Aborted`].
+    /// Fails with class [`ErrorClass::Aborted`]. As any failure it ends the program unless a `Try` or `Retry`
+    /// around it, in the same program, catches its class.
     Abort {
         message: Expression,
     },
@@ -187,7 +190,7 @@ pub enum Op {
     Rethrow {
         error: RegisterId,
     },
-    /// Ends the program with these values.
+    /// Ends the program with these values, from inside whatever blocks.
     Return {
         values: Vec<RegisterId>,
     },
