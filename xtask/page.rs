@@ -1,0 +1,106 @@
+//! The last touch on a built page, called by Trunk in its staging folder.
+//!
+//! - The worker's three files move to `worker-<hash>/`, so that a cached page never meets a worker of
+//!   another build; the page learns the place from its own start tag.
+//! - `scenarios/index.json` lists the built-in scenarios with the titles that they give themselves.
+//! - While developing (`trunk serve`), the Content-Security-Policy goes, since Trunk's reload script is inline.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use toml_edit::DocumentMut;
+
+use crate::shell::{Failure, Result, read, write};
+use crate::site::entries;
+
+const WORKER_FILES: [&str; 3] = ["worker.js", "worker_bg.wasm", "worker_loader.js"];
+
+pub(crate) fn finish() -> Result<()> {
+    let staging = std::env::var_os("TRUNK_STAGING_DIR").map(PathBuf::from);
+    let staging = staging.ok_or_else(|| Failure("`finish-page` is called by Trunk only.".to_owned()))?;
+    let worker = move_worker(&staging)?;
+    list_scenarios(&staging.join("scenarios"))?;
+    let index = staging.join("index.html");
+    let developing = std::env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "debug");
+    write(&index, finished(&read(&index)?, &worker, developing)?)
+}
+
+/// The page's text with the worker's place, and without its policy while developing.
+fn finished(page: &str, worker: &str, developing: bool) -> Result<String> {
+    let start = "<script type=\"module\" src=";
+    if page.matches(start).count() != 1 {
+        return Err(Failure(
+            "The page has not exactly one start tag: see pattern_script in Trunk.toml.".to_owned(),
+        ));
+    }
+    let page = page.replace(start, &format!("<script type=\"module\" data-worker=\"{worker}\" src="));
+    let is_policy = |line: &&str| line.contains("http-equiv=\"Content-Security-Policy\"");
+    if developing {
+        Ok(page
+            .lines()
+            .filter(|line| !is_policy(line))
+            .collect::<Vec<_>>()
+            .join("\n"))
+    } else {
+        Ok(page)
+    }
+}
+
+/// Gives the loader's place, relative to the page.
+fn move_worker(staging: &Path) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for name in WORKER_FILES {
+        let path = staging.join(name);
+        hasher.write(&std::fs::read(&path).map_err(|error| Failure(format!("{}: {error}.", path.display())))?);
+    }
+    let folder = format!("worker-{:016x}", hasher.finish());
+    let failure = |error| Failure(format!("The worker's files could not be moved to {folder}: {error}."));
+    std::fs::create_dir(staging.join(&folder)).map_err(failure)?;
+    for name in WORKER_FILES {
+        std::fs::rename(staging.join(name), staging.join(&folder).join(name)).map_err(failure)?;
+    }
+    Ok(format!("{folder}/worker_loader.js"))
+}
+
+fn list_scenarios(folder: &Path) -> Result<()> {
+    let mut list = Vec::new();
+    for file in entries(folder)?
+        .iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "toml"))
+    {
+        let document: DocumentMut = read(file)?
+            .parse()
+            .map_err(|error| Failure(format!("{}: {error}", file.display())))?;
+        let slug = file.file_stem().unwrap_or_default().to_string_lossy();
+        let title = document.get("title").and_then(|title| title.as_str()).unwrap_or(&slug);
+        list.push(json!({ "slug": slug, "title": title }));
+    }
+    write(&folder.join("index.json"), serde_json::Value::from(list).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::finished;
+
+    const PAGE: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"x\">\n\
+                        <script type=\"module\" src=\"./start.js\"></script>";
+
+    #[test]
+    fn the_page_learns_where_its_worker_is() {
+        let page = finished(PAGE, "worker-1/worker_loader.js", false).unwrap();
+        assert!(page.contains("data-worker=\"worker-1/worker_loader.js\" src=\"./start.js\""));
+        assert!(page.contains("Content-Security-Policy"));
+    }
+
+    #[test]
+    fn the_policy_goes_only_while_developing() {
+        assert!(!finished(PAGE, "w", true).unwrap().contains("Content-Security-Policy"));
+    }
+
+    #[test]
+    fn a_page_without_its_start_tag_is_refused() {
+        assert!(finished("<p>", "w", false).is_err());
+    }
+}
