@@ -128,11 +128,15 @@ fn journeys(browser: &browser::Browser) -> Outcome {
         return one(native);
     }
     let files = match site::entries(&root().join("tests/browser")) {
-        Ok(files) => files.into_iter().filter(|file| file.to_string_lossy().ends_with(".test.mjs")),
+        Ok(files) => files
+            .into_iter()
+            .filter(|file| file.to_string_lossy().ends_with(".test.mjs")),
         Err(reason) => return failure(reason),
     };
     let mut node = Command::new("node");
-    node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]).args(files).env("CHROME", &browser.chrome);
+    node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
+        .args(files)
+        .env("CHROME", &browser.chrome);
     counted(capture(&mut node), node_counts)
 }
 
