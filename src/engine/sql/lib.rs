@@ -11,6 +11,9 @@
 //! counted. No async, no callback, no restart: a running statement is plain data that is resumed at
 //! the point where it stopped; a whole [`Server`] can be cloned, hashed, crashed and recovered.
 
+#[allow(dead_code, unused_imports, unreachable_pub)]
+mod storage;
+
 use std::sync::Arc;
 
 use base::{Fingerprint, Nanos, Row, Time, Type, Value};
