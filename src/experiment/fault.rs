@@ -1,0 +1,175 @@
+//! From a fault by role ("crash the orchestrator after step 3 of create_user") to the node and the
+//! physical step of one design.
+//!
+//! The physical steps of an operation are read off a fault-free execution of it: what it really sends,
+//! in order, with the steps of the programs that it calls. A step's number is what the listing beside a
+//! drawing shows.
+
+use program::{
+    Activation, Compilation, DatabaseId, Event, EventKind, Fault, FaultAction, NodeId, Op, OperationId, ProgramKind,
+    RequestId, StepId, StepPoint, StepTrigger, Trigger,
+};
+
+/// One physical step of an execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PhysicalStep {
+    /// From 1.
+    pub(crate) number: u32,
+    pub(crate) activation: Activation,
+    pub(crate) step: StepId,
+    /// How often the same step of the same program had begun before in this execution.
+    pub(crate) occurrence: u32,
+    /// The steps of relays and recoveries belong to nobody's request.
+    pub(crate) request: Option<RequestId>,
+    pub(crate) label: String,
+}
+
+/// The physical steps among recorded events, in order of start.
+pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event]) -> Vec<PhysicalStep> {
+    let mut steps: Vec<PhysicalStep> = Vec::new();
+    for event in events {
+        let EventKind::StepStarted { activation, step } = event.kind else { continue };
+        let program = &compilation.programs[activation.program.index()];
+        let definition = program.step(step);
+        if !is_physical(&definition.op) {
+            continue;
+        }
+        let same = |known: &&PhysicalStep| known.activation.program == activation.program && known.step == step;
+        steps.push(PhysicalStep {
+            number: steps.len() as u32 + 1,
+            activation,
+            step,
+            occurrence: steps.iter().filter(same).count() as u32,
+            request: event.request,
+            label: definition.label.clone(),
+        });
+    }
+    steps
+}
+
+/// Does the step leave its process, or take its time? Decisions over registers do not.
+fn is_physical(op: &Op) -> bool {
+    matches!(op, Op::Statement { .. } | Op::Call { .. } | Op::Send { .. } | Op::Compose { .. } | Op::Work { .. })
+}
+
+/// The node that plays a role in a step of an operation; `None` if the design has nobody for it.
+pub(crate) fn node_of(
+    compilation: &Compilation,
+    operation: OperationId,
+    step: &PhysicalStep,
+    actor: scenario::Actor,
+) -> Option<NodeId> {
+    let deployment = &compilation.deployment;
+    let program = &compilation.programs[step.activation.program.index()];
+    match actor {
+        scenario::Actor::Client => {
+            let index = deployment.nodes.iter().position(|node| node.kind == program::NodeKind::Client)?;
+            Some(NodeId(index as u16))
+        }
+        scenario::Actor::Orchestrator => {
+            let entry = compilation.entries.get(operation.index()).copied().flatten()?;
+            Some(compilation.programs[entry.index()].home)
+        }
+        scenario::Actor::Service => Some(program.home),
+        scenario::Actor::Server => match &program.step(step.step).op {
+            Op::Statement { connection, .. } => {
+                let pool = program.connections.get(usize::from(connection.0))?;
+                let DatabaseId(database) = deployment.pools[pool.index()].database;
+                Some(deployment.databases[usize::from(database)].node)
+            }
+            _ => None,
+        },
+        scenario::Actor::Relay => {
+            let relay = |program: &&program::Program| matches!(program.kind, ProgramKind::Periodic { .. });
+            compilation.programs.iter().find(relay).map(|program| program.home)
+        }
+    }
+}
+
+/// Why a fault cannot strike on a design.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unplaceable {
+    /// The design cannot express the operation, or the scenario has none of that name.
+    NoOperation,
+    /// The operation has only so many physical steps on this design.
+    NoSuchStep { steps: u32 },
+    /// Nobody plays this role in this step here.
+    NoActor,
+}
+
+/// Places a fault on a design, given the physical steps of a fault-free execution of its operation.
+pub(crate) fn place(
+    compilation: &Compilation,
+    fault: &scenario::Fault,
+    steps: &[PhysicalStep],
+) -> Result<Fault, Unplaceable> {
+    let (place, number, name, request) = match &fault.moment {
+        scenario::Moment::At(at) => {
+            let action = crash_at_instant(compilation, fault)?;
+            return Ok(Fault { trigger: Trigger::At(*at), action });
+        }
+        scenario::Moment::Step { place, step, operation, request } => (*place, *step, operation, *request),
+    };
+    let operation = operation_id(compilation, name).ok_or(Unplaceable::NoOperation)?;
+    let step = (number.checked_sub(1).and_then(|index| steps.get(index as usize)))
+        .ok_or(Unplaceable::NoSuchStep { steps: steps.len() as u32 })?;
+    let action = match fault.action {
+        scenario::FaultAction::Crash { actor, restart_after } => {
+            let node = node_of(compilation, operation, step, actor).ok_or(Unplaceable::NoActor)?;
+            FaultAction::Crash { node, restart_after }
+        }
+        scenario::FaultAction::Lose(scenario::Message::Request) => FaultAction::LoseRequest,
+        scenario::FaultAction::Lose(scenario::Message::Reply) => FaultAction::LoseReply,
+        scenario::FaultAction::Delay(scenario::Message::Request, span) => FaultAction::DelayRequest(span),
+        scenario::FaultAction::Delay(scenario::Message::Reply, span) => FaultAction::DelayReply(span),
+        scenario::FaultAction::Duplicate => FaultAction::DuplicateRequest,
+        scenario::FaultAction::Refuse => FaultAction::Refuse { message: format!("refused: {}", step.label) },
+    };
+    let point = match place {
+        scenario::StepPlace::Before => StepPoint::Before,
+        scenario::StepPlace::During => StepPoint::Done,
+        scenario::StepPlace::After => StepPoint::After,
+    };
+    Ok(Fault { trigger: trigger(step, point, request.map(RequestId)), action })
+}
+
+/// Strikes when this step of this execution, or of a given request's, comes to the point.
+pub(crate) fn trigger(step: &PhysicalStep, point: StepPoint, request: Option<RequestId>) -> Trigger {
+    Trigger::Step(StepTrigger {
+        program: step.activation.program,
+        step: step.step,
+        point,
+        request,
+        occurrence: step.occurrence,
+    })
+}
+
+pub(crate) fn operation_id(compilation: &Compilation, name: &str) -> Option<OperationId> {
+    let index = compilation.workload.operations.iter().position(|operation| operation.name == name)?;
+    compilation.entries.get(index).copied().flatten()?;
+    Some(OperationId(index as u16))
+}
+
+/// At an instant no step tells which service or server is meant: the first of its kind that runs or
+/// serves any operation.
+fn crash_at_instant(compilation: &Compilation, fault: &scenario::Fault) -> Result<FaultAction, Unplaceable> {
+    let scenario::FaultAction::Crash { actor, restart_after } = fault.action else {
+        return Err(Unplaceable::NoActor);
+    };
+    let entry = compilation.entries.iter().flatten().next().ok_or(Unplaceable::NoOperation)?;
+    let home = compilation.programs[entry.index()].home;
+    let first = |kind: program::NodeKind| {
+        let index = compilation.deployment.nodes.iter().position(|node| node.kind == kind);
+        index.map(|index| NodeId(index as u16))
+    };
+    let node = match actor {
+        scenario::Actor::Client => first(program::NodeKind::Client),
+        scenario::Actor::Orchestrator | scenario::Actor::Service => Some(home),
+        scenario::Actor::Server => first(program::NodeKind::SqlServer),
+        scenario::Actor::Relay => {
+            let relay = |program: &&program::Program| matches!(program.kind, ProgramKind::Periodic { .. });
+            compilation.programs.iter().find(relay).map(|program| program.home)
+        }
+    };
+    Ok(FaultAction::Crash { node: node.ok_or(Unplaceable::NoActor)?, restart_after })
+}
