@@ -114,15 +114,18 @@ impl Hasher for Fingerprinter {
 mod tests {
     use super::*;
 
-    /// Recorded once; the browser test asserts the same digits in wasm32.
     #[test]
     fn the_hash_of_a_nested_value_is_the_recorded_one() {
         let value = (7_u64, "arrivals", vec![Some(1_usize), None], [1_i32, -1]);
-        assert_eq!(Fingerprint::of(&value), Fingerprint::of(&value.clone()));
+        assert_eq!(Fingerprint::of(&value).to_string(), "dc03f521db499e840bf8b0e344fb3624");
+    }
+
+    #[test]
+    fn widths_that_differ_between_targets_are_hashed_as_64_bits() {
         let mut one = Fingerprinter::new();
         one.write_usize(5);
         let mut other = Fingerprinter::new();
         other.write_u64(5);
-        assert_eq!(one.fingerprint(), other.fingerprint(), "usize is hashed as 64 bits");
+        assert_eq!(one.fingerprint(), other.fingerprint());
     }
 }
