@@ -20,12 +20,26 @@ pub type Ticket = u32;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
     /// Are there errors in this scenario, and what can be chosen in it?
-    Check { ticket: Ticket, scenario: String },
+    Check {
+        ticket: Ticket,
+        scenario: String,
+    },
     /// Load run of a scenario on some designs.
-    Run { ticket: Ticket, scenario: String, options: RunOptions },
+    Run {
+        ticket: Ticket,
+        scenario: String,
+        options: RunOptions,
+    },
     /// Every fault point of one operation on some designs.
-    Atomicity { ticket: Ticket, scenario: String, options: RunOptions, operation: String },
-    Cancel { ticket: Ticket },
+    Atomicity {
+        ticket: Ticket,
+        scenario: String,
+        options: RunOptions,
+        operation: String,
+    },
+    Cancel {
+        ticket: Ticket,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,13 +56,35 @@ pub struct RunOptions {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
     /// The worker has loaded.
-    Ready { version: u32 },
-    Checked { ticket: Ticket, outline: Option<ScenarioOutline>, diagnostics: Vec<Diagnostic> },
-    Progress { ticket: Ticket, done: u64, of: u64, what: String },
-    Ran { ticket: Ticket, report: Box<RunReport> },
-    Explored { ticket: Ticket, report: Box<AtomicityReport> },
-    Refused { ticket: Ticket, diagnostics: Vec<Diagnostic> },
-    Cancelled { ticket: Ticket },
+    Ready {
+        version: u32,
+    },
+    Checked {
+        ticket: Ticket,
+        outline: Option<ScenarioOutline>,
+        diagnostics: Vec<Diagnostic>,
+    },
+    Progress {
+        ticket: Ticket,
+        done: u64,
+        of: u64,
+        what: String,
+    },
+    Ran {
+        ticket: Ticket,
+        report: Box<RunReport>,
+    },
+    Explored {
+        ticket: Ticket,
+        report: Box<AtomicityReport>,
+    },
+    Refused {
+        ticket: Ticket,
+        diagnostics: Vec<Diagnostic>,
+    },
+    Cancelled {
+        ticket: Ticket,
+    },
 }
 
 /// What a page needs to offer choices.

@@ -27,6 +27,14 @@ impl std::hash::Hash for Span {
 }
 
 impl Span {
+    pub(crate) fn new(start: usize, end: usize) -> Span {
+        Span {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    /// From the start of one to the end of the other.
     pub fn to(self, other: Span) -> Span {
         Span {
             start: self.start.min(other.start),

@@ -1,0 +1,513 @@
+//! CREATE, ALTER, DROP, TRUNCATE.
+
+use super::{Parser, Result};
+use crate::token::TokenKind;
+use crate::{
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Expr, Name, OrderBy, ReferentialAction,
+    Statement, SyntaxError, TableConstraint,
+};
+
+impl Parser<'_> {
+    // ---- CREATE
+
+    pub(super) fn create(&mut self) -> Result<Statement> {
+        match self.word_at(1) {
+            Some("schema") => self.create_schema(),
+            Some("table") => Ok(Statement::CreateTable(Box::new(self.create_table()?))),
+            Some("index" | "unique") => Ok(Statement::CreateIndex(Box::new(self.create_index()?))),
+            Some("role" | "user") if self.word_at(2) != Some("mapping") => self.create_role(),
+            _ => Err(self.unsupported_command()),
+        }
+    }
+
+    fn if_not_exists(&mut self) -> Result<bool> {
+        if !self.eat("if") {
+            return Ok(false);
+        }
+        self.expect_words(&["not", "exists"])?;
+        Ok(true)
+    }
+
+    fn if_exists(&mut self) -> Result<bool> {
+        if !self.eat("if") {
+            return Ok(false);
+        }
+        self.expect("exists")?;
+        Ok(true)
+    }
+
+    fn create_schema(&mut self) -> Result<Statement> {
+        self.expect_words(&["create", "schema"])?;
+        let if_not_exists = self.if_not_exists()?;
+        self.refuse("authorization", "CREATE SCHEMA AUTHORIZATION")?;
+        let name = self.name()?;
+        self.refuse("authorization", "CREATE SCHEMA AUTHORIZATION")?;
+        if self.at_any(&["create", "grant"]) {
+            return Err(self.unsupported("CREATE SCHEMA with elements"));
+        }
+        Ok(Statement::CreateSchema { name, if_not_exists })
+    }
+
+    fn create_table(&mut self) -> Result<CreateTable> {
+        self.expect_words(&["create", "table"])?;
+        let if_not_exists = self.if_not_exists()?;
+        let name = self.object_name()?;
+        self.refuse("as", "CREATE TABLE AS")?;
+        self.refuse("partition", "PARTITION OF")?;
+        self.refuse("of", "CREATE TABLE OF")?;
+        let mut columns = Vec::new();
+        let mut constraints = Vec::new();
+        self.expect_symbol('(')?;
+        if !self.at_symbol(')') {
+            self.list(|parser| {
+                parser.refuse("like", "CREATE TABLE … LIKE")?;
+                if parser.at_table_constraint() {
+                    constraints.push(parser.table_constraint()?);
+                } else {
+                    columns.push(parser.column_def()?);
+                }
+                Ok(())
+            })?;
+        }
+        self.expect_symbol(')')?;
+        self.refuse("as", "CREATE TABLE AS")?;
+        for (keyword, construct) in [
+            ("inherits", "INHERITS"),
+            ("partition", "PARTITION BY"),
+            ("using", "table access method"),
+            ("with", "storage parameter"),
+            ("without", "WITHOUT OIDS"),
+            ("on", "ON COMMIT"),
+            ("tablespace", "TABLESPACE"),
+        ] {
+            self.refuse(keyword, construct)?;
+        }
+        Ok(CreateTable {
+            name,
+            if_not_exists,
+            columns,
+            constraints,
+        })
+    }
+
+    fn column_def(&mut self) -> Result<ColumnDef> {
+        let name = self.name()?;
+        let data_type = self.data_type()?;
+        let mut column = ColumnDef {
+            name,
+            data_type,
+            not_null: false,
+            default: None,
+            constraints: Vec::new(),
+        };
+        let mut null = false;
+        while !(self.at_symbol(',') || self.at_symbol(')') || self.at_end() || self.at_symbol(';')) {
+            null |= self.column_constraint(&mut column)?;
+            if null && column.not_null {
+                let name = column.name.as_str();
+                let words = format!("conflicting NULL/NOT NULL declarations for column \"{name}\"");
+                return Err(SyntaxError::new("42601", words, self.span()));
+            }
+        }
+        Ok(column)
+    }
+
+    /// One constraint of a column. True for NULL.
+    fn column_constraint(&mut self, column: &mut ColumnDef) -> Result<bool> {
+        let start = self.span();
+        let name = self.constraint_name()?;
+        if self.eat("null") {
+            return Ok(true);
+        }
+        if self.eat_words(&["not", "null"]) {
+            column.not_null = true;
+            return Ok(false);
+        }
+        if self.eat("default") {
+            let value = self.restricted_expr()?;
+            if column.default.replace(value).is_some() {
+                let words = format!(
+                    "multiple default values specified for column \"{}\"",
+                    column.name.as_str()
+                );
+                return Err(SyntaxError::new("42601", words, start));
+            }
+            return Ok(false);
+        }
+        let this = || vec![column.name.clone()];
+        let kind = match self.word() {
+            Some("primary") => {
+                self.expect_words(&["primary", "key"])?;
+                ConstraintKind::PrimaryKey(this())
+            }
+            Some("unique") => {
+                self.advance();
+                self.refuse_nulls_distinct()?;
+                ConstraintKind::Unique(this())
+            }
+            Some("check") => self.check()?,
+            Some("references") => self.references(this())?,
+            Some("generated") => return Err(self.unsupported("GENERATED column")),
+            Some("collate") => return Err(self.unsupported("COLLATE")),
+            Some("storage" | "compression" | "options") => return Err(self.unsupported("column storage option")),
+            _ => return Err(self.unexpected()),
+        };
+        self.constraint_attributes()?;
+        let span = self.since(start);
+        column.constraints.push(TableConstraint { name, kind, span });
+        Ok(false)
+    }
+
+    fn constraint_name(&mut self) -> Result<Option<Name>> {
+        if self.eat("constraint") {
+            self.name().map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn at_table_constraint(&self) -> bool {
+        self.at_any(&["constraint", "primary", "unique", "check", "foreign"])
+            || (self.at("exclude") && (self.word_at(1) == Some("using") || *self.kind_at(1) == TokenKind::Symbol('(')))
+    }
+
+    fn table_constraint(&mut self) -> Result<TableConstraint> {
+        let start = self.span();
+        let name = self.constraint_name()?;
+        let kind = match self.word() {
+            Some("primary") => {
+                self.expect_words(&["primary", "key"])?;
+                ConstraintKind::PrimaryKey(self.key_columns()?)
+            }
+            Some("unique") => {
+                self.advance();
+                self.refuse_nulls_distinct()?;
+                ConstraintKind::Unique(self.key_columns()?)
+            }
+            Some("check") => self.check()?,
+            Some("foreign") => {
+                self.expect_words(&["foreign", "key"])?;
+                let columns = self.names()?;
+                self.references(columns)?
+            }
+            Some("exclude") => return Err(self.unsupported("EXCLUDE")),
+            _ => return Err(self.unexpected()),
+        };
+        self.constraint_attributes()?;
+        let span = self.since(start);
+        Ok(TableConstraint { name, kind, span })
+    }
+
+    fn key_columns(&mut self) -> Result<Vec<Name>> {
+        if self.at_words(&["using", "index"]) {
+            return Err(self.unsupported("constraint USING INDEX"));
+        }
+        let columns = self.names()?;
+        self.refuse("include", "INCLUDE")?;
+        self.refuse("with", "storage parameter")?;
+        self.refuse("using", "USING INDEX TABLESPACE")?;
+        Ok(columns)
+    }
+
+    fn refuse_nulls_distinct(&mut self) -> Result<()> {
+        if self.eat_words(&["nulls", "distinct"]) {
+            return Ok(());
+        }
+        self.refuse("nulls", "NULLS NOT DISTINCT")
+    }
+
+    fn check(&mut self) -> Result<ConstraintKind> {
+        self.expect("check")?;
+        self.expect_symbol('(')?;
+        let condition = self.expr()?;
+        self.expect_symbol(')')?;
+        if self.at_words(&["no", "inherit"]) {
+            return Err(self.unsupported("NO INHERIT"));
+        }
+        Ok(ConstraintKind::Check(condition))
+    }
+
+    fn references(&mut self, columns: Vec<Name>) -> Result<ConstraintKind> {
+        self.expect("references")?;
+        let table = self.object_name()?;
+        let referenced = self.optional_names()?;
+        if self.at_words(&["match", "full"]) || self.at_words(&["match", "partial"]) {
+            return Err(self.unsupported("MATCH FULL or PARTIAL"));
+        }
+        self.eat_words(&["match", "simple"]);
+        let mut on_delete = ReferentialAction::NoAction;
+        let mut on_update = ReferentialAction::NoAction;
+        while self.eat("on") {
+            if self.eat("delete") {
+                on_delete = self.referential_action()?;
+            } else {
+                self.expect("update")?;
+                on_update = self.referential_action()?;
+            }
+        }
+        Ok(ConstraintKind::ForeignKey {
+            columns,
+            table,
+            referenced,
+            on_delete,
+            on_update,
+        })
+    }
+
+    fn referential_action(&mut self) -> Result<ReferentialAction> {
+        let action = if self.eat_words(&["no", "action"]) {
+            ReferentialAction::NoAction
+        } else if self.eat("restrict") {
+            ReferentialAction::Restrict
+        } else if self.eat("cascade") {
+            ReferentialAction::Cascade
+        } else if self.eat_words(&["set", "null"]) {
+            ReferentialAction::SetNull
+        } else if self.eat_words(&["set", "default"]) {
+            ReferentialAction::SetDefault
+        } else {
+            return Err(self.unexpected());
+        };
+        if self.at_symbol('(') {
+            return Err(self.unsupported("SET NULL or SET DEFAULT of some columns"));
+        }
+        Ok(action)
+    }
+
+    fn constraint_attributes(&mut self) -> Result<()> {
+        loop {
+            if self.eat_words(&["not", "deferrable"]) || self.eat_words(&["initially", "immediate"]) {
+                continue;
+            }
+            self.refuse("deferrable", "DEFERRABLE constraint")?;
+            self.refuse("initially", "DEFERRABLE constraint")?;
+            if self.at_words(&["not", "valid"]) {
+                return Err(self.unsupported("NOT VALID"));
+            }
+            return Ok(());
+        }
+    }
+
+    fn create_index(&mut self) -> Result<CreateIndex> {
+        self.expect("create")?;
+        let unique = self.eat("unique");
+        self.expect("index")?;
+        self.refuse("concurrently", "CREATE INDEX CONCURRENTLY")?;
+        let if_not_exists = self.if_not_exists()?;
+        let name = if self.at("on") { None } else { Some(self.name()?) };
+        if if_not_exists && name.is_none() {
+            return Err(self.unexpected());
+        }
+        self.expect("on")?;
+        self.refuse("only", "ONLY")?;
+        let table = self.object_name()?;
+        if self.eat("using") {
+            let method = self.name()?;
+            if method.as_str() != "btree" {
+                let what = format!("access method \"{}\"", method.as_str());
+                return Err(SyntaxError::unsupported(&what, method.span));
+            }
+        }
+        let columns = self.parenthesised(Self::index_column)?;
+        for (keyword, construct) in [
+            ("include", "INCLUDE"),
+            ("nulls", "NULLS NOT DISTINCT"),
+            ("with", "storage parameter"),
+            ("tablespace", "TABLESPACE"),
+        ] {
+            self.refuse(keyword, construct)?;
+        }
+        Ok(CreateIndex {
+            name,
+            table,
+            unique,
+            if_not_exists,
+            columns,
+            filter: self.filter()?,
+        })
+    }
+
+    /// A column, a function call or an expression in parentheses.
+    fn index_column(&mut self) -> Result<OrderBy> {
+        let expr: Expr = self.index_expr()?;
+        self.refuse("collate", "COLLATE")?;
+        let direction = self.at_any(&["asc", "desc", "nulls"]) || self.at_symbol(',') || self.at_symbol(')');
+        if !direction && (self.at_name() || self.at_symbol('(')) {
+            return Err(self.unsupported("operator class"));
+        }
+        self.direction(expr)
+    }
+
+    fn create_role(&mut self) -> Result<Statement> {
+        self.expect("create")?;
+        let mut login = self.at("user");
+        self.advance();
+        let name = self.role()?;
+        self.eat("with");
+        while self.word().is_some() {
+            login = match self.word() {
+                Some("login") => true,
+                Some("nologin") => false,
+                Some(option) => {
+                    let option = format!("role option {}", option.to_ascii_uppercase());
+                    return Err(self.unsupported(&option));
+                }
+                None => login,
+            };
+            self.advance();
+        }
+        Ok(Statement::CreateRole { name, login })
+    }
+
+    // ---- DROP and TRUNCATE
+
+    pub(super) fn drop_statement(&mut self) -> Result<Statement> {
+        let object = match self.word_at(1) {
+            Some(object @ ("schema" | "table" | "index" | "role" | "user" | "group")) => object.to_owned(),
+            _ => return Err(self.unsupported_command()),
+        };
+        if self.at_words(&["drop", "user", "mapping"]) {
+            return Err(self.unsupported_command());
+        }
+        self.advance();
+        self.advance();
+        self.refuse("concurrently", "DROP INDEX CONCURRENTLY")?;
+        let if_exists = self.if_exists()?;
+        match object.as_str() {
+            "schema" => Ok(Statement::DropSchema {
+                names: self.list(Self::name)?,
+                if_exists,
+                cascade: self.cascade(),
+            }),
+            "table" => Ok(Statement::DropTable {
+                names: self.list(Self::object_name)?,
+                if_exists,
+                cascade: self.cascade(),
+            }),
+            "index" => {
+                let names = self.list(Self::object_name)?;
+                self.refuse("cascade", "DROP INDEX CASCADE")?;
+                self.eat("restrict");
+                Ok(Statement::DropIndex { names, if_exists })
+            }
+            _ => Ok(Statement::DropRole {
+                names: self.list(Self::role)?,
+                if_exists,
+            }),
+        }
+    }
+
+    fn cascade(&mut self) -> bool {
+        let cascade = self.eat("cascade");
+        if !cascade {
+            self.eat("restrict");
+        }
+        cascade
+    }
+
+    pub(super) fn truncate(&mut self) -> Result<Statement> {
+        self.expect("truncate")?;
+        self.eat("table");
+        self.refuse("only", "ONLY")?;
+        let tables = self.list(|parser| {
+            let table = parser.object_name()?;
+            parser.eat_operator("*");
+            Ok(table)
+        })?;
+        self.refuse("restart", "RESTART IDENTITY")?;
+        self.eat_words(&["continue", "identity"]);
+        self.refuse("cascade", "TRUNCATE CASCADE")?;
+        self.eat("restrict");
+        Ok(Statement::Truncate { tables })
+    }
+
+    // ---- ALTER
+
+    pub(super) fn alter(&mut self) -> Result<Statement> {
+        if !self.at_words(&["alter", "table"]) {
+            return Err(self.unsupported_command());
+        }
+        self.expect_words(&["alter", "table"])?;
+        self.refuse("if", "ALTER TABLE IF EXISTS")?;
+        self.refuse("only", "ONLY")?;
+        self.refuse("all", "ALTER TABLE ALL IN TABLESPACE")?;
+        let table = self.object_name()?;
+        self.eat_operator("*");
+        let actions = self.list(Self::alter_action)?;
+        Ok(Statement::AlterTable { table, actions })
+    }
+
+    fn alter_action(&mut self) -> Result<AlterAction> {
+        match self.word() {
+            Some("add") => self.alter_add(),
+            Some("drop") => self.alter_drop(),
+            Some("alter") => self.alter_column(),
+            Some(
+                word @ ("rename" | "owner" | "enable" | "disable" | "force" | "no" | "set" | "reset" | "validate"
+                | "attach" | "detach" | "inherit" | "cluster" | "replica" | "of" | "not"),
+            ) => Err(self.unsupported(&format!("ALTER TABLE … {}", word.to_ascii_uppercase()))),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    fn alter_add(&mut self) -> Result<AlterAction> {
+        self.expect("add")?;
+        if self.at_table_constraint() {
+            return self.table_constraint().map(AlterAction::AddConstraint);
+        }
+        self.eat("column");
+        let if_not_exists = self.if_not_exists()?;
+        let column = self.column_def()?;
+        Ok(AlterAction::AddColumn { column, if_not_exists })
+    }
+
+    fn alter_drop(&mut self) -> Result<AlterAction> {
+        self.expect("drop")?;
+        let constraint = self.eat("constraint");
+        if !constraint {
+            self.eat("column");
+        }
+        let if_exists = self.if_exists()?;
+        let name = self.name()?;
+        let cascade = self.cascade();
+        Ok(if constraint {
+            AlterAction::DropConstraint {
+                name,
+                if_exists,
+                cascade,
+            }
+        } else {
+            AlterAction::DropColumn {
+                name,
+                if_exists,
+                cascade,
+            }
+        })
+    }
+
+    fn alter_column(&mut self) -> Result<AlterAction> {
+        self.expect("alter")?;
+        self.refuse("constraint", "ALTER CONSTRAINT")?;
+        self.eat("column");
+        let name = self.name()?;
+        if self.eat_words(&["set", "default"]) {
+            return Ok(AlterAction::SetDefault(name, self.expr()?));
+        }
+        if self.eat_words(&["drop", "default"]) {
+            return Ok(AlterAction::DropDefault(name));
+        }
+        if self.eat_words(&["set", "not", "null"]) {
+            return Ok(AlterAction::SetNotNull(name));
+        }
+        if self.eat_words(&["drop", "not", "null"]) {
+            return Ok(AlterAction::DropNotNull(name));
+        }
+        if self.at("type") || self.at_words(&["set", "data", "type"]) {
+            return Err(self.unsupported("ALTER COLUMN … TYPE"));
+        }
+        if self.at_any(&["set", "drop", "add", "reset", "restart"]) {
+            return Err(self.unsupported("this form of ALTER COLUMN"));
+        }
+        Err(self.unexpected())
+    }
+}

@@ -1,0 +1,837 @@
+//! Expressions: precedence climbing over PostgreSQL's table (gram.y), loosest first.
+
+use super::query::QueryOrExpr;
+use super::{Parser, Result};
+use crate::keyword::{self, Class};
+use crate::print::is_function_keyword;
+use crate::token::TokenKind;
+use crate::{
+    BinaryOperator, DataType, Expr, ExprKind, FunctionCall, Name, ObjectName, Span, SyntaxError, UnaryOperator,
+};
+
+/// How tightly an operator binds; a higher one is applied first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Precedence {
+    Lowest,
+    Or,
+    And,
+    Not,
+    /// IS, ISNULL, NOTNULL
+    Is,
+    Comparison,
+    /// BETWEEN, IN, LIKE
+    Like,
+    /// Every operator that has no level of its own: `||`, `->`.
+    Other,
+    Add,
+    Multiply,
+    Power,
+    Sign,
+    Cast,
+}
+
+impl Precedence {
+    pub(crate) fn of(operator: BinaryOperator) -> Precedence {
+        use BinaryOperator as B;
+        match operator {
+            B::Or => Precedence::Or,
+            B::And => Precedence::And,
+            B::Equal | B::NotEqual | B::Less | B::LessOrEqual | B::Greater | B::GreaterOrEqual => {
+                Precedence::Comparison
+            }
+            B::Concat | B::JsonGet | B::JsonGetText | B::JsonContains => Precedence::Other,
+            B::Add | B::Subtract => Precedence::Add,
+            B::Multiply | B::Divide | B::Modulo => Precedence::Multiply,
+            B::Power => Precedence::Power,
+        }
+    }
+
+    /// Chains of these need parentheses: `a < b < c` is a syntax error.
+    pub(crate) fn is_nonassociative(self) -> bool {
+        matches!(self, Precedence::Is | Precedence::Comparison | Precedence::Like)
+    }
+
+    pub(crate) fn next(self) -> Precedence {
+        use Precedence as P;
+        match self {
+            P::Lowest => P::Or,
+            P::Or => P::And,
+            P::And => P::Not,
+            P::Not => P::Is,
+            P::Is => P::Comparison,
+            P::Comparison => P::Like,
+            P::Like => P::Other,
+            P::Other => P::Add,
+            P::Add => P::Multiply,
+            P::Multiply => P::Power,
+            P::Power => P::Sign,
+            P::Sign | P::Cast => P::Cast,
+        }
+    }
+}
+
+/// Where an expression stands: `Restricted` (gram.y's `b_expr`) is the lower end of BETWEEN and a
+/// column's DEFAULT, where AND, NOT, IN, LIKE and IS NULL would be ambiguous.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grammar {
+    Full,
+    Restricted,
+}
+
+/// What stands after a complete operand.
+#[derive(Clone, Copy)]
+enum Infix {
+    Binary(BinaryOperator),
+    Is,
+    IsNull {
+        negated: bool,
+    },
+    Between,
+    In,
+    Like {
+        case_insensitive: bool,
+    },
+    Cast,
+    /// An operator or construct that PostgreSQL knows and we refuse.
+    Refused(&'static str),
+    UnknownOperator,
+}
+
+impl Parser<'_> {
+    pub(super) fn expr(&mut self) -> Result<Expr> {
+        self.operand(Precedence::Lowest, Grammar::Full)
+    }
+
+    pub(super) fn restricted_expr(&mut self) -> Result<Expr> {
+        self.operand(Precedence::Lowest, Grammar::Restricted)
+    }
+
+    /// An operand whose operators bind at least as tightly as `least`.
+    fn operand(&mut self, least: Precedence, grammar: Grammar) -> Result<Expr> {
+        self.nest(|parser| {
+            let left = parser.prefixed(grammar)?;
+            parser.operators(left, least, grammar)
+        })
+    }
+
+    /// Goes on behind an operand that is already parsed (a parenthesised query).
+    pub(super) fn expr_after(&mut self, left: Expr) -> Result<Expr> {
+        self.operators(left, Precedence::Lowest, Grammar::Full)
+    }
+
+    fn operators(&mut self, mut left: Expr, least: Precedence, grammar: Grammar) -> Result<Expr> {
+        // The level of the infix operator that `left` ends with, for those that do not chain.
+        let mut chained = None;
+        while let Some((infix, negated)) = self.infix(grammar) {
+            let precedence = infix.precedence();
+            if precedence < least {
+                break;
+            }
+            if precedence.is_nonassociative() && chained == Some(precedence) {
+                return Err(self.unexpected());
+            }
+            left = self.apply(left, infix, negated, grammar)?;
+            self.grow(1)?;
+            chained = infix.ends_in_operand(&left).then_some(precedence);
+        }
+        Ok(left)
+    }
+
+    /// What operator is next, and whether NOT stands in front of it.
+    fn infix(&self, grammar: Grammar) -> Option<(Infix, bool)> {
+        let infix = match self.kind() {
+            TokenKind::Operator => match self.operator()? {
+                // Named notation and such: no operators.
+                "=>" => return None,
+                symbol => binary_operator(symbol).map_or(Infix::UnknownOperator, Infix::Binary),
+            },
+            TokenKind::Cast => Infix::Cast,
+            TokenKind::Symbol('[') => Infix::Refused("array subscript"),
+            TokenKind::Word(word) => match &**word {
+                "is" => Infix::Is,
+                "collate" => Infix::Refused("COLLATE"),
+                "at" if self.word_at(1) == Some("time") => Infix::Refused("AT TIME ZONE"),
+                "operator" if *self.kind_at(1) == TokenKind::Symbol('(') => Infix::Refused("OPERATOR()"),
+                _ if grammar == Grammar::Restricted => return None,
+                "not" => return keyword_infix(self.word_at(1)?).map(|infix| (infix, true)),
+                word => return self.full_infix(word).map(|infix| (infix, false)),
+            },
+            _ => return None,
+        };
+        Some((infix, false))
+    }
+
+    fn full_infix(&self, word: &str) -> Option<Infix> {
+        match word {
+            "or" => Some(Infix::Binary(BinaryOperator::Or)),
+            "and" => Some(Infix::Binary(BinaryOperator::And)),
+            "isnull" => Some(Infix::IsNull { negated: false }),
+            "notnull" => Some(Infix::IsNull { negated: true }),
+            "overlaps" => Some(Infix::Refused("OVERLAPS")),
+            word => keyword_infix(word),
+        }
+    }
+
+    fn apply(&mut self, left: Expr, infix: Infix, negated: bool, grammar: Grammar) -> Result<Expr> {
+        let start = left.span;
+        if negated {
+            self.advance();
+        }
+        let kind = match infix {
+            Infix::Binary(operator) => return self.binary(left, operator, grammar),
+            Infix::Is => self.is_test(left, grammar)?,
+            Infix::IsNull { negated } => {
+                self.advance();
+                let operand = Box::new(left);
+                ExprKind::IsNull { operand, negated }
+            }
+            Infix::Between => self.between(left, negated)?,
+            Infix::In => self.in_list(left, negated)?,
+            Infix::Like { case_insensitive } => self.like(left, case_insensitive, negated)?,
+            Infix::Cast => {
+                self.advance();
+                let data_type = self.data_type()?;
+                let operand = Box::new(left);
+                ExprKind::Cast { operand, data_type }
+            }
+            Infix::Refused(construct) => return Err(self.unsupported(construct)),
+            Infix::UnknownOperator => return Err(self.unknown_operator()),
+        };
+        Ok(Expr::new(kind, self.since(start)))
+    }
+
+    fn unknown_operator(&self) -> SyntaxError {
+        self.unsupported(&format!("operator {}", self.operator().unwrap_or_default()))
+    }
+
+    fn binary(&mut self, left: Expr, operator: BinaryOperator, grammar: Grammar) -> Result<Expr> {
+        self.advance();
+        if self.at_any(&["any", "some", "all"]) && *self.kind_at(1) == TokenKind::Symbol('(') {
+            return self.quantified(left, operator);
+        }
+        let tighter = Precedence::of(operator).next();
+        let right = self.operand(tighter, grammar)?;
+        if matches!(operator, BinaryOperator::And | BinaryOperator::Or) {
+            let mut terms = vec![left, right];
+            while self.eat(if operator == BinaryOperator::And { "and" } else { "or" }) {
+                terms.push(self.operand(tighter, grammar)?);
+            }
+            self.grow(chain_height(terms.len()))?;
+            return Ok(chain(operator, terms));
+        }
+        Ok(join(left, operator, right))
+    }
+
+    /// `left op ANY (…)`, the cursor at ANY.
+    fn quantified(&mut self, left: Expr, operator: BinaryOperator) -> Result<Expr> {
+        self.refuse("all", "ALL (…)")?;
+        self.advance();
+        let start = left.span;
+        let open = self.span();
+        self.expect_symbol('(')?;
+        let mut right = match self.query_or_expr()? {
+            QueryOrExpr::Query(query) => Expr::new(ExprKind::Subquery(query), open),
+            QueryOrExpr::Expr(expr) => expr,
+        };
+        self.expect_symbol(')')?;
+        right.span = self.since(open);
+        Ok(Expr::new(
+            ExprKind::Any {
+                left: Box::new(left),
+                operator,
+                right: Box::new(right),
+            },
+            self.since(start),
+        ))
+    }
+
+    /// IS [NOT] NULL | TRUE | FALSE | UNKNOWN | DISTINCT FROM …
+    fn is_test(&mut self, left: Expr, grammar: Grammar) -> Result<ExprKind> {
+        self.expect("is")?;
+        let negated = self.eat("not");
+        let operand = Box::new(left);
+        if self.eat_words(&["distinct", "from"]) {
+            return Ok(ExprKind::IsDistinct {
+                left: operand,
+                right: Box::new(self.operand(Precedence::Is.next(), grammar)?),
+                negated,
+            });
+        }
+        if self.at_any(&["document", "normalized", "nfc", "nfd", "nfkc", "nfkd"]) {
+            return Err(self.unsupported("IS DOCUMENT or IS NORMALIZED"));
+        }
+        if grammar == Grammar::Restricted {
+            return Err(self.unexpected());
+        }
+        let value = match self.word() {
+            Some("null") => {
+                self.advance();
+                return Ok(ExprKind::IsNull { operand, negated });
+            }
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            Some("unknown") => None,
+            _ => return Err(self.unexpected()),
+        };
+        self.advance();
+        Ok(ExprKind::IsBool {
+            operand,
+            value,
+            negated,
+        })
+    }
+
+    fn between(&mut self, left: Expr, negated: bool) -> Result<ExprKind> {
+        self.expect("between")?;
+        self.refuse("symmetric", "BETWEEN SYMMETRIC")?;
+        self.eat("asymmetric");
+        let low = Box::new(self.restricted_expr()?);
+        self.expect("and")?;
+        let high = Box::new(self.operand(Precedence::Like.next(), Grammar::Full)?);
+        Ok(ExprKind::Between {
+            operand: Box::new(left),
+            low,
+            high,
+            negated,
+        })
+    }
+
+    fn in_list(&mut self, left: Expr, negated: bool) -> Result<ExprKind> {
+        self.expect("in")?;
+        let operand = Box::new(left);
+        self.expect_symbol('(')?;
+        let mut list = match self.query_or_expr()? {
+            QueryOrExpr::Query(query) => {
+                self.expect_symbol(')')?;
+                return Ok(ExprKind::InQuery {
+                    operand,
+                    query,
+                    negated,
+                });
+            }
+            QueryOrExpr::Expr(first) => vec![first],
+        };
+        while self.eat_symbol(',') {
+            list.push(self.expr()?);
+        }
+        self.expect_symbol(')')?;
+        Ok(ExprKind::In { operand, list, negated })
+    }
+
+    fn like(&mut self, left: Expr, case_insensitive: bool, negated: bool) -> Result<ExprKind> {
+        self.advance();
+        if self.at_any(&["any", "some", "all"]) {
+            return Err(self.unsupported("LIKE ANY"));
+        }
+        let pattern = Box::new(self.operand(Precedence::Like.next(), Grammar::Full)?);
+        self.refuse("escape", "LIKE … ESCAPE")?;
+        Ok(ExprKind::Like {
+            operand: Box::new(left),
+            pattern,
+            case_insensitive,
+            negated,
+        })
+    }
+
+    /// Signs, NOT, or a primary.
+    fn prefixed(&mut self, grammar: Grammar) -> Result<Expr> {
+        let start = self.span();
+        let (operator, binds) = match (self.kind(), self.operator()) {
+            (_, Some("-")) => (UnaryOperator::Minus, Precedence::Sign),
+            (_, Some("+")) => (UnaryOperator::Plus, Precedence::Sign),
+            (_, Some("*" | "/" | "%" | "^" | "<" | ">" | "=" | "<=" | ">=" | "<>" | "!=" | "=>")) => {
+                return Err(self.unexpected());
+            }
+            (_, Some(_)) => return Err(self.unknown_operator()),
+            (TokenKind::Word(word), _) if &**word == "not" && grammar == Grammar::Full => {
+                (UnaryOperator::Not, Precedence::Not)
+            }
+            _ => return self.primary(),
+        };
+        self.advance();
+        let operand = Box::new(self.operand(binds, grammar)?);
+        Ok(Expr::new(ExprKind::Unary { operator, operand }, self.since(start)))
+    }
+
+    fn primary(&mut self) -> Result<Expr> {
+        let start = self.span();
+        let kind = match self.kind() {
+            TokenKind::String(text) => ExprKind::String(text.clone()),
+            TokenKind::Number(digits) => ExprKind::Number(digits.clone()),
+            TokenKind::Parameter(number) => ExprKind::Parameter(*number),
+            TokenKind::Symbol('(') => return self.parenthesised_expr(),
+            TokenKind::Symbol(':') => return self.variable_expr(),
+            TokenKind::Word(word) => {
+                if let Some(kind) = constant(word) {
+                    kind
+                } else {
+                    let kind = self.word_primary()?;
+                    return Ok(Expr::new(kind, self.since(start)));
+                }
+            }
+            TokenKind::Quoted(_) => {
+                let kind = self.named()?;
+                return Ok(Expr::new(kind, self.since(start)));
+            }
+            _ => return Err(self.unexpected()),
+        };
+        self.advance();
+        Ok(Expr::new(kind, start))
+    }
+
+    /// An expression that begins with an unquoted word.
+    fn word_primary(&mut self) -> Result<ExprKind> {
+        let Some(word) = self.word() else {
+            return Err(self.unexpected());
+        };
+        let call = *self.kind_at(1) == TokenKind::Symbol('(');
+        match word {
+            "case" => self.case(),
+            "cast" => self.cast(),
+            "array" => self.array(),
+            "default" => {
+                self.advance();
+                Ok(ExprKind::Default)
+            }
+            "exists" if call => {
+                self.advance();
+                let query = Box::new(self.parenthesised_query()?);
+                Ok(ExprKind::Exists { query })
+            }
+            "row" if call => {
+                self.advance();
+                self.expect_symbol('(')?;
+                let items = if self.at_symbol(')') {
+                    Vec::new()
+                } else {
+                    self.list(Self::expr)?
+                };
+                self.expect_symbol(')')?;
+                Ok(ExprKind::Row(items))
+            }
+            "current_date" | "current_time" | "current_timestamp" | "localtime" | "localtimestamp" | "current_user"
+            | "session_user" | "user" | "current_role" | "current_catalog" => self.bare_function(),
+            "current_schema" if !call => self.bare_function(),
+            "trim" if call => self.trim(),
+            "substring" if call => self.substring(),
+            "extract" | "position" | "overlay" | "treat" | "normalize" | "grouping" | "xmlconcat" | "xmlelement"
+            | "xmlexists" | "xmlforest" | "xmlparse" | "xmlpi" | "xmlroot" | "xmlserialize"
+                if call =>
+            {
+                Err(self.unsupported(&format!("{}()", word.to_ascii_uppercase())))
+            }
+            "unique" => Err(self.unsupported("UNIQUE predicate")),
+            word if keyword::class(word) == Class::Reserved => Err(self.unexpected()),
+            word => {
+                let function = keyword::class(word) != Class::ColumnName || is_function_keyword(word);
+                if let Some(literal) = self.typed_literal()? {
+                    return Ok(literal);
+                }
+                if call && !function {
+                    self.advance();
+                    return Err(self.unexpected());
+                }
+                self.named()
+            }
+        }
+    }
+
+    /// `int '5'`, `timestamp with time zone '…'`: a type's keyword form and a string.
+    fn typed_literal(&mut self) -> Result<Option<ExprKind>> {
+        let before = self.at;
+        let start = self.span();
+        let Ok(data_type) = self.keyword_type() else {
+            self.at = before;
+            return Ok(None);
+        };
+        let Some(kind) = data_type else { return Ok(None) };
+        let span = self.since(start);
+        if !matches!(self.kind(), TokenKind::String(_)) {
+            self.at = before;
+            return Ok(None);
+        }
+        self.cast_literal(DataType { kind, span }).map(Some)
+    }
+
+    /// The string behind a type's name.
+    fn cast_literal(&mut self, data_type: DataType) -> Result<ExprKind> {
+        let operand = Box::new(self.primary()?);
+        if self.at_any(&["year", "month", "day", "hour", "minute", "second"]) {
+            return Err(self.unsupported("INTERVAL with fields"));
+        }
+        Ok(ExprKind::Cast { operand, data_type })
+    }
+
+    /// What an index may hold: a column, a call or `(expression)`.
+    pub(super) fn index_expr(&mut self) -> Result<Expr> {
+        if self.at_symbol('(') {
+            return self.parenthesised_expr();
+        }
+        let start = self.span();
+        let kind = self.named()?;
+        match &kind {
+            ExprKind::Column(parts) if parts.len() == 1 => {}
+            ExprKind::Function(_) => {}
+            _ => return Err(self.syntax_error_at(start)),
+        }
+        Ok(Expr::new(kind, self.since(start)))
+    }
+
+    /// A column, a function call or `type 'literal'`.
+    fn named(&mut self) -> Result<ExprKind> {
+        let start = self.span();
+        let function_only = self
+            .word()
+            .is_some_and(|word| keyword::class(word) == Class::FunctionOrType);
+        let mut parts = vec![self.label()?];
+        while self.eat_symbol('.') {
+            if self.at_operator("*") {
+                return Err(self.unsupported("whole-row reference"));
+            }
+            parts.push(self.label()?);
+        }
+        match self.kind() {
+            TokenKind::Symbol('(') => {
+                let name = self.object_of(parts)?;
+                Ok(ExprKind::Function(self.call(name)?))
+            }
+            TokenKind::String(_) => {
+                let name = self.object_of(parts)?;
+                let span = self.since(start);
+                let kind = self.named_type(&name);
+                self.cast_literal(DataType { kind, span })
+            }
+            _ if function_only => Err(self.syntax_error_at(start)),
+            _ if parts.len() > 3 => {
+                let dotted = parts.iter().map(Name::as_str).collect::<Vec<_>>().join(".");
+                let words = "cross-database references are not implemented";
+                Err(SyntaxError::new(
+                    "0A000",
+                    format!("{words}: {dotted}"),
+                    self.since(start),
+                ))
+            }
+            _ => Ok(ExprKind::Column(parts)),
+        }
+    }
+
+    /// A function's arguments and what may follow them, the cursor at `(`.
+    pub(super) fn call(&mut self, name: ObjectName) -> Result<FunctionCall> {
+        let mut call = FunctionCall {
+            name,
+            arguments: Vec::new(),
+            star: false,
+            distinct: false,
+            filter: None,
+        };
+        self.expect_symbol('(')?;
+        if self.eat_operator("*") {
+            call.star = true;
+        } else if !self.at_symbol(')') {
+            call.distinct = self.eat("distinct");
+            if !call.distinct {
+                self.eat("all");
+            }
+            call.arguments = self.list(Self::argument)?;
+            self.refuse("order", "ORDER BY in an aggregate")?;
+        }
+        self.expect_symbol(')')?;
+        if self.at_words(&["within", "group"]) {
+            return Err(self.unsupported("WITHIN GROUP"));
+        }
+        if self.at("filter") && *self.kind_at(1) == TokenKind::Symbol('(') {
+            self.advance();
+            self.expect_symbol('(')?;
+            self.expect("where")?;
+            call.filter = Some(Box::new(self.expr()?));
+            self.expect_symbol(')')?;
+        }
+        self.refuse("over", "window function (OVER)")?;
+        if self.at_symbol('.') {
+            return Err(self.unsupported("field selection"));
+        }
+        Ok(call)
+    }
+
+    fn argument(&mut self) -> Result<Expr> {
+        self.refuse("variadic", "VARIADIC")?;
+        let argument = self.expr()?;
+        if self.at_operator("=>") || self.at_symbol(':') {
+            return Err(self.unsupported("named argument"));
+        }
+        Ok(argument)
+    }
+
+    /// A function that is written without parentheses.
+    fn bare_function(&mut self) -> Result<ExprKind> {
+        let name = self.label()?;
+        if self.at_symbol('(') {
+            return Err(self.unsupported(&format!("{} with a precision", name.as_str().to_ascii_uppercase())));
+        }
+        Ok(ExprKind::Function(plain_call(name, Vec::new())))
+    }
+
+    /// `TRIM([LEADING | TRAILING | BOTH] [characters] [FROM] text)`, as PostgreSQL's grammar rewrites it.
+    fn trim(&mut self) -> Result<ExprKind> {
+        let span = self.span();
+        self.advance();
+        self.expect_symbol('(')?;
+        let function = match self.word() {
+            Some("leading") => "ltrim",
+            Some("trailing") => "rtrim",
+            _ => "btrim",
+        };
+        if self.at_any(&["leading", "trailing", "both"]) {
+            self.advance();
+        }
+        let mut arguments = if self.at("from") {
+            Vec::new()
+        } else {
+            self.list(Self::expr)?
+        };
+        if self.eat("from") {
+            let mut of = self.list(Self::expr)?;
+            of.append(&mut arguments);
+            arguments = of;
+        }
+        self.expect_symbol(')')?;
+        let name = Name {
+            span,
+            ..Name::new(function)
+        };
+        Ok(ExprKind::Function(plain_call(name, arguments)))
+    }
+
+    /// `SUBSTRING(text FROM start FOR count)` is `substring(text, start, count)`.
+    fn substring(&mut self) -> Result<ExprKind> {
+        let name = self.label()?;
+        self.expect_symbol('(')?;
+        let mut arguments = self.list(Self::expr)?;
+        self.refuse("similar", "SUBSTRING … SIMILAR")?;
+        if self.eat("from") {
+            arguments.push(self.expr()?);
+            if self.eat("for") {
+                arguments.push(self.expr()?);
+            }
+        } else if self.at("for") {
+            return Err(self.unsupported("SUBSTRING … FOR without FROM"));
+        }
+        self.expect_symbol(')')?;
+        Ok(ExprKind::Function(plain_call(name, arguments)))
+    }
+
+    fn case(&mut self) -> Result<ExprKind> {
+        self.expect("case")?;
+        let operand = if self.at("when") {
+            None
+        } else {
+            Some(Box::new(self.expr()?))
+        };
+        let mut branches = Vec::new();
+        while self.eat("when") {
+            let condition = self.expr()?;
+            self.expect("then")?;
+            branches.push((condition, self.expr()?));
+        }
+        if branches.is_empty() {
+            return Err(self.unexpected());
+        }
+        let otherwise = if self.eat("else") {
+            Some(Box::new(self.expr()?))
+        } else {
+            None
+        };
+        self.expect("end")?;
+        Ok(ExprKind::Case {
+            operand,
+            branches,
+            otherwise,
+        })
+    }
+
+    fn cast(&mut self) -> Result<ExprKind> {
+        self.expect("cast")?;
+        self.expect_symbol('(')?;
+        let operand = Box::new(self.expr()?);
+        self.expect("as")?;
+        let data_type = self.data_type()?;
+        self.expect_symbol(')')?;
+        Ok(ExprKind::Cast { operand, data_type })
+    }
+
+    fn array(&mut self) -> Result<ExprKind> {
+        self.expect("array")?;
+        if self.at_symbol('(') {
+            return Err(self.unsupported("ARRAY(query)"));
+        }
+        self.expect_symbol('[')?;
+        if self.at_symbol('[') {
+            return Err(self.unsupported("array of arrays"));
+        }
+        let items = if self.at_symbol(']') {
+            Vec::new()
+        } else {
+            self.list(Self::expr)?
+        };
+        self.expect_symbol(']')?;
+        Ok(ExprKind::Array(items))
+    }
+
+    /// `(expr)`, `(a, b)` or `(query)`.
+    pub(super) fn parenthesised_expr(&mut self) -> Result<Expr> {
+        let open = self.span();
+        self.expect_symbol('(')?;
+        let mut expr = self.inside_parentheses(open)?;
+        if self.at_symbol('.') {
+            return Err(self.unsupported("field selection"));
+        }
+        expr.span = self.since(open);
+        Ok(expr)
+    }
+
+    /// What stands between parentheses, and the closing one.
+    fn inside_parentheses(&mut self, open: Span) -> Result<Expr> {
+        let first = match self.query_or_expr()? {
+            QueryOrExpr::Query(query) => {
+                self.expect_symbol(')')?;
+                return Ok(Expr::new(ExprKind::Subquery(query), self.since(open)));
+            }
+            QueryOrExpr::Expr(expr) => expr,
+        };
+        if !self.at_symbol(',') {
+            self.expect_symbol(')')?;
+            return Ok(first);
+        }
+        let mut items = vec![first];
+        while self.eat_symbol(',') {
+            items.push(self.expr()?);
+        }
+        self.expect_symbol(')')?;
+        Ok(Expr::new(ExprKind::Row(items), self.since(open)))
+    }
+}
+
+impl Infix {
+    fn precedence(self) -> Precedence {
+        match self {
+            Infix::Binary(operator) => Precedence::of(operator),
+            Infix::Is | Infix::IsNull { .. } => Precedence::Is,
+            Infix::Between | Infix::In | Infix::Like { .. } => Precedence::Like,
+            Infix::UnknownOperator | Infix::Refused(_) => Precedence::Other,
+            Infix::Cast => Precedence::Cast,
+        }
+    }
+
+    /// Whether an operator of the same level may not follow.
+    fn ends_in_operand(self, result: &Expr) -> bool {
+        match self {
+            Infix::Binary(_) => !matches!(result.kind, ExprKind::Any { .. }),
+            Infix::Between | Infix::Like { .. } => true,
+            Infix::Is => matches!(result.kind, ExprKind::IsDistinct { .. }),
+            _ => false,
+        }
+    }
+}
+
+fn keyword_infix(word: &str) -> Option<Infix> {
+    Some(match word {
+        "between" => Infix::Between,
+        "in" => Infix::In,
+        "like" => Infix::Like {
+            case_insensitive: false,
+        },
+        "ilike" => Infix::Like { case_insensitive: true },
+        "similar" => Infix::Refused("SIMILAR TO"),
+        _ => return None,
+    })
+}
+
+fn binary_operator(symbol: &str) -> Option<BinaryOperator> {
+    Some(match symbol {
+        "=" => BinaryOperator::Equal,
+        "<>" | "!=" => BinaryOperator::NotEqual,
+        "<" => BinaryOperator::Less,
+        "<=" => BinaryOperator::LessOrEqual,
+        ">" => BinaryOperator::Greater,
+        ">=" => BinaryOperator::GreaterOrEqual,
+        "+" => BinaryOperator::Add,
+        "-" => BinaryOperator::Subtract,
+        "*" => BinaryOperator::Multiply,
+        "/" => BinaryOperator::Divide,
+        "%" => BinaryOperator::Modulo,
+        "^" => BinaryOperator::Power,
+        "||" => BinaryOperator::Concat,
+        "->" => BinaryOperator::JsonGet,
+        "->>" => BinaryOperator::JsonGetText,
+        "@>" => BinaryOperator::JsonContains,
+        _ => return None,
+    })
+}
+
+fn constant(word: &str) -> Option<ExprKind> {
+    match word {
+        "null" => Some(ExprKind::Null),
+        "true" => Some(ExprKind::Bool(true)),
+        "false" => Some(ExprKind::Bool(false)),
+        _ => None,
+    }
+}
+
+fn plain_call(name: Name, arguments: Vec<Expr>) -> FunctionCall {
+    FunctionCall {
+        name: ObjectName { schema: None, name },
+        arguments,
+        star: false,
+        distinct: false,
+        filter: None,
+    }
+}
+
+fn join(left: Expr, operator: BinaryOperator, right: Expr) -> Expr {
+    let span = left.span.to(right.span);
+    Expr::new(
+        ExprKind::Binary {
+            operator,
+            left: Box::new(left),
+            right: Box::new(right),
+        },
+        span,
+    )
+}
+
+/// A chain of AND or OR this long leans left, as written; a longer one becomes a balanced tree of
+/// chains of half that length, which has the same value and order of evaluation and stays low.
+const LEANING: usize = 32;
+
+fn chain(operator: BinaryOperator, terms: Vec<Expr>) -> Expr {
+    if terms.len() <= LEANING {
+        return lean(operator, terms);
+    }
+    balance(operator, terms)
+}
+
+fn balance(operator: BinaryOperator, mut terms: Vec<Expr>) -> Expr {
+    if terms.len() <= LEANING / 2 {
+        return lean(operator, terms);
+    }
+    let second = terms.split_off(terms.len() / 2);
+    let left = balance(operator, terms);
+    join(left, operator, balance(operator, second))
+}
+
+fn lean(operator: BinaryOperator, terms: Vec<Expr>) -> Expr {
+    let mut terms = terms.into_iter();
+    let first = terms
+        .next()
+        .unwrap_or_else(|| Expr::new(ExprKind::Null, Span::default()));
+    terms.fold(first, |left, right| join(left, operator, right))
+}
+
+/// By how much `chain` raises its tallest term.
+fn chain_height(terms: usize) -> u32 {
+    if terms <= LEANING {
+        terms as u32
+    } else {
+        LEANING as u32 / 2 + (terms / (LEANING / 2)).ilog2() + 2
+    }
+}

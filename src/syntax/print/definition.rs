@@ -1,0 +1,227 @@
+//! CREATE, ALTER, DROP, TRUNCATE.
+
+use super::Printer;
+use crate::{
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, ExprKind, OrderBy, ReferentialAction, Statement,
+    TableConstraint,
+};
+
+impl Printer {
+    pub(super) fn definition(&mut self, statement: &Statement) {
+        match statement {
+            Statement::CreateSchema { name, if_not_exists } => {
+                self.put("CREATE SCHEMA ");
+                self.flag(*if_not_exists, "IF NOT EXISTS ");
+                self.name(name);
+            }
+            Statement::DropSchema {
+                names,
+                if_exists,
+                cascade,
+            } => {
+                self.drop("SCHEMA", *if_exists);
+                self.names(names);
+                self.flag(*cascade, " CASCADE");
+            }
+            Statement::CreateTable(table) => self.create_table(table),
+            Statement::DropTable {
+                names,
+                if_exists,
+                cascade,
+            } => {
+                self.drop("TABLE", *if_exists);
+                self.list(names, Self::object);
+                self.flag(*cascade, " CASCADE");
+            }
+            Statement::AlterTable { table, actions } => {
+                self.put("ALTER TABLE ");
+                self.object(table);
+                self.put(" ");
+                self.list(actions, Self::action);
+            }
+            Statement::CreateIndex(index) => self.create_index(index),
+            Statement::DropIndex { names, if_exists } => {
+                self.drop("INDEX", *if_exists);
+                self.list(names, Self::object);
+            }
+            Statement::Truncate { tables } => {
+                self.put("TRUNCATE TABLE ");
+                self.list(tables, Self::object);
+            }
+            Statement::CreateRole { name, login } => {
+                self.put("CREATE ROLE ");
+                self.name(name);
+                self.flag(*login, " LOGIN");
+            }
+            Statement::DropRole { names, if_exists } => {
+                self.drop("ROLE", *if_exists);
+                self.names(names);
+            }
+            // Everything else is printed by `statement`.
+            _ => {}
+        }
+    }
+
+    fn drop(&mut self, object: &str, if_exists: bool) {
+        self.put("DROP ");
+        self.put(object);
+        self.put(if if_exists { " IF EXISTS " } else { " " });
+    }
+
+    fn create_table(&mut self, table: &CreateTable) {
+        self.put("CREATE TABLE ");
+        self.flag(table.if_not_exists, "IF NOT EXISTS ");
+        self.object(&table.name);
+        self.put(" (");
+        self.list(&table.columns, Self::column);
+        self.flag(!table.columns.is_empty() && !table.constraints.is_empty(), ", ");
+        self.list(&table.constraints, |printer, constraint| {
+            printer.constraint(constraint, false)
+        });
+        self.put(")");
+    }
+
+    fn column(&mut self, column: &ColumnDef) {
+        self.name(&column.name);
+        self.put(" ");
+        self.data_type(&column.data_type);
+        self.flag(column.not_null, " NOT NULL");
+        if let Some(default) = &column.default {
+            self.put(" DEFAULT ");
+            self.restricted_expr(default);
+        }
+        for constraint in &column.constraints {
+            self.put(" ");
+            self.constraint(constraint, true);
+        }
+    }
+
+    /// A column's own constraint names no columns.
+    fn constraint(&mut self, constraint: &TableConstraint, of_column: bool) {
+        if let Some(name) = &constraint.name {
+            self.named("CONSTRAINT ", name);
+            self.put(" ");
+        }
+        match &constraint.kind {
+            ConstraintKind::PrimaryKey(columns) => {
+                self.put("PRIMARY KEY");
+                self.optional_names(if of_column { &[] } else { columns });
+            }
+            ConstraintKind::Unique(columns) => {
+                self.put("UNIQUE");
+                self.optional_names(if of_column { &[] } else { columns });
+            }
+            ConstraintKind::Check(condition) => {
+                self.put("CHECK (");
+                self.expr(condition);
+                self.put(")");
+            }
+            ConstraintKind::ForeignKey {
+                columns,
+                table,
+                referenced,
+                on_delete,
+                on_update,
+            } => {
+                if !of_column {
+                    self.put("FOREIGN KEY (");
+                    self.names(columns);
+                    self.put(") ");
+                }
+                self.put("REFERENCES ");
+                self.object(table);
+                self.optional_names(referenced);
+                self.referential_action(" ON DELETE ", *on_delete);
+                self.referential_action(" ON UPDATE ", *on_update);
+            }
+        }
+    }
+
+    fn referential_action(&mut self, event: &str, action: ReferentialAction) {
+        let action = match action {
+            ReferentialAction::NoAction => return,
+            ReferentialAction::Restrict => "RESTRICT",
+            ReferentialAction::Cascade => "CASCADE",
+            ReferentialAction::SetNull => "SET NULL",
+            ReferentialAction::SetDefault => "SET DEFAULT",
+        };
+        self.put(event);
+        self.put(action);
+    }
+
+    fn create_index(&mut self, index: &CreateIndex) {
+        self.put("CREATE ");
+        self.flag(index.unique, "UNIQUE ");
+        self.put("INDEX ");
+        self.flag(index.if_not_exists, "IF NOT EXISTS ");
+        if let Some(name) = &index.name {
+            self.name(name);
+            self.put(" ");
+        }
+        self.put("ON ");
+        self.object(&index.table);
+        self.put(" (");
+        self.list(&index.columns, Self::index_column);
+        self.put(")");
+        self.filter(index.filter.as_ref());
+    }
+
+    /// Only a column or a call may stand without parentheses.
+    fn index_column(&mut self, column: &OrderBy) {
+        let bare = matches!(&column.expr.kind, ExprKind::Column(parts) if parts.len() == 1)
+            || matches!(column.expr.kind, ExprKind::Function(_));
+        self.flag(!bare, "(");
+        self.expr(&column.expr);
+        self.flag(!bare, ")");
+        self.direction(column);
+    }
+
+    fn action(&mut self, action: &AlterAction) {
+        match action {
+            AlterAction::AddColumn { column, if_not_exists } => {
+                self.put("ADD COLUMN ");
+                self.flag(*if_not_exists, "IF NOT EXISTS ");
+                self.column(column);
+            }
+            AlterAction::DropColumn {
+                name,
+                if_exists,
+                cascade,
+            } => {
+                self.drop("COLUMN", *if_exists);
+                self.name(name);
+                self.flag(*cascade, " CASCADE");
+            }
+            AlterAction::AddConstraint(constraint) => {
+                self.put("ADD ");
+                self.constraint(constraint, false);
+            }
+            AlterAction::DropConstraint {
+                name,
+                if_exists,
+                cascade,
+            } => {
+                self.drop("CONSTRAINT", *if_exists);
+                self.name(name);
+                self.flag(*cascade, " CASCADE");
+            }
+            AlterAction::SetNotNull(name) => {
+                self.named("ALTER COLUMN ", name);
+                self.put(" SET NOT NULL");
+            }
+            AlterAction::DropNotNull(name) => {
+                self.named("ALTER COLUMN ", name);
+                self.put(" DROP NOT NULL");
+            }
+            AlterAction::SetDefault(name, value) => {
+                self.named("ALTER COLUMN ", name);
+                self.put(" SET DEFAULT ");
+                self.expr(value);
+            }
+            AlterAction::DropDefault(name) => {
+                self.named("ALTER COLUMN ", name);
+                self.put(" DROP DEFAULT");
+            }
+        }
+    }
+}
