@@ -95,22 +95,25 @@ pub(crate) fn tokenize(text: &str) -> Vec<Token> {
         gap: true,
     };
     let mut cursor = Cursor::new(text);
+    let mut places = raw
+        .into_iter()
+        .map(|token| {
+            (
+                cursor.offset(token.span.start),
+                cursor.offset(token.span.end),
+                token.token,
+            )
+        })
+        .peekable();
     let mut end = 0;
-    let mut raw = raw.into_iter().peekable();
-    while let Some(token) = raw.next() {
-        let start = cursor.offset(token.span.start);
-        end = cursor.offset(token.span.end);
+    while let Some((start, first_end, token)) = places.next() {
+        end = first_end;
         if is_operator(&text[start..end]) {
-            while let Some(next) = raw.peek() {
-                let next_end = cursor.offset(next.span.end);
-                if !is_operator(&text[end..next_end]) {
-                    break;
-                }
+            while let Some((_, next_end, _)) = places.next_if(|&(start, end, _)| is_operator(&text[start..end])) {
                 end = next_end;
-                raw.next();
             }
             lexer.operators(start, end);
-        } else if !lexer.push(token.token, start, end) {
+        } else if !lexer.push(token, start, end) {
             return lexer.finish(text.len());
         }
     }

@@ -109,10 +109,7 @@ impl Parser<'_> {
 
     pub(super) fn set(&mut self) -> Result<Statement> {
         self.expect("set")?;
-        if self.at_any(&["constraints", "role"]) || self.at_words(&["session", "authorization"]) {
-            let what = format!("SET {}", self.word().unwrap_or_default().to_ascii_uppercase());
-            return Err(self.unsupported(&what));
-        }
+        self.refuse("constraints", "SET CONSTRAINTS")?;
         if self.eat("transaction") {
             self.refuse("snapshot", "SET TRANSACTION SNAPSHOT")?;
             let modes = self.transaction_modes(true)?;
@@ -123,17 +120,19 @@ impl Parser<'_> {
             return Ok(Statement::SetTransaction { modes, session: true });
         }
         let local = self.eat("local");
-        if !local && self.at("session") && matches!(self.kind_at(1), TokenKind::Word(_) | TokenKind::Quoted(_)) {
-            let assigns = self.word_at(1) == Some("to");
-            if !assigns {
-                self.advance();
-            }
+        let scope = !local && self.at("session") && !matches!(self.word_at(1), None | Some("to" | "authorization"));
+        if scope {
+            self.advance();
         }
         self.setting(local)
     }
 
     fn setting(&mut self, local: bool) -> Result<Statement> {
         let start = self.span();
+        self.refuse("role", "SET ROLE")?;
+        if self.at_words(&["session", "authorization"]) {
+            return Err(self.unsupported("SET SESSION AUTHORIZATION"));
+        }
         if self.eat_words(&["time", "zone"]) {
             let name = Name {
                 span: start,
@@ -147,8 +146,11 @@ impl Parser<'_> {
             };
             return Ok(Statement::Set { local, name, value });
         }
-        if self.at_any(&["schema", "names", "catalog"]) && matches!(self.kind_at(1), TokenKind::String(_)) {
-            return Err(self.unsupported("SET SCHEMA, NAMES or CATALOG"));
+        if self.at_any(&["schema", "names", "catalog", "xml"])
+            && !matches!(self.word_at(1), Some("to"))
+            && *self.kind_at(1) != TokenKind::Operator
+        {
+            return Err(self.unsupported("SET SCHEMA, NAMES, CATALOG or XML"));
         }
         let name = self.setting_name()?;
         if !self.eat("to") {
