@@ -9,10 +9,14 @@
 //! is asked, never how a design lays it out. No panic can be reached from a file or a link.
 
 mod diagnostic;
+mod document;
 mod fault;
 mod generator;
+mod names;
 mod operation;
+mod phrase;
 mod population;
+mod read;
 mod scenario;
 mod schema;
 mod source;
@@ -21,7 +25,9 @@ pub use diagnostic::{Diagnostic, Place, Severity};
 pub use fault::{Actor, Fault, FaultAction, Message, Moment, StepPlace};
 pub use generator::{Draw, Generator};
 pub use operation::{Action, Compensation, External, Marks, Operation, Parameter, Statement, Variable};
+pub use phrase::{PhraseError, parse_duration};
 pub use population::{Count, Population, TablePopulation, TenantSizes};
+pub use read::parse;
 pub use scenario::{ArchitectureOptions, ClientLoop, ClientRetry, Invariant, Load, OptionValue, Scenario};
 pub use schema::{Check, Class, Column, ColumnId, ForeignKey, Index, IndexColumn, Schema, Table, TableId, Unique};
 pub use source::Source;

@@ -44,7 +44,7 @@ pub struct ArchitectureOptions {
 pub enum OptionValue {
     Bool(bool),
     Integer(i64),
-    /// Also a duration, `'80 ms'`: see `parse_duration`.
+    /// Also a duration, `'80 ms'`: see [`crate::parse_duration`].
     Text(String),
 }
 

@@ -49,8 +49,6 @@ pub struct Table {
 pub struct Column {
     pub name: String,
     pub data_type: Type,
-    /// `serial`, `bigserial`: the engine numbers the rows.
-    pub generated: bool,
     /// As declared, or implied by the primary key.
     pub not_null: bool,
     pub default: Option<Expr>,
