@@ -75,9 +75,13 @@ pub(crate) fn draw(phrase: &mut Phrase<'_>) -> Result<Option<Draw>, PhraseError>
     let offset = phrase.offset();
     let exponent = phrase.thousandths("an exponent")?;
     phrase.sign(')')?;
-    let exponent_milli = u32::try_from(exponent).ok().filter(|milli| (1..=10_000).contains(milli));
+    let exponent_milli = u32::try_from(exponent)
+        .ok()
+        .filter(|milli| (1..=10_000).contains(milli));
     let out_of_range = || PhraseError::new(offset, "the exponent of zipf lies above 0 and at most at 10");
-    Ok(Some(Draw::Zipf { exponent_milli: exponent_milli.ok_or_else(out_of_range)? }))
+    Ok(Some(Draw::Zipf {
+        exponent_milli: exponent_milli.ok_or_else(out_of_range)?,
+    }))
 }
 
 /// What the names in a generator's phrase refer to.
@@ -105,21 +109,35 @@ impl Generator {
     pub(crate) fn parse(text: &str, names: &Names<'_>) -> Result<Generator, PhraseError> {
         let mut phrase = Phrase::new(text)?;
         let generator = generator(&mut phrase, names)?;
-        phrase.end().map_err(|error| error.with_hint(format!("generators: {HINT}")))?;
+        phrase
+            .end()
+            .map_err(|error| error.with_hint(format!("generators: {HINT}")))?;
         Ok(generator)
     }
 
     /// The phrase that it is read from.
     pub fn phrase(&self, schema: &Schema, siblings: &[&str]) -> String {
         let column = |table: &TableId, column: &ColumnId| {
-            format!("{}.{}", schema.table(*table).full_name(), schema.column(*table, *column).name)
+            format!(
+                "{}.{}",
+                schema.table(*table).full_name(),
+                schema.column(*table, *column).name
+            )
         };
         match self {
             Generator::Constant(value) => format!("value {}", literal(value)),
             Generator::Unique { prefix } => format!("new id {}", quote(prefix)),
             Generator::Email { prefix } => format!("new email {}", quote(prefix)),
-            Generator::Existing { table, column: id, draw: Draw::Uniform } => format!("existing {}", column(table, id)),
-            Generator::Existing { table, column: id, draw } => {
+            Generator::Existing {
+                table,
+                column: id,
+                draw: Draw::Uniform,
+            } => format!("existing {}", column(table, id)),
+            Generator::Existing {
+                table,
+                column: id,
+                draw,
+            } => {
                 format!("existing {} {}", column(table, id), draw.phrase())
             }
             Generator::Parent { table, column: id } => format!("parent {}", schema.column(*table, *id).name),
@@ -139,7 +157,11 @@ fn generator(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Ph
     let start = phrase.offset();
     let row_only = |generator| {
         let message = "this generator is for initial rows, not for a parameter of a request";
-        if names.of_row { Ok(generator) } else { Err(PhraseError::new(start, message).with_hint(HINT.to_owned())) }
+        if names.of_row {
+            Ok(generator)
+        } else {
+            Err(PhraseError::new(start, message).with_hint(HINT.to_owned()))
+        }
     };
     match phrase.one_of(&FIRST_WORDS, "generators")? {
         "new" => new(phrase, names),
@@ -157,22 +179,39 @@ fn generator(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Ph
             phrase.expect("of")?;
             let offset = phrase.offset();
             let length = phrase.whole("a number of characters")?;
-            let length = u32::try_from(length).ok().filter(|length| (1..=MAX_TEXT).contains(length));
+            let length = u32::try_from(length)
+                .ok()
+                .filter(|length| (1..=MAX_TEXT).contains(length));
             let message = format!("a text has 1 to {MAX_TEXT} characters");
-            Ok(Generator::Text { length: length.ok_or_else(|| PhraseError::new(offset, message))? })
+            Ok(Generator::Text {
+                length: length.ok_or_else(|| PhraseError::new(offset, message))?,
+            })
         }
         "now" => Ok(Generator::Instant { before: Nanos::ZERO }),
-        "within" => row_only(Generator::Instant { before: phrase.duration("a duration")? }),
+        "within" => row_only(Generator::Instant {
+            before: phrase.duration("a duration")?,
+        }),
         "tenant" => Ok(Generator::Tenant),
         "same" => {
             phrase.expect("as")?;
             let offset = phrase.offset();
             let name = phrase.word("a name")?;
-            let index = names.siblings.iter().position(|sibling| *sibling == name).ok_or_else(|| {
-                let what = if names.of_row { "column of this table" } else { "parameter before this one" };
-                PhraseError::new(offset, format!("\"{name}\" is no {what}"))
-                    .with_hint(names::suggestion(name, names.siblings, "there are"))
-            })?;
+            let index = names
+                .siblings
+                .iter()
+                .position(|sibling| *sibling == name)
+                .ok_or_else(|| {
+                    let what = if names.of_row {
+                        "column of this table"
+                    } else {
+                        "parameter before this one"
+                    };
+                    PhraseError::new(offset, format!("\"{name}\" is no {what}")).with_hint(names::suggestion(
+                        name,
+                        names.siblings,
+                        "there are",
+                    ))
+                })?;
             Ok(Generator::Same(index as u16))
         }
         "parent" => {
@@ -193,7 +232,11 @@ fn new(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, PhraseEr
     if prefix.len() > 64 {
         return Err(PhraseError::new(offset, "a prefix has at most 64 bytes"));
     }
-    Ok(if kind == "id" { Generator::Unique { prefix } } else { Generator::Email { prefix } })
+    Ok(if kind == "id" {
+        Generator::Unique { prefix }
+    } else {
+        Generator::Email { prefix }
+    })
 }
 
 fn between(phrase: &mut Phrase<'_>) -> Result<Generator, PhraseError> {
@@ -220,7 +263,10 @@ fn existing(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Phr
             return Err(error.with_hint("for example: existing auth.users.id".to_owned()));
         }
     };
-    let table = find_table(owner, name, names.schema).map_err(|error| PhraseError { offset: offset as u32, ..error })?;
+    let table = find_table(owner, name, names.schema).map_err(|error| PhraseError {
+        offset: offset as u32,
+        ..error
+    })?;
     let found = names.schema.table(table);
     let column = match column {
         Some(column) => found.find(column).ok_or_else(|| {
@@ -244,8 +290,11 @@ pub(crate) fn find_table(owner: &str, name: &str, schema: &Schema) -> Result<Tab
     schema.find_named(owner, name).ok_or_else(|| {
         let known: Vec<String> = schema.tables.iter().map(|table| table.full_name()).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        PhraseError::new(0, format!("there is no table {owner}.{name}"))
-            .with_hint(names::suggestion(&format!("{owner}.{name}"), &known, "tables"))
+        PhraseError::new(0, format!("there is no table {owner}.{name}")).with_hint(names::suggestion(
+            &format!("{owner}.{name}"),
+            &known,
+            "tables",
+        ))
     })
 }
 
@@ -289,7 +338,11 @@ pub(crate) fn typed(generator: Generator, data_type: Type, schema: &Schema) -> R
         }
         Generator::Same(_) => true,
     };
-    if fits { Ok(generator) } else { Err(format!("it makes no value of type {data_type}")) }
+    if fits {
+        Ok(generator)
+    } else {
+        Err(format!("it makes no value of type {data_type}"))
+    }
 }
 
 fn convert_all(values: &[Value], data_type: Type) -> Result<Vec<Value>, String> {

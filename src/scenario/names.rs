@@ -16,7 +16,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// `did you mean "x"?`, or what there is to choose from.
-pub(crate) fn suggestion<'a>(word: &str, candidates: &[&'a str], what: &str) -> Option<String> {
+pub(crate) fn suggestion(word: &str, candidates: &[&str], what: &str) -> Option<String> {
     if let Some(candidate) = nearest(word, candidates.iter().copied()) {
         return Some(format!("did you mean \"{candidate}\"?"));
     }

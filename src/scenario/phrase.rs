@@ -314,7 +314,7 @@ impl fmt::Display for Exact {
         let whole = |name: &&&str| {
             UNITS
                 .iter()
-                .any(|&(unit, scale)| unit == **name && nanos > 0 && nanos % scale == 0)
+                .any(|&(unit, scale)| unit == **name && nanos > 0 && nanos.is_multiple_of(scale))
         };
         let name = printed.iter().find(whole).map_or("ns", |name| *name);
         let scale = UNITS

@@ -43,7 +43,10 @@ impl Source {
 impl Source {
     /// Of a text that is not there.
     pub(crate) fn empty() -> Source {
-        Source { text: "".into(), runs: Arc::new([]) }
+        Source {
+            text: "".into(),
+            runs: Arc::new([]),
+        }
     }
 
     /// `decoded` is what TOML makes of the string literal `file[start..end]`, quotes included.
@@ -103,17 +106,16 @@ impl<'a> Literal<'a> {
     /// Past what leaves no character behind: a backslash at the end of a line, with the white space after it.
     fn skipped(&self) -> usize {
         let mut at = self.at;
-        while self.escapes {
+        loop {
             let rest = self.raw.get(at..).unwrap_or("");
-            let Some(after) = rest
+            let after = rest
                 .strip_prefix('\\')
-                .filter(|after| after.starts_with([' ', '\t', '\r', '\n']))
-            else {
-                break;
+                .filter(|after| after.starts_with([' ', '\t', '\r', '\n']));
+            let Some(after) = after.filter(|_| self.escapes) else {
+                return at;
             };
             at += 1 + (after.len() - after.trim_start().len());
         }
-        at
     }
 
     /// Does the next character of the text stand where the literal goes on?

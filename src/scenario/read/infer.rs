@@ -42,7 +42,10 @@ pub(super) fn column(id: TableId, column: ColumnId, names: &Names<'_>) -> Result
         Type::Text => Generator::Text { length: 20 },
         Type::Int4 | Type::Int8 => {
             let low = range.low.unwrap_or(range.high.map_or(1, |high| high.min(1)));
-            Generator::Between { low, high: range.high.unwrap_or(low.saturating_add(999)).max(low) }
+            Generator::Between {
+                low,
+                high: range.high.unwrap_or(low.saturating_add(999)).max(low),
+            }
         }
         Type::Bool => Generator::Constant(Value::Bool(false)),
         Type::Timestamptz if !definition.not_null => Generator::Constant(Value::Null),
@@ -55,7 +58,9 @@ pub(super) fn column(id: TableId, column: ColumnId, names: &Names<'_>) -> Result
 fn reference(id: TableId, column: ColumnId, names: &Names<'_>) -> Option<Result<Generator, Option<String>>> {
     let table = names.schema.table(id);
     if table.tenant == Some(column) {
-        let inherited = names.parent.and_then(|parent| Some((parent, names.schema.table(parent).tenant?)));
+        let inherited = names
+            .parent
+            .and_then(|parent| Some((parent, names.schema.table(parent).tenant?)));
         return Some(Ok(match inherited {
             Some((table, column)) => Generator::Parent { table, column },
             None => Generator::Tenant,
@@ -65,20 +70,31 @@ fn reference(id: TableId, column: ColumnId, names: &Names<'_>) -> Option<Result<
     let position = key.columns.iter().position(|other| *other == column)?;
     let referenced = key.referenced[position];
     if names.parent == Some(key.table) {
-        return Some(Ok(Generator::Parent { table: key.table, column: referenced }));
+        return Some(Ok(Generator::Parent {
+            table: key.table,
+            column: referenced,
+        }));
     }
     let others = key.columns.iter().filter(|other| Some(**other) != table.tenant).count();
     if key.table == id {
         let nullable = !table.column(column).not_null;
         let hint = "a row cannot refer to rows of its own table that are not there yet".to_owned();
-        return Some(if nullable { Ok(Generator::Constant(Value::Null)) } else { Err(Some(hint)) });
+        return Some(if nullable {
+            Ok(Generator::Constant(Value::Null))
+        } else {
+            Err(Some(hint))
+        });
     }
     if others > 1 {
         let target = names.schema.table(key.table).full_name();
         let hint = format!("columns of one foreign key belong together: count the rows \"1 per {target}\"");
         return Some(Err(Some(hint)));
     }
-    Some(Ok(Generator::Existing { table: key.table, column: referenced, draw: Draw::Uniform }))
+    Some(Ok(Generator::Existing {
+        table: key.table,
+        column: referenced,
+        draw: Draw::Uniform,
+    }))
 }
 
 fn unique(table: &Table, column: ColumnId) -> Result<Generator, Option<String>> {
@@ -86,9 +102,13 @@ fn unique(table: &Table, column: ColumnId) -> Result<Generator, Option<String>> 
     match definition.data_type {
         Type::Text if definition.name.contains("email") => Ok(Generator::Email { prefix: prefix(table) }),
         Type::Text if table.primary_key == [column] => Ok(Generator::Unique { prefix: prefix(table) }),
-        Type::Text => Ok(Generator::Unique { prefix: format!("{}-", definition.name) }),
+        Type::Text => Ok(Generator::Unique {
+            prefix: format!("{}-", definition.name),
+        }),
         Type::Int4 | Type::Int8 => Ok(Generator::Unique { prefix: String::new() }),
-        data_type => Err(Some(format!("give it one under [population.columns]; new ids are not of type {data_type}"))),
+        data_type => Err(Some(format!(
+            "give it one under [population.columns]; new ids are not of type {data_type}"
+        ))),
     }
 }
 
@@ -104,7 +124,11 @@ fn default(table: &Table, column: ColumnId) -> Option<Generator> {
         return present.then_some(Generator::Instant { before: PAST });
     }
     let value = constant(default)?;
-    let schema = Schema { owners: vec![], tables: vec![], source: crate::Source::empty() };
+    let schema = Schema {
+        owners: vec![],
+        tables: vec![],
+        source: crate::Source::empty(),
+    };
     generator::typed(Generator::Constant(value), definition.data_type, &schema).ok()
 }
 
@@ -114,7 +138,10 @@ fn constant(expression: &Expr) -> Option<Value> {
         ExprKind::Bool(b) => Some(Value::Bool(*b)),
         ExprKind::String(text) => Some(Value::Text(text.clone())),
         ExprKind::Number(digits) => digits.parse().ok().map(Value::Int8),
-        ExprKind::Unary { operator: UnaryOperator::Minus, operand } => match constant(operand)? {
+        ExprKind::Unary {
+            operator: UnaryOperator::Minus,
+            operand,
+        } => match constant(operand)? {
             Value::Int8(n) => n.checked_neg().map(Value::Int8),
             _ => None,
         },
@@ -141,20 +168,32 @@ impl Restriction {
 
     /// Understands `x IN (…)`, `x = …`, `x BETWEEN … AND …`, `x < …` and their conjunctions; is this one?
     fn read(&mut self, condition: &Expr, name: &str) -> bool {
-        let is_column = |e: &Expr| matches!(&e.kind, ExprKind::Column(path) if path.last().is_some_and(|n| n.as_str() == name));
+        let is_column =
+            |e: &Expr| matches!(&e.kind, ExprKind::Column(path) if path.last().is_some_and(|n| n.as_str() == name));
         match &condition.kind {
-            ExprKind::Binary { operator: BinaryOperator::And, left, right } => {
+            ExprKind::Binary {
+                operator: BinaryOperator::And,
+                left,
+                right,
+            } => {
                 let understood = self.read(left, name);
                 self.read(right, name) && understood
             }
-            ExprKind::In { operand, list, negated: false } if is_column(operand) => {
+            ExprKind::In {
+                operand,
+                list,
+                negated: false,
+            } if is_column(operand) => {
                 let values: Option<Vec<Value>> = list.iter().map(constant).collect();
                 self.values = values.unwrap_or_default();
                 !self.values.is_empty()
             }
-            ExprKind::Between { operand, low, high, negated: false } if is_column(operand) => {
-                self.bound(constant(low), true, 0) && self.bound(constant(high), false, 0)
-            }
+            ExprKind::Between {
+                operand,
+                low,
+                high,
+                negated: false,
+            } if is_column(operand) => self.bound(constant(low), true, 0) && self.bound(constant(high), false, 0),
             ExprKind::Binary { operator, left, right } if is_column(left) => {
                 let value = constant(right);
                 match operator {
@@ -198,12 +237,15 @@ pub(super) fn unread_checks(
     for check in &table.checks {
         let text = schema.source.slice(check.condition.span);
         let named: Vec<usize> = (0..table.columns.len())
-            .filter(|position| text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == table.columns[*position].name))
+            .filter(|position| {
+                text.split(|c: char| !c.is_alphanumeric() && c != '_')
+                    .any(|word| word == table.columns[*position].name)
+            })
             .collect();
         let given = named.iter().any(|position| is_given(ColumnId(*position as u16)));
-        let understood = named.iter().any(|position| {
-            Restriction::default().read(&check.condition, &table.columns[*position].name)
-        });
+        let understood = named
+            .iter()
+            .any(|position| Restriction::default().read(&check.condition, &table.columns[*position].name));
         if !given && !understood && !named.is_empty() {
             let message = format!("initial rows of {} may break this CHECK", table.full_name());
             let hint = "give its columns generators under [population.columns]".to_owned();

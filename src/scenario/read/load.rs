@@ -10,9 +10,14 @@ use super::limits;
 
 /// What holds where `[load]` says nothing.
 pub(super) const DEFAULT: Load = Load {
-    clients: ClientLoop::Open { requests_per_second: 100 },
+    clients: ClientLoop::Open {
+        requests_per_second: 100,
+    },
     requests: 1_000,
-    retry: ClientRetry { timeout: Nanos::from_secs(1), attempts: 1 },
+    retry: ClientRetry {
+        timeout: Nanos::from_secs(1),
+        attempts: 1,
+    },
 };
 
 pub(super) fn load(mut keys: Keys<'_>, reading: &mut Reading<'_>) -> Load {
@@ -22,7 +27,14 @@ pub(super) fn load(mut keys: Keys<'_>, reading: &mut Reading<'_>) -> Load {
             Ok(clients) => load.clients = clients,
             Err(error) => {
                 let hint = "\"open 120 per second\", \"closed 20 think 50 ms\" or \"serial\"".to_owned();
-                reading.phrase_error(&text, if error.hint.is_none() { error.with_hint(hint) } else { error });
+                reading.phrase_error(
+                    &text,
+                    if error.hint.is_none() {
+                        error.with_hint(hint)
+                    } else {
+                        error
+                    },
+                );
             }
         }
     }
@@ -50,7 +62,11 @@ fn clients(text: &str) -> Result<ClientLoop, PhraseError> {
         }
         "closed" => {
             let clients = within(&mut phrase, 1, 10_000, "clients")?;
-            let think = if phrase.accept("think") { phrase.duration("a duration")? } else { Nanos::ZERO };
+            let think = if phrase.accept("think") {
+                phrase.duration("a duration")?
+            } else {
+                Nanos::ZERO
+            };
             ClientLoop::Closed { clients, think }
         }
         _ => ClientLoop::Serial,
@@ -70,7 +86,11 @@ fn within(phrase: &mut Phrase<'_>, low: u64, high: u64, what: &str) -> Result<u3
 
 fn duration(text: &Text<'_>, reading: &mut Reading<'_>) -> Option<Nanos> {
     let duration = parse_duration(text.value).and_then(|duration| {
-        if duration == Nanos::ZERO { Err(PhraseError::new(0, "a timeout is longer than nothing")) } else { Ok(duration) }
+        if duration == Nanos::ZERO {
+            Err(PhraseError::new(0, "a timeout is longer than nothing"))
+        } else {
+            Ok(duration)
+        }
     });
     duration.map_err(|error| reading.phrase_error(text, error)).ok()
 }

@@ -36,7 +36,11 @@ pub(super) fn marks(
                 external = Some(self::external(attribute, source, reading));
             }
             "external" => reading.error(place, "@external belongs to CALL", "CALL payment.charge(…)".to_owned()),
-            _ => reading.error(place, format!("there is no mark @{name}"), names::suggestion(name, &MARKS, "marks")),
+            _ => reading.error(
+                place,
+                format!("there is no mark @{name}"),
+                names::suggestion(name, &MARKS, "marks"),
+            ),
         }
     }
     if marks.pivot && marks.retriable {
@@ -63,9 +67,18 @@ fn compensation(
             Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Call { .. } => {
                 return Compensation::Written(written.clone());
             }
-            _ => reading.error(place, "a compensation is a statement that writes, or a CALL", HINT.to_owned()),
+            _ => reading.error(
+                place,
+                "a compensation is a statement that writes, or a CALL",
+                HINT.to_owned(),
+            ),
         },
-        [AttributeArgument::Expr(Expr { kind: ExprKind::Column(path), .. })] if path.last().is_some_and(|word| word.as_str() == "nothing") => {
+        [
+            AttributeArgument::Expr(Expr {
+                kind: ExprKind::Column(path),
+                ..
+            }),
+        ] if path.last().is_some_and(|word| word.as_str() == "nothing") => {
             return Compensation::Nothing;
         }
         _ => reading.error(place, "@compensate takes one statement", HINT.to_owned()),
@@ -74,7 +87,11 @@ fn compensation(
 }
 
 fn external(attribute: &Attribute, source: &Source, reading: &mut Reading<'_>) -> External {
-    let mut external = External { latency: base::Nanos::ZERO, fails: None, message: "refused".to_owned() };
+    let mut external = External {
+        latency: base::Nanos::ZERO,
+        fails: None,
+        message: "refused".to_owned(),
+    };
     for argument in &attribute.arguments {
         let AttributeArgument::Named(name, value) = argument else {
             let hint = "@external(latency = '80 ms', fails = '1 of 100', message = 'card declined')".to_owned();
@@ -82,7 +99,11 @@ fn external(attribute: &Attribute, source: &Source, reading: &mut Reading<'_>) -
             continue;
         };
         let ExprKind::String(text) = &value.kind else {
-            reading.error(source.place(value.span), format!("{} must be a string", name.as_str()), None);
+            reading.error(
+                source.place(value.span),
+                format!("{} must be a string", name.as_str()),
+                None,
+            );
             continue;
         };
         let result = match name.as_str() {
@@ -100,7 +121,10 @@ fn external(attribute: &Attribute, source: &Source, reading: &mut Reading<'_>) -
         };
         if let Err(error) = result {
             // Past the opening quote; a doubled quote before the place would shift it by one.
-            let span = Span { start: value.span.start + 1 + error.offset, end: value.span.end };
+            let span = Span {
+                start: value.span.start + 1 + error.offset,
+                end: value.span.end,
+            };
             reading.error(source.place(span), error.message, error.hint);
         }
     }
@@ -117,6 +141,9 @@ fn fails(text: &str) -> Result<(u32, u32), PhraseError> {
     phrase.end().map_err(hint)?;
     match (u32::try_from(numerator), u32::try_from(denominator)) {
         (Ok(numerator), Ok(denominator)) if numerator <= denominator && denominator > 0 => Ok((numerator, denominator)),
-        _ => Err(hint(PhraseError::new(0, format!("{numerator} of {denominator} is no share")))),
+        _ => Err(hint(PhraseError::new(
+            0,
+            format!("{numerator} of {denominator} is no share"),
+        ))),
     }
 }

@@ -30,8 +30,13 @@ pub fn parse(text: &str) -> Parsed {
     let mut diagnostics = reading.diagnostics;
     diagnostics.sort();
     diagnostics.dedup();
-    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    Parsed { scenario: scenario.filter(|_| !failed), diagnostics }
+    let failed = diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error);
+    Parsed {
+        scenario: scenario.filter(|_| !failed),
+        diagnostics,
+    }
 }
 
 fn scenario(text: &str, reading: &mut Reading<'_>) -> Option<Scenario> {
@@ -43,7 +48,9 @@ fn scenario(text: &str, reading: &mut Reading<'_>) -> Option<Scenario> {
     let document = match Document::parse(text) {
         Ok(document) => document,
         Err(error) => {
-            let place = error.span().map_or(Place { line: 1, column: 1 }, |span| reading.lines.place(span.start));
+            let place = error
+                .span()
+                .map_or(Place { line: 1, column: 1 }, |span| reading.lines.place(span.start));
             let message = error.message().trim().replace('\n', " ");
             reading.error(place, message, "the file is TOML: https://toml.io".to_owned());
             return None;
@@ -51,15 +58,19 @@ fn scenario(text: &str, reading: &mut Reading<'_>) -> Option<Scenario> {
     };
     let start = Place { line: 1, column: 1 };
     let mut keys = Keys::new("a scenario", start, document.as_table(), reading);
-    let text = |key, keys: &mut Keys<'_>, reading: &mut Reading<'_>| {
-        keys.text(key, reading).map(|text| text.value.to_owned())
-    };
+    let text =
+        |key, keys: &mut Keys<'_>, reading: &mut Reading<'_>| keys.text(key, reading).map(|text| text.value.to_owned());
 
-    let title = keys.required("title", "title = \"Sign-up\"", reading).map(|text| text.value.to_owned());
+    let title = keys
+        .required("title", "title = \"Sign-up\"", reading)
+        .map(|text| text.value.to_owned());
     let summary = text("summary", &mut keys, reading);
     let adr = text("adr", &mut keys, reading);
     let seed = keys.whole("seed", 0..i64::MAX as u64, reading).unwrap_or(1);
-    let epoch_micros = keys.take("start").and_then(|entry| epoch(&entry, reading)).unwrap_or(DEFAULT_EPOCH);
+    let epoch_micros = keys
+        .take("start")
+        .and_then(|entry| epoch(&entry, reading))
+        .unwrap_or(DEFAULT_EPOCH);
     let tenant_column = text("tenant_column", &mut keys, reading);
     let region_column = text("region_column", &mut keys, reading);
     let profile = text("profile", &mut keys, reading);
@@ -72,9 +83,16 @@ fn scenario(text: &str, reading: &mut Reading<'_>) -> Option<Scenario> {
     let architecture_tables = keys.take("architecture");
     keys.finish(reading);
 
-    let special = schema::Special { tenant: tenant_column.as_deref(), region: region_column.as_deref() };
+    let special = schema::Special {
+        tenant: tenant_column.as_deref(),
+        region: region_column.as_deref(),
+    };
     let Some(schema_keys) = schema_keys else {
-        reading.error(start, "the scenario has no [schema]", "[schema] holds the tables, in SQL".to_owned());
+        reading.error(
+            start,
+            "the scenario has no [schema]",
+            "[schema] holds the tables, in SQL".to_owned(),
+        );
         return None;
     };
     let schema = schema::schema(schema_keys, special, reading);
@@ -122,7 +140,11 @@ fn epoch(entry: &Entry<'_>, reading: &mut Reading<'_>) -> Option<i64> {
     let micros = micros(value.value());
     if micros.is_none() {
         let hint = "for example: start = 2026-01-01T00:00:00Z".to_owned();
-        reading.error(entry.value_place(reading), "the start of a run is a day between 1970 and 2200", hint);
+        reading.error(
+            entry.value_place(reading),
+            "the start of a run is a day between 1970 and 2200",
+            hint,
+        );
     }
     micros
 }
@@ -131,8 +153,7 @@ fn micros(datetime: &Datetime) -> Option<i64> {
     let date = datetime.date.filter(|date| (1970..=2200).contains(&date.year))?;
     let days = days_from_civil(i64::from(date.year), u32::from(date.month), u32::from(date.day)) - POSTGRES_EPOCH_DAYS;
     let of_day = datetime.time.map_or(0, |time| {
-        let seconds =
-            i64::from(time.hour) * 3600 + i64::from(time.minute) * 60 + i64::from(time.second.unwrap_or(0));
+        let seconds = i64::from(time.hour) * 3600 + i64::from(time.minute) * 60 + i64::from(time.second.unwrap_or(0));
         seconds * 1_000_000 + i64::from(time.nanosecond.unwrap_or(0) / 1_000)
     });
     let offset = match datetime.offset {
@@ -150,7 +171,11 @@ fn operations(
     reading: &mut Reading<'_>,
 ) -> Vec<Operation> {
     let Some(entry) = entry else {
-        reading.error(start, "the scenario has no operation", "write [[operation]] with name and sql".to_owned());
+        reading.error(
+            start,
+            "the scenario has no operation",
+            "write [[operation]] with name and sql".to_owned(),
+        );
         return vec![];
     };
     let tables = entry.tables(reading);
@@ -162,7 +187,9 @@ fn operations(
     let complete = tables.len();
     let mut operations: Vec<Operation> = vec![];
     for (place, table) in tables {
-        let Some(operation) = operation::operation(place, table, schema, population, reading) else { continue };
+        let Some(operation) = operation::operation(place, table, schema, population, reading) else {
+            continue;
+        };
         if operations.iter().any(|other| other.name == operation.name) {
             reading.error(place, format!("there are two operations \"{}\"", operation.name), None);
         }
@@ -170,7 +197,11 @@ fn operations(
     }
     if operations.len() == complete && operations.iter().all(|operation| operation.weight == 0) {
         let hint = "give at least one operation a weight above 0".to_owned();
-        reading.error(entry.place, "every operation has weight 0: nothing would be asked", hint);
+        reading.error(
+            entry.place,
+            "every operation has weight 0: nothing would be asked",
+            hint,
+        );
     }
     operations
 }
@@ -183,7 +214,9 @@ fn invariants(entry: Option<Entry<'_>>, schema: &Schema, reading: &mut Reading<'
         reading.error(entry.place, message, None);
         return vec![];
     }
-    let invariants = tables.into_iter().filter_map(|(place, table)| invariant(place, table, schema, reading));
+    let invariants = tables
+        .into_iter()
+        .filter_map(|(place, table)| invariant(place, table, schema, reading));
     invariants.collect()
 }
 
@@ -203,33 +236,54 @@ fn invariant(place: Place, table: &dyn TableLike, schema: &Schema, reading: &mut
     };
     let Statement::Query(query) = statement else {
         let place = source.place(syntax::Span::default());
-        reading.error(place, "an invariant is a query", "its rows are the violations".to_owned());
+        reading.error(
+            place,
+            "an invariant is a query",
+            "its rows are the violations".to_owned(),
+        );
         return None;
     };
     let mut resolver = Resolver::new(schema, &source, reading);
     resolver.query(&query);
     let tables = std::mem::take(&mut resolver.reads).into_iter().collect();
-    Some(Invariant { name: name.value.to_owned(), query: *query, tables, source, place })
+    Some(Invariant {
+        name: name.value.to_owned(),
+        query: *query,
+        tables,
+        source,
+        place,
+    })
 }
 
 fn faults(entry: Option<Entry<'_>>, operations: &[Operation], reading: &mut Reading<'_>) -> Vec<Fault> {
     let Some(entry) = entry else { return vec![] };
     let texts = entry.texts(reading);
     if texts.len() > limits::FAULTS {
-        reading.error(entry.place, format!("a scenario has at most {} faults", limits::FAULTS), None);
+        reading.error(
+            entry.place,
+            format!("a scenario has at most {} faults", limits::FAULTS),
+            None,
+        );
         return vec![];
     }
     let fault = |text: &Text<'_>| Fault::parse(text.value, operations);
-    texts.iter().filter_map(|text| fault(text).map_err(|error| reading.phrase_error(text, error)).ok()).collect()
+    texts
+        .iter()
+        .filter_map(|text| fault(text).map_err(|error| reading.phrase_error(text, error)).ok())
+        .collect()
 }
 
 /// `[architecture.<slug>]`: kept as written; each architecture checks its own.
 fn architectures(entry: Option<Entry<'_>>, reading: &mut Reading<'_>) -> BTreeMap<String, ArchitectureOptions> {
     let mut architectures = BTreeMap::new();
-    let Some(tables) = entry.and_then(|entry| entry.table(reading)) else { return architectures };
+    let Some(tables) = entry.and_then(|entry| entry.table(reading)) else {
+        return architectures;
+    };
     for (slug, item) in tables.iter() {
         let place = reading.place(tables.key(slug).and_then(|key| key.span()).or_else(|| item.span()));
-        let Some(table) = (Entry { key: slug, place, item }).table(reading) else { continue };
+        let Some(table) = (Entry { key: slug, place, item }).table(reading) else {
+            continue;
+        };
         let mut options = BTreeMap::new();
         for (key, item) in table.iter() {
             let place = reading.place(table.key(key).and_then(|key| key.span()).or_else(|| item.span()));
@@ -253,6 +307,8 @@ fn architectures(entry: Option<Entry<'_>>, reading: &mut Reading<'_>) -> BTreeMa
 impl Parsed {
     /// Are there errors? Warnings do not count.
     pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
+        self.diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
     }
 }

@@ -35,7 +35,9 @@ pub(super) fn operation(
     let name = keys.required("name", "name = \"create_user\"", reading);
     let title = keys.text("title", reading);
     let weight = keys.whole("weight", 0..1_000_001, reading).unwrap_or(1) as u32;
-    let isolation = keys.text("isolation", reading).and_then(|text| isolation(&text, reading));
+    let isolation = keys
+        .text("isolation", reading)
+        .and_then(|text| isolation(&text, reading));
     let declared = keys.take("parameters");
     let sql = keys.required("sql", "what the operation does, in SQL", reading);
     keys.finish(reading);
@@ -71,16 +73,18 @@ pub(super) fn operation(
     order_of_marks(&statements, reading);
     unknown_variables(&variables, &declared, schema, &source, reading);
     let parameters = typed_parameters(declared, &variables, schema, population, reading);
-    let tenant = parameters.iter().position(|parameter| parameter.generator == Generator::Tenant);
+    let tenant = parameters
+        .iter()
+        .position(|parameter| parameter.generator == Generator::Tenant);
     Some(Operation {
         title: title.map_or(name.value, |title| title.value).to_owned(),
         name: name.value.to_owned(),
         weight,
         isolation,
         variables: bound(&variables),
-        read_only: statements.iter().all(|statement| {
-            statement.writes.is_empty() && !matches!(statement.action, Action::Call { .. })
-        }),
+        read_only: statements
+            .iter()
+            .all(|statement| statement.writes.is_empty() && !matches!(statement.action, Action::Call { .. })),
         parameters,
         statements,
         tenant: tenant.map(|position| position as u16),
@@ -92,7 +96,9 @@ pub(super) fn operation(
 fn check_name(name: &Text<'_>, reading: &mut Reading<'_>) {
     let is_name = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
     if !is_name(name.value) || name.value.len() > 63 {
         let message = format!("\"{}\" is no name: lower-case letters, digits and _", name.value);
@@ -107,7 +113,10 @@ fn isolation(text: &Text<'_>, reading: &mut Reading<'_>) -> Option<IsolationLeve
         ("repeatable read", IsolationLevel::RepeatableRead),
         ("serializable", IsolationLevel::Serializable),
     ];
-    let found = LEVELS.iter().find(|(name, _)| *name == text.value).map(|(_, level)| *level);
+    let found = LEVELS
+        .iter()
+        .find(|(name, _)| *name == text.value)
+        .map(|(_, level)| *level);
     if found.is_none() {
         let message = format!("\"{}\" is no level of transaction isolation", text.value);
         let hint = names::suggestion(text.value, &LEVELS.map(|(name, _)| name), "levels");
@@ -116,13 +125,10 @@ fn isolation(text: &Text<'_>, reading: &mut Reading<'_>) -> Option<IsolationLeve
     found
 }
 
-fn parameters<'d>(
-    entry: &Entry<'d>,
-    operation: &str,
-    schema: &Schema,
-    reading: &mut Reading<'_>,
-) -> Vec<Declared<'d>> {
-    let Some(table) = entry.table(reading) else { return vec![] };
+fn parameters<'d>(entry: &Entry<'d>, operation: &str, schema: &Schema, reading: &mut Reading<'_>) -> Vec<Declared<'d>> {
+    let Some(table) = entry.table(reading) else {
+        return vec![];
+    };
     let mut declared: Vec<Declared<'d>> = vec![];
     if table.len() > limits::PARAMETERS {
         let message = format!("{operation} has more than {} parameters", limits::PARAMETERS);
@@ -131,10 +137,20 @@ fn parameters<'d>(
     }
     for (name, item) in table.iter() {
         let range = table.key(name).and_then(|key| key.span()).or_else(|| item.span());
-        let entry = Entry { key: name, place: reading.place(range), item };
+        let entry = Entry {
+            key: name,
+            place: reading.place(range),
+            item,
+        };
         let siblings: Vec<&str> = declared.iter().map(|parameter| parameter.name).collect();
         let prefix = format!("new-{}-", name.replace('_', "-"));
-        let names = Names { schema, siblings: &siblings, of_row: false, parent: None, prefix: &prefix };
+        let names = Names {
+            schema,
+            siblings: &siblings,
+            of_row: false,
+            parent: None,
+            prefix: &prefix,
+        };
         let (generator, text) = match (item.as_integer(), item.as_bool()) {
             (Some(number), _) => (Generator::Constant(Value::Int8(number)), None),
             (_, Some(truth)) => (Generator::Constant(Value::Bool(truth)), None),
@@ -147,7 +163,12 @@ fn parameters<'d>(
                 (generator, Some(text))
             }
         };
-        declared.push(Declared { name, place: entry.place, generator, text });
+        declared.push(Declared {
+            name,
+            place: entry.place,
+            generator,
+            text,
+        });
     }
     declared
 }
@@ -164,16 +185,22 @@ fn statements(items: &[ScriptItem], source: &Source, resolver: &mut Resolver<'_,
                 Some(last) => last.expect_rows = Some(rows),
                 None => {
                     let hint = "it follows the query, insert, update or delete that it is about".to_owned();
-                    resolver.reading().error(place, "EXPECT has no statement before it", hint);
+                    resolver
+                        .reading()
+                        .error(place, "EXPECT has no statement before it", hint);
                 }
             }
             if !item.attributes.is_empty() {
-                resolver.reading().error(place, "marks stand before the statement, not before its EXPECT", None);
+                resolver
+                    .reading()
+                    .error(place, "marks stand before the statement, not before its EXPECT", None);
             }
             expectable = false;
             continue;
         }
-        let Some(action) = action(item, number, external, resolver) else { continue };
+        let Some(action) = action(item, number, external, resolver) else {
+            continue;
+        };
         if let Compensation::Written(written) = &marks.compensation {
             compensation(written, number, resolver);
         }
@@ -208,19 +235,40 @@ fn action(
             resolver.boolean(&found, condition.span);
             if !resolver.reads.is_empty() {
                 let hint = "SELECT … INTO :x first, then ABORT WHEN over :x".to_owned();
-                resolver.error(condition.span, "ABORT WHEN decides over variables, not over tables", hint);
+                resolver.error(
+                    condition.span,
+                    "ABORT WHEN decides over variables, not over tables",
+                    hint,
+                );
             }
-            Some(Action::AbortWhen { condition: condition.clone(), message: message.clone() })
+            Some(Action::AbortWhen {
+                condition: condition.clone(),
+                message: message.clone(),
+            })
         }
         Sql::Call { name, arguments } => {
             call_arguments(arguments, resolver);
-            let name = name.schema.iter().chain([&name.name]).map(syntax::Name::as_str).collect::<Vec<_>>().join(".");
+            let name = name
+                .schema
+                .iter()
+                .chain([&name.name])
+                .map(syntax::Name::as_str)
+                .collect::<Vec<_>>()
+                .join(".");
             let external = external.unwrap_or_else(|| {
                 let hint = "write @external(latency = '80 ms') before it".to_owned();
                 resolver.error(item.span, format!("how long does {name} take?"), hint);
-                External { latency: Nanos::ZERO, fails: None, message: String::new() }
+                External {
+                    latency: Nanos::ZERO,
+                    fails: None,
+                    message: String::new(),
+                }
             });
-            Some(Action::Call { name, arguments: arguments.clone(), external })
+            Some(Action::Call {
+                name,
+                arguments: arguments.clone(),
+                external,
+            })
         }
         Sql::Begin { .. } | Sql::Commit | Sql::Rollback | Sql::SetTransaction { .. } => {
             let hint = "an operation is one transaction as it is; \"isolation\" sets its level".to_owned();
@@ -263,7 +311,11 @@ fn order_of_marks(statements: &[Statement], reading: &mut Reading<'_>) {
             reading.error(place, "an operation has one @pivot", None);
         }
         if marks.pivot && retriable {
-            reading.error(place, "@pivot stands after a @retriable statement", "what may fail comes first".to_owned());
+            reading.error(
+                place,
+                "@pivot stands after a @retriable statement",
+                "what may fail comes first".to_owned(),
+            );
         }
         let effect = !statement.writes.is_empty() || matches!(statement.action, Action::Call { .. });
         if retriable && !pivot && effect && !must_succeed && !marks.pivot {
@@ -276,7 +328,11 @@ fn order_of_marks(statements: &[Statement], reading: &mut Reading<'_>) {
         }
         if must_succeed && statement.expect_rows.is_some() {
             let hint = "check before the pivot".to_owned();
-            reading.error(place, "EXPECT after the @pivot: what must succeed cannot be refused", hint);
+            reading.error(
+                place,
+                "EXPECT after the @pivot: what must succeed cannot be refused",
+                hint,
+            );
         }
         if must_succeed && marks.compensation != Compensation::Derived {
             reading.warning(place, "this compensation never runs: nothing after it can fail", None);
@@ -288,16 +344,27 @@ fn order_of_marks(statements: &[Statement], reading: &mut Reading<'_>) {
 }
 
 fn asynchronous_last(statements: &[Statement], reading: &mut Reading<'_>) {
-    let Some(first) = statements.iter().position(|statement| statement.marks.asynchronous) else { return };
+    let Some(first) = statements.iter().position(|statement| statement.marks.asynchronous) else {
+        return;
+    };
     for statement in &statements[first..] {
         if !statement.marks.asynchronous {
             let hint = "what may wait comes last".to_owned();
-            reading.error(statement.place, "this statement comes after an @asynchronous one but is not one", hint);
+            reading.error(
+                statement.place,
+                "this statement comes after an @asynchronous one but is not one",
+                hint,
+            );
         }
-        if let Action::Sql(sql) = &statement.action {
-            if statement.marks.asynchronous && matches!(**sql, syntax::Statement::Query(_)) {
-                reading.error(statement.place, "nobody waits for the rows of an @asynchronous query", None);
-            }
+        if let Action::Sql(sql) = &statement.action
+            && statement.marks.asynchronous
+            && matches!(**sql, syntax::Statement::Query(_))
+        {
+            reading.error(
+                statement.place,
+                "nobody waits for the rows of an @asynchronous query",
+                None,
+            );
         }
     }
 }
@@ -312,11 +379,17 @@ fn unknown_variables(
 ) {
     let known = variables.names();
     for (name, variable) in variables.iter() {
-        let Origin::Nowhere(span) = variable.origin else { continue };
+        let Origin::Nowhere(span) = variable.origin else {
+            continue;
+        };
         let place = source.place(span);
         if let Some(candidate) = names::nearest(name, known.iter().copied()) {
             let hint = format!("did you mean \":{candidate}\"?");
-            reading.error(place, format!("\":{name}\" is neither a parameter nor bound by INTO"), hint);
+            reading.error(
+                place,
+                format!("\":{name}\" is neither a parameter nor bound by INTO"),
+                hint,
+            );
             continue;
         }
         let siblings: Vec<&str> = declared.iter().map(|parameter| parameter.name).collect();
@@ -341,7 +414,13 @@ fn propose(
             _ => "text of 20".to_owned(),
         };
     };
-    let names = Names { schema, siblings, of_row: false, parent: None, prefix: "" };
+    let names = Names {
+        schema,
+        siblings,
+        of_row: false,
+        parent: None,
+        prefix: "",
+    };
     match infer::column(id, column, &names) {
         Ok(Generator::Unique { .. }) => "new id".to_owned(),
         Ok(Generator::Email { .. }) => "new email".to_owned(),
@@ -358,42 +437,70 @@ fn typed_parameters(
     population: &Population,
     reading: &mut Reading<'_>,
 ) -> Vec<Parameter> {
-    let same: BTreeSet<u16> = declared.iter().filter_map(|parameter| match parameter.generator {
-        Generator::Same(index) => Some(index),
-        _ => None,
-    }).collect();
+    let same: BTreeSet<u16> = declared
+        .iter()
+        .filter_map(|parameter| match parameter.generator {
+            Generator::Same(index) => Some(index),
+            _ => None,
+        })
+        .collect();
     let mut parameters: Vec<Parameter> = vec![];
     for (position, parameter) in declared.into_iter().enumerate() {
         let known = variables.get(parameter.name);
         if !known.is_some_and(|known| known.used) && !same.contains(&(position as u16)) {
             let message = format!("parameter \"{}\" is not used", parameter.name);
-            reading.warning(parameter.place, message, format!("its SQL has no \":{}\"", parameter.name));
+            reading.warning(
+                parameter.place,
+                message,
+                format!("its SQL has no \":{}\"", parameter.name),
+            );
         }
         let by_use = known.and_then(|known| known.data_type);
-        let data_type = by_use.or_else(|| own_type(&parameter.generator, schema, &parameters)).unwrap_or(Type::Text);
+        let data_type = by_use
+            .or_else(|| own_type(&parameter.generator, schema, &parameters))
+            .unwrap_or(Type::Text);
         let fails = |message: String, reading: &mut Reading<'_>| match &parameter.text {
             Some(text) => reading.phrase_error(text, PhraseError::new(0, message)),
             None => reading.error(parameter.place, message, None),
         };
-        if let Generator::Same(index) = parameter.generator {
-            if parameters.get(usize::from(index)).is_some_and(|other| other.data_type != data_type) {
-                fails(format!("\"{}\" is of type {data_type}, the other is not", parameter.name), reading);
-            }
+        if let Generator::Same(index) = parameter.generator
+            && parameters
+                .get(usize::from(index))
+                .is_some_and(|other| other.data_type != data_type)
+        {
+            fails(
+                format!("\"{}\" is of type {data_type}, the other is not", parameter.name),
+                reading,
+            );
         }
-        if let Generator::Existing { table, .. } = &parameter.generator {
-            if population.tables.iter().any(|rows| rows.table == *table && rows.rows == 0) {
-                let table = schema.table(*table).full_name();
-                fails(format!("{table} has no initial rows: give it a count under [population]"), reading);
-            }
+        if let Generator::Existing { table, .. } = &parameter.generator
+            && population
+                .tables
+                .iter()
+                .any(|rows| rows.table == *table && rows.rows == 0)
+        {
+            let table = schema.table(*table).full_name();
+            fails(
+                format!("{table} has no initial rows: give it a count under [population]"),
+                reading,
+            );
         }
         if parameter.generator == Generator::Tenant && population.tenants == 0 {
             fails("the scenario has no tenants".to_owned(), reading);
         }
         let generator = generator::typed(parameter.generator.clone(), data_type, schema).unwrap_or_else(|message| {
-            fails(format!("parameter \"{}\" is of type {data_type}: {message}", parameter.name), reading);
+            fails(
+                format!("parameter \"{}\" is of type {data_type}: {message}", parameter.name),
+                reading,
+            );
             Generator::Constant(Value::Null)
         });
-        parameters.push(Parameter { name: parameter.name.to_owned(), data_type, generator, place: parameter.place });
+        parameters.push(Parameter {
+            name: parameter.name.to_owned(),
+            data_type,
+            generator,
+            place: parameter.place,
+        });
     }
     parameters
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use base::Type;
-use syntax::Span;
 use toml_edit::{Item, TableLike};
 
 use crate::document::{Entry, Keys, Reading, Text};
@@ -18,8 +17,17 @@ use super::schema::column_path;
 /// A column whose generator the file gives, with its place.
 type Explicit<'d> = BTreeMap<(TableId, ColumnId), Text<'d>>;
 
-pub(super) fn population(keys: Option<Keys<'_>>, schema: &Schema, tenants: bool, reading: &mut Reading<'_>) -> Population {
-    let mut population = Population { tenants: 0, sizes: Draw::Uniform, tables: vec![] };
+pub(super) fn population(
+    keys: Option<Keys<'_>>,
+    schema: &Schema,
+    tenants: bool,
+    reading: &mut Reading<'_>,
+) -> Population {
+    let mut population = Population {
+        tenants: 0,
+        sizes: Draw::Uniform,
+        tables: vec![],
+    };
     let mut counts: BTreeMap<TableId, (Count, Place)> = BTreeMap::new();
     let mut explicit = Explicit::new();
     let mut place = Place::default();
@@ -34,12 +42,24 @@ pub(super) fn population(keys: Option<Keys<'_>>, schema: &Schema, tenants: bool,
             table_count(&entry, "", schema, &keys, &mut counts, reading);
         }
     }
-    let tables = Tables { schema, tenants: u64::from(population.tenants), counts: &counts };
+    let tables = Tables {
+        schema,
+        tenants: u64::from(population.tenants),
+        counts: &counts,
+    };
     for id in schema.ids() {
-        let (count, at) = counts.get(&id).copied().unwrap_or((Count::Total(0), schema.table(id).place));
+        let (count, at) = counts
+            .get(&id)
+            .copied()
+            .unwrap_or((Count::Total(0), schema.table(id).place));
         let rows = tables.rows(id, at, reading);
         let columns = generators(id, count, rows, &explicit, schema, reading);
-        population.tables.push(TablePopulation { table: id, count, rows, columns });
+        population.tables.push(TablePopulation {
+            table: id,
+            count,
+            rows,
+            columns,
+        });
     }
     existing_rows(&population, schema, reading);
     order(&mut population, schema, reading);
@@ -51,7 +71,11 @@ fn tenants(keys: &mut Keys<'_>, has_column: bool, reading: &mut Reading<'_>) -> 
     let Some(entry) = keys.take("tenants") else {
         if has_column {
             let hint = "for example: tenants = 50".to_owned();
-            reading.error(keys.place, "the scenario has a tenant column, but [population] no \"tenants\"", hint);
+            reading.error(
+                keys.place,
+                "the scenario has a tenant column, but [population] no \"tenants\"",
+                hint,
+            );
         }
         return 0;
     };
@@ -90,7 +114,11 @@ fn table_count(
     let name = format!("{prefix}{}", entry.key);
     if let (Some(table), "") = (entry.item.as_table_like(), prefix) {
         for (key, item) in table.iter() {
-            let entry = Entry { key, place: key_place(table, key, item, reading), item };
+            let entry = Entry {
+                key,
+                place: key_place(table, key, item, reading),
+                item,
+            };
             table_count(&entry, &format!("{name}."), schema, keys, counts, reading);
         }
         return;
@@ -102,7 +130,9 @@ fn table_count(
         Ok(id) => id,
         Err(error) => return reading.error(entry.place, error.message, error.hint),
     };
-    let Some(count) = count(entry, schema, reading) else { return };
+    let Some(count) = count(entry, schema, reading) else {
+        return;
+    };
     if counts.insert(id, (count, entry.place)).is_some() {
         reading.error(entry.place, format!("{name} is counted twice"), None);
     }
@@ -121,7 +151,14 @@ fn count(entry: &Entry<'_>, schema: &Schema, reading: &mut Reading<'_>) -> Optio
         Ok(count) => Some(count),
         Err(error) => {
             let hint = "a count is 40, \"1_000 per tenant\" or \"2 per auth.users\"".to_owned();
-            reading.phrase_error(&text, if error.hint.is_none() { error.with_hint(hint) } else { error });
+            reading.phrase_error(
+                &text,
+                if error.hint.is_none() {
+                    error.with_hint(hint)
+                } else {
+                    error
+                },
+            );
             None
         }
     }
@@ -144,10 +181,16 @@ fn read_count(text: &str, schema: &Schema) -> Result<Count, PhraseError> {
     let offset = phrase.offset();
     let name = phrase.word("tenant, or a table")?;
     let Some((owner, table)) = name.split_once('.') else {
-        return Err(PhraseError::new(offset, format!("\"{name}\" is neither tenant nor a table")));
+        return Err(PhraseError::new(
+            offset,
+            format!("\"{name}\" is neither tenant nor a table"),
+        ));
     };
     let found = generator::find_table(owner, table, schema);
-    let parent = found.map_err(|error| PhraseError { offset: offset as u32, ..error })?;
+    let parent = found.map_err(|error| PhraseError {
+        offset: offset as u32,
+        ..error
+    })?;
     phrase.end()?;
     if number == 0 {
         return Err(PhraseError::new(0, "none per row is none at all: write 0"));
@@ -182,7 +225,10 @@ impl Tables<'_> {
                 }
             }
         }
-        let message = format!("the rows of {} are counted by each other", self.schema.table(id).full_name());
+        let message = format!(
+            "the rows of {} are counted by each other",
+            self.schema.table(id).full_name()
+        );
         reading.error(place, message, None);
         0
     }
@@ -191,9 +237,15 @@ impl Tables<'_> {
 /// `[population.columns]`: `"auth.users.status" = "one of ['active', 'locked']"`.
 fn columns<'d>(entry: &Entry<'d>, schema: &Schema, reading: &mut Reading<'_>) -> Explicit<'d> {
     let mut explicit = Explicit::new();
-    let Some(table) = entry.table(reading) else { return explicit };
+    let Some(table) = entry.table(reading) else {
+        return explicit;
+    };
     for (key, item) in table.iter() {
-        let entry = Entry { key, place: key_place(table, key, item, reading), item };
+        let entry = Entry {
+            key,
+            place: key_place(table, key, item, reading),
+            item,
+        };
         if item.is_table_like() {
             let hint = format!("put the whole name in quotes: \"{key}.<table>.<column>\"");
             reading.error(entry.place, "a column is named by one key", hint);
@@ -227,19 +279,23 @@ fn generators(
         _ => None,
     };
     let prefix = infer::prefix(table);
-    let names = Names { schema, siblings: &siblings, of_row: true, parent, prefix: &prefix };
+    let names = Names {
+        schema,
+        siblings: &siblings,
+        of_row: true,
+        parent,
+        prefix: &prefix,
+    };
     let mut columns = vec![];
     for (position, column) in table.columns.iter().enumerate() {
         let column_id = ColumnId(position as u16);
         let generator = match explicit.get(&(id, column_id)) {
             Some(text) => given(text, column.data_type, &names, reading),
-            None => infer::column(id, column_id, &names).or_else(|hint| {
+            None => infer::column(id, column_id, &names).map_err(|hint| {
                 if rows > 0 {
-                    let message =
-                        format!("no generator is known for {}.{}", table.full_name(), column.name);
+                    let message = format!("no generator is known for {}.{}", table.full_name(), column.name);
                     reading.error(column.place, message, hint);
                 }
-                Err(())
             }),
         };
         let generator = generator.unwrap_or(Generator::Constant(base::Value::Null));
@@ -269,7 +325,9 @@ fn same_once(
 ) {
     for (column, data_type, generator) in columns {
         let Generator::Same(other) = generator else { continue };
-        let Some((_, other_type, other)) = columns.get(usize::from(*other)) else { continue };
+        let Some((_, other_type, other)) = columns.get(usize::from(*other)) else {
+            continue;
+        };
         let fits = other_type == data_type && !matches!(other, Generator::Same(_));
         if let (false, Some(text)) = (fits, explicit.get(&(id, *column))) {
             let name = &schema.column(id, *column).name;
@@ -288,9 +346,15 @@ fn distinct_keys(
     reading: &mut Reading<'_>,
 ) {
     let unique = table.unique.iter().map(|unique| &unique.columns[..]);
-    let keys = std::iter::once(&table.primary_key[..]).filter(|key| !key.is_empty()).chain(unique);
+    let keys = std::iter::once(&table.primary_key[..])
+        .filter(|key| !key.is_empty())
+        .chain(unique);
     for key in keys {
-        let generators = || key.iter().filter_map(|id| columns.get(id.index())).map(|(_, _, generator)| generator);
+        let generators = || {
+            key.iter()
+                .filter_map(|id| columns.get(id.index()))
+                .map(|(_, _, generator)| generator)
+        };
         let per = match count {
             Count::PerRow { per, .. } => per,
             _ => rows,
@@ -309,7 +373,11 @@ fn distinct_keys(
         };
         if !nullable && rows > 1 && !generators().any(alone) {
             let names: Vec<&str> = key.iter().map(|id| table.column(*id).name.as_str()).collect();
-            let message = format!("initial rows of {} may collide on the key ({})", table.full_name(), names.join(", "));
+            let message = format!(
+                "initial rows of {} may collide on the key ({})",
+                table.full_name(),
+                names.join(", ")
+            );
             let hint = "under [population.columns], give one of them \"new id\", or \"each of […]\" with enough values";
             reading.error(table.place, message, hint.to_owned());
         }
@@ -320,12 +388,25 @@ fn distinct_keys(
 fn existing_rows(population: &Population, schema: &Schema, reading: &mut Reading<'_>) {
     for table in population.tables.iter().filter(|table| table.rows > 0) {
         for (column, _, generator) in &table.columns {
-            let Generator::Existing { table: other, .. } = generator else { continue };
-            if population.tables.iter().any(|population| population.table == *other && population.rows == 0) {
+            let Generator::Existing { table: other, .. } = generator else {
+                continue;
+            };
+            if population
+                .tables
+                .iter()
+                .any(|population| population.table == *other && population.rows == 0)
+            {
                 let column = schema.column(table.table, *column);
-                let message =
-                    format!("\"{}\" draws from rows of {}, which has none", column.name, schema.table(*other).full_name());
-                reading.error(column.place, message, "give that table a count under [population]".to_owned());
+                let message = format!(
+                    "\"{}\" draws from rows of {}, which has none",
+                    column.name,
+                    schema.table(*other).full_name()
+                );
+                reading.error(
+                    column.place,
+                    message,
+                    "give that table a count under [population]".to_owned(),
+                );
             }
         }
     }
@@ -336,11 +417,16 @@ fn order(population: &mut Population, schema: &Schema, reading: &mut Reading<'_>
     let mut left: Vec<TablePopulation> = std::mem::take(&mut population.tables);
     while !left.is_empty() {
         let waits = |table: &TablePopulation| {
-            needs(table, schema).iter().any(|need| *need != table.table && left.iter().any(|other| other.table == *need))
+            needs(table, schema)
+                .iter()
+                .any(|need| *need != table.table && left.iter().any(|other| other.table == *need))
         };
         let next = left.iter().position(|table| !waits(table)).unwrap_or_else(|| {
             let table = schema.table(left[0].table);
-            let message = format!("the initial rows of {} refer to each other in a circle", table.full_name());
+            let message = format!(
+                "the initial rows of {} refer to each other in a circle",
+                table.full_name()
+            );
             reading.error(table.place, message, None);
             0
         });
@@ -349,7 +435,12 @@ fn order(population: &mut Population, schema: &Schema, reading: &mut Reading<'_>
 }
 
 fn needs(table: &TablePopulation, schema: &Schema) -> Vec<TableId> {
-    let mut needs: Vec<TableId> = schema.table(table.table).foreign_keys.iter().map(|key| key.table).collect();
+    let mut needs: Vec<TableId> = schema
+        .table(table.table)
+        .foreign_keys
+        .iter()
+        .map(|key| key.table)
+        .collect();
     if let Count::PerRow { parent, .. } = table.count {
         needs.push(parent);
     }
@@ -395,7 +486,11 @@ fn row_bytes(table: &TablePopulation, schema: &Schema) -> u64 {
         (Type::Text, Generator::Email { .. }) => 32,
         (Type::Text | Type::Jsonb, _) => 16,
     };
-    let columns: u64 = table.columns.iter().map(|(_, data_type, generator)| width(data_type, generator)).sum();
+    let columns: u64 = table
+        .columns
+        .iter()
+        .map(|(_, data_type, generator)| width(data_type, generator))
+        .sum();
     let definition = schema.table(table.table);
     let indexes = 1 + definition.unique.len() + definition.indexes.len();
     24 + columns + 32 * indexes as u64
@@ -413,9 +508,4 @@ fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// The place of the start of a text.
-pub(super) fn start(text: &Text<'_>, reading: &Reading<'_>) -> Place {
-    reading.source(text).place(Span::default())
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use base::Type;
-use syntax::{AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, DataType, DataTypeKind, ExprKind, Name};
+use syntax::{
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, DataType, DataTypeKind, ExprKind, Name,
+};
 use syntax::{ObjectName, ReferentialAction, Span, Statement, TableConstraint};
 
 use crate::document::{Keys, Reading};
@@ -28,7 +30,11 @@ pub(super) fn schema(mut keys: Keys<'_>, special: Special<'_>, reading: &mut Rea
     let place = keys.place;
     keys.finish(reading);
     let Some(text) = text else {
-        return Schema { owners: vec![], tables: vec![], source: Source::empty() };
+        return Schema {
+            owners: vec![],
+            tables: vec![],
+            source: Source::empty(),
+        };
     };
     let source = reading.source(&text);
     let items = match syntax::parse_script(&source.text, syntax::Dialect::Scenario) {
@@ -39,7 +45,11 @@ pub(super) fn schema(mut keys: Keys<'_>, special: Special<'_>, reading: &mut Rea
         }
     };
     let mut builder = Builder {
-        schema: Schema { owners: vec![], tables: vec![], source: source.clone() },
+        schema: Schema {
+            owners: vec![],
+            tables: vec![],
+            source: source.clone(),
+        },
         special,
         source,
         reading,
@@ -51,7 +61,9 @@ pub(super) fn schema(mut keys: Keys<'_>, special: Special<'_>, reading: &mut Rea
         builder.classes(&entry);
     }
     if items.is_empty() && builder.reading.diagnostics.is_empty() {
-        builder.reading.error(place, "the schema has no tables", hint.to_owned());
+        builder
+            .reading
+            .error(place, "the schema has no tables", hint.to_owned());
     }
     builder.finish()
 }
@@ -85,7 +97,8 @@ impl Builder<'_, '_> {
                 }
             }
             _ => {
-                let hint = "the schema holds CREATE SCHEMA, CREATE TABLE, CREATE INDEX and ALTER TABLE … ADD CONSTRAINT";
+                let hint =
+                    "the schema holds CREATE SCHEMA, CREATE TABLE, CREATE INDEX and ALTER TABLE … ADD CONSTRAINT";
                 self.error(span, "this statement does not define a logical table", hint.to_owned());
             }
         }
@@ -104,8 +117,15 @@ impl Builder<'_, '_> {
     fn table(&mut self, definition: &CreateTable) {
         let name = &definition.name;
         let Some(schema) = &name.schema else {
-            let hint = format!("its SQL schema is its owner: CREATE TABLE <owner>.{} (…)", name.name.as_str());
-            self.error(name.span(), format!("table \"{}\" has no owner", name.name.as_str()), hint);
+            let hint = format!(
+                "its SQL schema is its owner: CREATE TABLE <owner>.{} (…)",
+                name.name.as_str()
+            );
+            self.error(
+                name.span(),
+                format!("table \"{}\" has no owner", name.name.as_str()),
+                hint,
+            );
             return;
         };
         if self.schema.find(name).is_some() {
@@ -113,7 +133,11 @@ impl Builder<'_, '_> {
             return self.error(name.span(), message, None);
         }
         if self.schema.tables.len() >= limits::TABLES || definition.columns.len() > limits::COLUMNS {
-            let message = format!("a schema has at most {} tables of {} columns", limits::TABLES, limits::COLUMNS);
+            let message = format!(
+                "a schema has at most {} tables of {} columns",
+                limits::TABLES,
+                limits::COLUMNS
+            );
             return self.error(name.span(), message, None);
         }
         let owner = self.owner(schema.as_str());
@@ -164,7 +188,10 @@ impl Builder<'_, '_> {
         let Some(id) = table.tenant else { return };
         let column = table.column(id);
         if !matches!(column.data_type, Type::Int4 | Type::Int8) {
-            let message = format!("tenants are numbered: \"{}\" must be of type int or bigint", column.name);
+            let message = format!(
+                "tenants are numbered: \"{}\" must be of type int or bigint",
+                column.name
+            );
             self.reading.error(column.place, message, None);
         }
     }
@@ -187,7 +214,11 @@ impl Builder<'_, '_> {
             DataTypeKind::Serial | DataTypeKind::BigSerial => {
                 let hint = "write int or bigint, and give the operation a parameter such as id = \"new id\": ids that \
                             come with the request are the same on every design";
-                self.error(data_type.span, "ids numbered by the engine are not supported", hint.to_owned());
+                self.error(
+                    data_type.span,
+                    "ids numbered by the engine are not supported",
+                    hint.to_owned(),
+                );
             }
             DataTypeKind::Other(name) => {
                 self.error(data_type.span, format!("type {name} is not supported"), HINT.to_owned());
@@ -201,7 +232,9 @@ impl Builder<'_, '_> {
         let place = self.source.place(constraint.span);
         match &constraint.kind {
             ConstraintKind::PrimaryKey(columns) => {
-                let Some(columns) = self.columns(id, columns) else { return };
+                let Some(columns) = self.columns(id, columns) else {
+                    return;
+                };
                 let table = &mut self.schema.tables[id.index()];
                 if !table.primary_key.is_empty() {
                     let message = format!("table {} has two primary keys", table.full_name());
@@ -213,20 +246,45 @@ impl Builder<'_, '_> {
                 table.primary_key = columns;
             }
             ConstraintKind::Unique(columns) => {
-                let Some(columns) = self.columns(id, columns) else { return };
-                self.schema.tables[id.index()].unique.push(Unique { name, columns, place });
+                let Some(columns) = self.columns(id, columns) else {
+                    return;
+                };
+                self.schema.tables[id.index()]
+                    .unique
+                    .push(Unique { name, columns, place });
             }
             ConstraintKind::Check(condition) => {
                 Resolver::new(&self.schema, &self.source, self.reading).row_expression(id, condition);
-                self.schema.tables[id.index()].checks.push(Check { name, condition: condition.clone(), place });
+                self.schema.tables[id.index()].checks.push(Check {
+                    name,
+                    condition: condition.clone(),
+                    place,
+                });
             }
-            ConstraintKind::ForeignKey { columns, table, referenced, on_delete, on_update } => {
-                let Some(columns) = self.columns(id, columns) else { return };
+            ConstraintKind::ForeignKey {
+                columns,
+                table,
+                referenced,
+                on_delete,
+                on_update,
+            } => {
+                let Some(columns) = self.columns(id, columns) else {
+                    return;
+                };
                 let actions = (*on_delete, *on_update);
-                let Some((table, referenced)) = self.referenced(id, &columns, table, referenced) else { return };
+                let Some((table, referenced)) = self.referenced(id, &columns, table, referenced) else {
+                    return;
+                };
                 self.set_null(id, &columns, actions.0, constraint.span);
-                let key =
-                    ForeignKey { name, columns, table, referenced, on_delete: actions.0, on_update: actions.1, place };
+                let key = ForeignKey {
+                    name,
+                    columns,
+                    table,
+                    referenced,
+                    on_delete: actions.0,
+                    on_update: actions.1,
+                    place,
+                };
                 self.schema.tables[id.index()].foreign_keys.push(key);
             }
         }
@@ -234,7 +292,10 @@ impl Builder<'_, '_> {
 
     fn set_null(&mut self, id: TableId, columns: &[ColumnId], on_delete: ReferentialAction, span: Span) {
         let table = self.schema.table(id);
-        let fixed = columns.iter().map(|column| table.column(*column)).find(|column| column.not_null);
+        let fixed = columns
+            .iter()
+            .map(|column| table.column(*column))
+            .find(|column| column.not_null);
         if let (ReferentialAction::SetNull, Some(column)) = (on_delete, fixed) {
             let message = format!("ON DELETE SET NULL can never work: \"{}\" is NOT NULL", column.name);
             self.error(span, message, None);
@@ -257,20 +318,29 @@ impl Builder<'_, '_> {
         };
         let (from, to) = (self.schema.table(id), self.schema.table(target));
         if referenced.len() != columns.len() {
-            let message =
-                format!("the foreign key has {} columns, its target {}", columns.len(), referenced.len());
+            let message = format!(
+                "the foreign key has {} columns, its target {}",
+                columns.len(),
+                referenced.len()
+            );
             self.error(table.span(), message, None);
             return None;
         }
         if !to.is_key(&referenced) {
-            let message = format!("no primary key or UNIQUE of {} covers the referenced columns", to.full_name());
+            let message = format!(
+                "no primary key or UNIQUE of {} covers the referenced columns",
+                to.full_name()
+            );
             self.error(table.span(), message, None);
             return None;
         }
         let differing = columns.iter().zip(&referenced).find_map(|(a, b)| {
             let (a, b) = (from.column(*a), to.column(*b));
             (a.data_type != b.data_type).then(|| {
-                format!("\"{}\" is of type {}, but \"{}\" of type {}", a.name, a.data_type, b.name, b.data_type)
+                format!(
+                    "\"{}\" is of type {}, but \"{}\" of type {}",
+                    a.name, a.data_type, b.name, b.data_type
+                )
             })
         });
         if let Some(message) = differing {
@@ -283,10 +353,11 @@ impl Builder<'_, '_> {
     /// A table defined above.
     fn find(&mut self, name: &ObjectName) -> Option<TableId> {
         let found = Resolver::new(&self.schema, &self.source, self.reading).table(name);
-        if found.is_none() {
-            if let Some(last) = self.reading.diagnostics.last_mut() {
-                last.hint.get_or_insert_with(|| "a table must be defined above the place that names it".to_owned());
-            }
+        if found.is_none()
+            && let Some(last) = self.reading.diagnostics.last_mut()
+        {
+            last.hint
+                .get_or_insert_with(|| "a table must be defined above the place that names it".to_owned());
         }
         found
     }
@@ -330,7 +401,10 @@ impl Builder<'_, '_> {
                 return self.error(item.expr.span, "indexes over expressions are not supported", hint);
             };
             let Some(found) = self.columns(id, path) else { return };
-            columns.extend(found.first().map(|&column| IndexColumn { column, descending: item.descending }));
+            columns.extend(found.first().map(|&column| IndexColumn {
+                column,
+                descending: item.descending,
+            }));
         }
         if let Some(filter) = &definition.filter {
             Resolver::new(&self.schema, &self.source, self.reading).row_expression(id, filter);
@@ -367,14 +441,21 @@ impl Builder<'_, '_> {
     }
 
     fn finish(self) -> Schema {
-        for (what, wanted) in [("tenant_column", self.special.tenant), ("region_column", self.special.region)] {
+        for (what, wanted) in [
+            ("tenant_column", self.special.tenant),
+            ("region_column", self.special.region),
+        ] {
             let Some(wanted) = wanted else { continue };
             if self.schema.tables.iter().all(|table| table.find(wanted).is_none()) && !self.schema.tables.is_empty() {
                 let names = self.schema.tables.iter().flat_map(|table| &table.columns);
                 let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
                 let hint = names::nearest(wanted, names).map(|name| format!("did you mean \"{name}\"?"));
                 let place = self.schema.tables[0].place;
-                self.reading.error(place, format!("{what} is \"{wanted}\", but no table has such a column"), hint);
+                self.reading.error(
+                    place,
+                    format!("{what} is \"{wanted}\", but no table has such a column"),
+                    hint,
+                );
             }
         }
         duplicate_names(&self.schema, self.reading);
@@ -389,7 +470,11 @@ fn duplicate_names(schema: &Schema, reading: &mut Reading<'_>) {
         for index in &table.indexes {
             let Some(name) = &index.name else { continue };
             if seen.insert((table.owner, name), ()).is_some() {
-                reading.error(index.place, format!("index \"{name}\" is defined twice in {}", table.schema), None);
+                reading.error(
+                    index.place,
+                    format!("index \"{name}\" is defined twice in {}", table.schema),
+                    None,
+                );
             }
         }
     }

@@ -27,7 +27,10 @@ impl Resolver<'_, '_> {
                     self.boolean(&found, operand.span);
                     return Found::of(Type::Bool);
                 }
-                Found { variable: None, ..found }
+                Found {
+                    variable: None,
+                    ..found
+                }
             }
             ExprKind::Binary { operator, left, right } => self.binary(*operator, left, right, scope, span),
             ExprKind::IsNull { operand, .. } => {
@@ -79,7 +82,10 @@ impl Resolver<'_, '_> {
                 if columns.len() > 1 {
                     self.error(query.span, "subquery must return only one column", None);
                 }
-                columns.into_iter().next().map_or_else(Found::default, |column| column.found)
+                columns
+                    .into_iter()
+                    .next()
+                    .map_or_else(Found::default, |column| column.found)
             }
             ExprKind::Array(items) | ExprKind::Row(items) => {
                 for item in items {
@@ -87,9 +93,11 @@ impl Resolver<'_, '_> {
                 }
                 Found::default()
             }
-            ExprKind::Case { operand, branches, otherwise } => {
-                self.case(operand.as_deref(), branches, otherwise.as_deref(), scope)
-            }
+            ExprKind::Case {
+                operand,
+                branches,
+                otherwise,
+            } => self.case(operand.as_deref(), branches, otherwise.as_deref(), scope),
             ExprKind::Cast { operand, data_type } => {
                 let found = self.expression(operand, scope);
                 let DataTypeKind::Known(target) = data_type.kind else {
@@ -106,14 +114,21 @@ impl Resolver<'_, '_> {
 
     fn variable(&mut self, name: &Name) -> Found {
         if !self.variables.allowed {
-            let message = format!("there is no \":{}\" here: variables belong to operations", name.as_str());
+            let message = format!(
+                "there is no \":{}\" here: variables belong to operations",
+                name.as_str()
+            );
             self.error(name.span, message, None);
             return Found::default();
         }
         self.variables.declare(name.as_str(), Origin::Nowhere(name.span), None);
         self.variables.used(name.as_str());
         let known = self.variables.get(name.as_str());
-        Found { data_type: known.and_then(|known| known.data_type), column: None, variable: Some(name.text.clone()) }
+        Found {
+            data_type: known.and_then(|known| known.data_type),
+            column: None,
+            variable: Some(name.text.clone()),
+        }
     }
 
     fn column(&mut self, path: &[Name], scope: &Scope<'_>, span: Span) -> Found {
@@ -175,7 +190,8 @@ impl Resolver<'_, '_> {
             }
             Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Modulo | Op::Power => {
                 for (found, other) in [(&a, &b), (&b, &a)] {
-                    if let (Some(variable), Some(data_type)) = (&found.variable, other.data_type.filter(|t| whole(*t))) {
+                    if let (Some(variable), Some(data_type)) = (&found.variable, other.data_type.filter(|t| whole(*t)))
+                    {
                         self.variables.used_as(variable, data_type, None, false);
                     }
                 }
@@ -203,10 +219,11 @@ impl Resolver<'_, '_> {
                 self.variables.used_as(variable, data_type, other.column, false);
             }
         }
-        if let (Some(a), Some(b)) = (left.data_type, right.data_type) {
-            if a != b && !(whole(a) && whole(b)) {
-                self.error(span, format!("operator does not exist: {a} {operator} {b}"), None);
-            }
+        if let (Some(a), Some(b)) = (left.data_type, right.data_type)
+            && a != b
+            && !(whole(a) && whole(b))
+        {
+            self.error(span, format!("operator does not exist: {a} {operator} {b}"), None);
         }
     }
 
@@ -221,7 +238,10 @@ impl Resolver<'_, '_> {
             }
             ExprKind::Variable(name) => {
                 self.variable(name);
-                let message = format!("\":{}\" would have to be a list; parameters hold single values", name.as_str());
+                let message = format!(
+                    "\":{}\" would have to be a list; parameters hold single values",
+                    name.as_str()
+                );
                 self.error(right.span, message, None);
             }
             _ => {
@@ -257,7 +277,11 @@ impl Resolver<'_, '_> {
     }
 
     fn function(&mut self, call: &FunctionCall, scope: &Scope<'_>) -> Found {
-        let arguments: Vec<Found> = call.arguments.iter().map(|argument| self.expression(argument, scope)).collect();
+        let arguments: Vec<Found> = call
+            .arguments
+            .iter()
+            .map(|argument| self.expression(argument, scope))
+            .collect();
         if let Some(filter) = &call.filter {
             let found = self.expression(filter, scope);
             self.boolean(&found, filter.span);
@@ -280,7 +304,10 @@ impl Resolver<'_, '_> {
             "length" | "char_length" => Some(Type::Int4),
             _ => None,
         };
-        Found { data_type, ..Found::default() }
+        Found {
+            data_type,
+            ..Found::default()
+        }
     }
 }
 
@@ -344,5 +371,8 @@ fn arithmetic(left: Option<Type>, right: Option<Type>) -> Found {
         (Some(a), None) | (None, Some(a)) if whole(a) => Some(a),
         _ => None,
     };
-    Found { data_type, ..Found::default() }
+    Found {
+        data_type,
+        ..Found::default()
+    }
 }

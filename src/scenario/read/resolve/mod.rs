@@ -32,7 +32,10 @@ pub(super) struct Found {
 
 impl Found {
     fn of(data_type: Type) -> Found {
-        Found { data_type: Some(data_type), ..Found::default() }
+        Found {
+            data_type: Some(data_type),
+            ..Found::default()
+        }
     }
 }
 
@@ -114,12 +117,23 @@ impl<'r, 'a> Resolver<'r, 'a> {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         if let Some(schema) = &name.schema {
             let full = format!("{}.{bare}", schema.as_str());
-            return (format!("relation \"{full}\" does not exist"), names::suggestion(&full, &known, "tables"));
+            return (
+                format!("relation \"{full}\" does not exist"),
+                names::suggestion(&full, &known, "tables"),
+            );
         }
-        let owned = self.schema.tables.iter().filter(|table| table.name == bare).map(|table| table.full_name());
+        let owned = self
+            .schema
+            .tables
+            .iter()
+            .filter(|table| table.name == bare)
+            .map(|table| table.full_name());
         let owned: Vec<String> = owned.collect();
         if owned.is_empty() {
-            (format!("relation \"{bare}\" does not exist"), names::suggestion(bare, &known, "tables"))
+            (
+                format!("relation \"{bare}\" does not exist"),
+                names::suggestion(bare, &known, "tables"),
+            )
         } else {
             let message = format!("table \"{bare}\" is named without its owner");
             (message, Some(format!("write {}", owned.join(" or "))))
@@ -128,7 +142,10 @@ impl<'r, 'a> Resolver<'r, 'a> {
 
     /// A condition over one row of a table: CHECK, the filter of a partial index.
     pub(super) fn row_expression(&mut self, table: TableId, condition: &Expr) {
-        let scope = Scope { relations: vec![self.relation_of(table, None)], ..Scope::default() };
+        let scope = Scope {
+            relations: vec![self.relation_of(table, None)],
+            ..Scope::default()
+        };
         let found = self.expression(condition, &scope);
         self.boolean(&found, condition.span);
     }
@@ -172,7 +189,11 @@ impl<'r, 'a> Resolver<'r, 'a> {
         if let Some(variable) = &found.variable {
             self.variables.used_as(variable, Type::Bool, None, false);
         } else if let Some(from) = found.data_type.filter(|from| *from != Type::Bool) {
-            self.error(span, format!("a condition must be of type boolean, not type {from}"), None);
+            self.error(
+                span,
+                format!("a condition must be of type boolean, not type {from}"),
+                None,
+            );
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use base::Type;
-use syntax::{Expr, ExprKind, JoinCondition, Name, OrderBy, Query, QueryBody, Select, SelectItem, TableAlias, TableRef};
+use syntax::{
+    Expr, ExprKind, JoinCondition, Name, OrderBy, Query, QueryBody, Select, SelectItem, TableAlias, TableRef,
+};
 
 use super::{Found, Output, Relation, Resolver, Scope};
 
@@ -24,10 +26,19 @@ impl Resolver<'_, '_> {
             QueryBody::Select(select) => self.select(select, query, outer, top),
             QueryBody::Values(rows) => {
                 let columns = self.values(rows, outer);
-                self.order(&query.order_by, &columns, &Scope { outer, ..Scope::default() });
+                self.order(
+                    &query.order_by,
+                    &columns,
+                    &Scope {
+                        outer,
+                        ..Scope::default()
+                    },
+                );
                 columns
             }
-            QueryBody::SetOperation { left, right, operator, .. } => {
+            QueryBody::SetOperation {
+                left, right, operator, ..
+            } => {
                 let columns = self.query_in(left, outer, false);
                 let others = self.query_in(right, outer, false);
                 if columns.len() != others.len() {
@@ -35,7 +46,14 @@ impl Resolver<'_, '_> {
                     let message = format!("each {operator} query must have the same number of columns");
                     self.error(right.span, message, None);
                 }
-                self.order(&query.order_by, &columns, &Scope { outer, ..Scope::default() });
+                self.order(
+                    &query.order_by,
+                    &columns,
+                    &Scope {
+                        outer,
+                        ..Scope::default()
+                    },
+                );
                 columns
             }
         };
@@ -54,7 +72,10 @@ impl Resolver<'_, '_> {
         if let Some(name) = select.into.first().filter(|_| !top) {
             self.error(name.span, "INTO stands in the outermost query only", None);
         }
-        let mut scope = Scope { outer, ..Scope::default() };
+        let mut scope = Scope {
+            outer,
+            ..Scope::default()
+        };
         for item in &select.from {
             self.from(item, &mut scope);
         }
@@ -91,16 +112,29 @@ impl Resolver<'_, '_> {
             match item {
                 SelectItem::Expr { expr, alias } => {
                     let found = self.expression(expr, scope);
-                    let name = alias.as_ref().map_or_else(|| implied_name(expr), |alias| alias.text.clone());
+                    let name = alias
+                        .as_ref()
+                        .map_or_else(|| implied_name(expr), |alias| alias.text.clone());
                     columns.push(Output { name, found });
                 }
                 SelectItem::Star { qualifier: None, .. } => {
-                    columns.extend(scope.relations.iter().flat_map(|relation| relation.columns.iter().cloned()));
+                    columns.extend(
+                        scope
+                            .relations
+                            .iter()
+                            .flat_map(|relation| relation.columns.iter().cloned()),
+                    );
                 }
-                SelectItem::Star { qualifier: Some(qualifier), span } => {
+                SelectItem::Star {
+                    qualifier: Some(qualifier),
+                    span,
+                } => {
                     let named = |relation: &&Relation| {
                         relation.name == qualifier.name.text
-                            && qualifier.schema.as_ref().is_none_or(|schema| relation.schema.as_ref() == Some(&schema.text))
+                            && qualifier
+                                .schema
+                                .as_ref()
+                                .is_none_or(|schema| relation.schema.as_ref() == Some(&schema.text))
                     };
                     match scope.relations.iter().find(named) {
                         Some(relation) => columns.extend(relation.columns.iter().cloned()),
@@ -116,13 +150,20 @@ impl Resolver<'_, '_> {
     }
 
     fn values(&mut self, rows: &[Vec<Expr>], outer: Option<&Scope<'_>>) -> Vec<Output> {
-        let scope = Scope { outer, ..Scope::default() };
+        let scope = Scope {
+            outer,
+            ..Scope::default()
+        };
         let mut columns: Vec<Output> = vec![];
         for (number, row) in rows.iter().enumerate() {
             let found: Vec<Found> = row.iter().map(|value| self.expression(value, &scope)).collect();
             if number == 0 {
                 let name = |position: usize| format!("column{}", position + 1).into();
-                columns = found.into_iter().enumerate().map(|(at, found)| Output { name: name(at), found }).collect();
+                columns = found
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, found)| Output { name: name(at), found })
+                    .collect();
             } else if found.len() != columns.len() {
                 let span = row.first().map_or_else(Default::default, |value| value.span);
                 self.error(span, "VALUES lists must all be the same length", None);
@@ -139,43 +180,90 @@ impl Resolver<'_, '_> {
             }
             TableRef::Derived { query, alias } => {
                 let columns = self.query_in(query, scope.outer, false);
-                let name = alias.as_ref().map_or_else(|| "".into(), |alias| alias.name.text.clone());
-                let mut relation = Relation { name, schema: None, columns, open: false };
-                self.rename(&mut relation.columns, alias.as_ref().map_or(&[], |alias| &alias.columns));
+                let name = alias
+                    .as_ref()
+                    .map_or_else(|| "".into(), |alias| alias.name.text.clone());
+                let mut relation = Relation {
+                    name,
+                    schema: None,
+                    columns,
+                    open: false,
+                };
+                self.rename(
+                    &mut relation.columns,
+                    alias.as_ref().map_or(&[], |alias| &alias.columns),
+                );
                 self.add(relation, scope);
             }
-            TableRef::Join { left, right, condition, .. } => {
+            TableRef::Join {
+                left, right, condition, ..
+            } => {
                 let first = scope.relations.len();
                 self.from(left, scope);
                 let middle = scope.relations.len();
                 self.from(right, scope);
                 self.join(condition, scope, first, middle);
             }
-            TableRef::Function { name, arguments, alias, .. } => {
+            TableRef::Function {
+                name, arguments, alias, ..
+            } => {
                 for argument in arguments {
-                    self.expression(argument, &Scope { outer: scope.outer, ..Scope::default() });
+                    self.expression(
+                        argument,
+                        &Scope {
+                            outer: scope.outer,
+                            ..Scope::default()
+                        },
+                    );
                 }
-                let name = alias.as_ref().map_or_else(|| name.name.text.clone(), |alias| alias.name.text.clone());
-                let columns = vec![Output { name: name.clone(), found: Found::default() }];
-                let mut relation = Relation { name, schema: None, columns, open: false };
-                self.rename(&mut relation.columns, alias.as_ref().map_or(&[], |alias| &alias.columns));
+                let name = alias
+                    .as_ref()
+                    .map_or_else(|| name.name.text.clone(), |alias| alias.name.text.clone());
+                let columns = vec![Output {
+                    name: name.clone(),
+                    found: Found::default(),
+                }];
+                let mut relation = Relation {
+                    name,
+                    schema: None,
+                    columns,
+                    open: false,
+                };
+                self.rename(
+                    &mut relation.columns,
+                    alias.as_ref().map_or(&[], |alias| &alias.columns),
+                );
                 self.add(relation, scope);
             }
         }
     }
 
     fn named_relation(&mut self, name: &syntax::ObjectName, alias: Option<&TableAlias>) -> Relation {
-        let common = self.common.iter().rev().find(|(known, _)| name.schema.is_none() && *known == name.name.text);
+        let common = self
+            .common
+            .iter()
+            .rev()
+            .find(|(known, _)| name.schema.is_none() && *known == name.name.text);
         let alias_name = alias.map(|alias| &alias.name.text);
         let mut relation = if let Some((known, columns)) = common {
             let name = alias_name.unwrap_or(known).clone();
-            Relation { name, schema: None, columns: columns.clone(), open: false }
+            Relation {
+                name,
+                schema: None,
+                columns: columns.clone(),
+                open: false,
+            }
         } else if let Some(id) = self.table(name) {
             self.reads.insert(id);
             self.relation_of(id, alias_name)
         } else {
             let name = alias_name.unwrap_or(&name.name.text).clone();
-            Relation { name, schema: None, columns: vec![], open: true }
+            Relation {
+                name,
+                schema: None,
+                columns: vec![],
+                open: true,
+            }
         };
         self.rename(&mut relation.columns, alias.map_or(&[], |alias| &alias.columns));
         relation
@@ -196,7 +284,9 @@ impl Resolver<'_, '_> {
 
     fn join(&mut self, condition: &JoinCondition, scope: &mut Scope<'_>, first: usize, middle: usize) {
         let has = |relations: &[Relation], name: &str| {
-            relations.iter().any(|relation| relation.open || relation.columns.iter().any(|column| *column.name == *name))
+            relations
+                .iter()
+                .any(|relation| relation.open || relation.columns.iter().any(|column| *column.name == *name))
         };
         match condition {
             JoinCondition::None => {}
@@ -217,8 +307,10 @@ impl Resolver<'_, '_> {
             JoinCondition::Natural => {
                 let (left, right) = scope.relations[first..].split_at(middle - first);
                 let columns = right.iter().flat_map(|relation| &relation.columns);
-                let common: Vec<Arc<str>> =
-                    columns.filter(|column| has(left, &column.name)).map(|column| column.name.clone()).collect();
+                let common: Vec<Arc<str>> = columns
+                    .filter(|column| has(left, &column.name))
+                    .map(|column| column.name.clone())
+                    .collect();
                 scope.merged.extend(common);
             }
         }
@@ -226,7 +318,11 @@ impl Resolver<'_, '_> {
 
     fn rename(&mut self, columns: &mut [Output], names: &[Name]) {
         if let Some(extra) = names.get(columns.len()) {
-            self.error(extra.span, format!("there are only {} columns to name", columns.len()), None);
+            self.error(
+                extra.span,
+                format!("there are only {} columns to name", columns.len()),
+                None,
+            );
         }
         for (column, name) in columns.iter_mut().zip(names) {
             column.name = name.text.clone();
@@ -245,7 +341,11 @@ impl Resolver<'_, '_> {
             ExprKind::Number(digits) => {
                 let position = digits.parse::<usize>().unwrap_or(0);
                 if position == 0 || position > columns.len() {
-                    self.error(expression.span, format!("position {digits} is not in select list"), None);
+                    self.error(
+                        expression.span,
+                        format!("position {digits} is not in select list"),
+                        None,
+                    );
                 }
             }
             ExprKind::Column(path) if path.len() == 1 && columns.iter().any(|column| column.name == path[0].text) => {}

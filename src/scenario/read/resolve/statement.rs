@@ -44,7 +44,9 @@ impl Resolver<'_, '_> {
                     self.variables.bind(name.as_str(), number);
                 }
                 Some(Origin::Bound(_)) => {}
-                None => self.variables.declare(name.as_str(), Origin::Bound(number), column.found.data_type),
+                None => self
+                    .variables
+                    .declare(name.as_str(), Origin::Bound(number), column.found.data_type),
             }
         }
     }
@@ -67,7 +69,10 @@ impl Resolver<'_, '_> {
         if let Some(conflict) = &insert.on_conflict {
             self.on_conflict(conflict, id, relation.clone());
         }
-        let scope = Scope { relations: vec![relation], ..Scope::default() };
+        let scope = Scope {
+            relations: vec![relation],
+            ..Scope::default()
+        };
         self.returning(insert.returning.as_ref(), &scope, number);
     }
 
@@ -81,7 +86,11 @@ impl Resolver<'_, '_> {
         for name in names {
             let column = self.target_column(id, name)?;
             if columns.contains(&column) {
-                self.error(name.span, format!("column \"{}\" specified more than once", name.as_str()), None);
+                self.error(
+                    name.span,
+                    format!("column \"{}\" specified more than once", name.as_str()),
+                    None,
+                );
             }
             columns.push(column);
         }
@@ -101,7 +110,11 @@ impl Resolver<'_, '_> {
         if column.is_none() {
             let known: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
             let hint = names::suggestion(name.as_str(), &known, "it has");
-            let message = format!("column \"{}\" of relation \"{}\" does not exist", name.as_str(), table.full_name());
+            let message = format!(
+                "column \"{}\" of relation \"{}\" does not exist",
+                name.as_str(),
+                table.full_name()
+            );
             self.error(name.span, message, hint);
         }
         column
@@ -120,8 +133,10 @@ impl Resolver<'_, '_> {
         };
         let scope = Scope::default();
         for row in rows {
-            let found: Vec<(Found, Span)> =
-                row.iter().map(|value| (self.expression(value, &scope), value.span)).collect();
+            let found: Vec<(Found, Span)> = row
+                .iter()
+                .map(|value| (self.expression(value, &scope), value.span))
+                .collect();
             if let (Some(id), Some(columns)) = (target, columns) {
                 self.count(row.len(), columns.len(), row.last().map_or(span, |value| value.span));
                 for ((found, span), column) in found.into_iter().zip(columns) {
@@ -160,8 +175,15 @@ impl Resolver<'_, '_> {
             self.error(name.span, message, None);
         }
         if let ConflictAction::Update { assignments, filter } = &conflict.action {
-            let excluded = Relation { name: "excluded".into(), schema: None, ..relation.clone() };
-            let scope = Scope { relations: vec![relation, excluded], ..Scope::default() };
+            let excluded = Relation {
+                name: "excluded".into(),
+                schema: None,
+                ..relation.clone()
+            };
+            let scope = Scope {
+                relations: vec![relation, excluded],
+                ..Scope::default()
+            };
             self.reads.insert(id);
             self.assignments(assignments, id, &scope);
             self.filter(filter.as_ref(), &scope);
@@ -170,7 +192,11 @@ impl Resolver<'_, '_> {
 
     fn update(&mut self, update: &Update, number: u16) {
         let mut scope = Scope::default();
-        let target = self.target(&update.table, update.alias.as_ref().map(|alias| &alias.text), &mut scope);
+        let target = self.target(
+            &update.table,
+            update.alias.as_ref().map(|alias| &alias.text),
+            &mut scope,
+        );
         for item in &update.from {
             self.from(item, &mut scope);
         }
@@ -188,7 +214,11 @@ impl Resolver<'_, '_> {
 
     fn delete(&mut self, delete: &Delete, number: u16) {
         let mut scope = Scope::default();
-        self.target(&delete.table, delete.alias.as_ref().map(|alias| &alias.text), &mut scope);
+        self.target(
+            &delete.table,
+            delete.alias.as_ref().map(|alias| &alias.text),
+            &mut scope,
+        );
         for item in &delete.using {
             self.from(item, &mut scope);
         }
@@ -196,7 +226,12 @@ impl Resolver<'_, '_> {
         self.returning(delete.returning.as_ref(), &scope, number);
     }
 
-    fn target(&mut self, name: &syntax::ObjectName, alias: Option<&Arc<str>>, scope: &mut Scope<'_>) -> Option<TableId> {
+    fn target(
+        &mut self,
+        name: &syntax::ObjectName,
+        alias: Option<&Arc<str>>,
+        scope: &mut Scope<'_>,
+    ) -> Option<TableId> {
         let target = self.table(name);
         scope.relations.push(match target {
             Some(id) => {
@@ -206,7 +241,12 @@ impl Resolver<'_, '_> {
             }
             None => {
                 let name = alias.unwrap_or(&name.name.text).clone();
-                Relation { name, schema: None, columns: vec![], open: true }
+                Relation {
+                    name,
+                    schema: None,
+                    columns: vec![],
+                    open: true,
+                }
             }
         });
         target

@@ -36,7 +36,13 @@ pub(in crate::read) struct Variables {
 
 impl Variables {
     pub(in crate::read) fn declare(&mut self, name: &str, origin: Origin, data_type: Option<Type>) {
-        let known = Known { origin, data_type, used: false, column: None, written: false };
+        let known = Known {
+            origin,
+            data_type,
+            used: false,
+            column: None,
+            written: false,
+        };
         self.known.entry(name.into()).or_insert(known);
     }
 
@@ -50,7 +56,10 @@ impl Variables {
 
     /// Names that may be used at this point.
     pub(in crate::read) fn names(&self) -> Vec<&str> {
-        let declared = self.known.iter().filter(|(_, known)| !matches!(known.origin, Origin::Nowhere(_)));
+        let declared = self
+            .known
+            .iter()
+            .filter(|(_, known)| !matches!(known.origin, Origin::Nowhere(_)));
         declared.map(|(name, _)| &**name).collect()
     }
 
@@ -68,13 +77,7 @@ impl Variables {
     }
 
     /// The variable meets a value of this type: a type that is not known yet becomes it.
-    pub(super) fn used_as(
-        &mut self,
-        name: &str,
-        data_type: Type,
-        column: Option<(TableId, ColumnId)>,
-        written: bool,
-    ) {
+    pub(super) fn used_as(&mut self, name: &str, data_type: Type, column: Option<(TableId, ColumnId)>, written: bool) {
         let Some(known) = self.known.get_mut(name) else { return };
         known.data_type.get_or_insert(data_type);
         if column.is_some() && (known.column.is_none() || (written && !known.written)) {
