@@ -136,6 +136,10 @@ impl Modes {
         Modes(self.0 | 1 << (mode as u8))
     }
 
+    pub(crate) fn without(self, mode: LockMode) -> Modes {
+        Modes(self.0 & !(1 << (mode as u8)))
+    }
+
     pub(crate) fn meets(self, other: Modes) -> bool {
         self.0 & other.0 != 0
     }

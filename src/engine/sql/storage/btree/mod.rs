@@ -1,0 +1,284 @@
+//! B-tree indexes: order-preserving key bytes to row ids, equal keys allowed.
+//!
+//! Nodes have numbers and lie in a table that is copied on write, so a fork shares all of them and a
+//! write copies one leaf. There are no links between leaves: a scan that leaves a leaf finds the next
+//! one by the leaf's bound, so it can rest while others split and remove nodes.
+
+mod cursor;
+mod node;
+
+use std::sync::Arc;
+
+pub use cursor::{Direction, IndexCursor};
+use node::{AFTER, MAX_KEY, Node, OwnedPlace, Place};
+
+use super::StorageError;
+use super::cow::CowVec;
+use super::ids::{RelationId, RowId};
+
+/// No tree is higher: each level has at least two entries a node.
+const MAX_HEIGHT: usize = 32;
+
+/// See the module's text.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct BTree {
+    pub(crate) relation: RelationId,
+    nodes: CowVec<Arc<Node>>,
+    root: u32,
+    height: u32,
+    free: Vec<u32>,
+    entries: u64,
+}
+
+/// The nodes from the root to a leaf, with the child taken in each.
+type Path = Vec<(u32, usize)>;
+
+impl BTree {
+    pub(crate) fn new(relation: RelationId) -> BTree {
+        let mut nodes = CowVec::new();
+        nodes.push(Arc::new(Node::new(None, None)));
+        BTree {
+            relation,
+            nodes,
+            root: 0,
+            height: 1,
+            free: Vec::new(),
+            entries: 0,
+        }
+    }
+
+    /// Nodes that a probe visits.
+    pub(crate) fn height(&self) -> u32 {
+        self.height
+    }
+
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    fn node(&self, number: u32) -> &Node {
+        // Node numbers come from this very tree.
+        match self.nodes.get(number as usize) {
+            Some(node) => node,
+            None => unreachable!("node {number} of {}", self.nodes.len()),
+        }
+    }
+
+    fn node_mut(&mut self, number: u32) -> &mut Node {
+        match self.nodes.get_mut(number as usize) {
+            Some(node) => Arc::make_mut(node),
+            None => unreachable!("node {number} is missing"),
+        }
+    }
+
+    fn add_node(&mut self, node: Node) -> u32 {
+        if let Some(number) = self.free.pop() {
+            *self.node_mut(number) = node;
+            return number;
+        }
+        self.nodes.push(Arc::new(node));
+        (self.nodes.len() - 1) as u32
+    }
+
+    /// The leaf for entries from `place` on.
+    #[inline]
+    fn leaf_for(&self, place: Place<'_>) -> u32 {
+        let mut number = self.root;
+        for _ in 1..self.height {
+            let node = self.node(number);
+            number = node.child(node.child_for(place));
+        }
+        number
+    }
+
+    fn path_to(&self, place: Place<'_>) -> (Path, u32) {
+        let mut path = Path::with_capacity(MAX_HEIGHT.min(self.height as usize));
+        let mut number = self.root;
+        for _ in 1..self.height {
+            let node = self.node(number);
+            let at = node.child_for(place);
+            path.push((number, at));
+            number = node.child(at);
+        }
+        (path, number)
+    }
+
+    /// The leaf where this entry belongs, if it has no room for it.
+    pub(crate) fn full_leaf(&self, key: &[u8], row: RowId) -> Option<u32> {
+        let leaf = self.leaf_for(Place {
+            key,
+            row: u64::from(row.pack()),
+        });
+        (!self.node(leaf).fits(key)).then_some(leaf)
+    }
+
+    pub(crate) fn check_key(key: &[u8]) -> Result<(), StorageError> {
+        if key.len() > MAX_KEY {
+            return Err(StorageError::IndexKeyTooBig {
+                size: key.len(),
+                maximum: MAX_KEY,
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds an entry; nothing happens if it is there already. The key is not longer than `check_key` allows.
+    pub(crate) fn insert(&mut self, key: &[u8], row: RowId) {
+        let place = Place {
+            key,
+            row: u64::from(row.pack()),
+        };
+        let leaf = self.leaf_for(place);
+        let node = self.node(leaf);
+        let at = node.lower_bound(place);
+        if at < node.len() && node.row(at) == row.pack() && node.has_key(at, key) {
+            return;
+        }
+        let fits = node.fits(key);
+        self.entries += 1;
+        if fits {
+            self.node_mut(leaf).insert(at, place, None);
+            return;
+        }
+        let (mut path, leaf) = self.path_to(place);
+        self.split_for(&mut path, leaf, place, None);
+    }
+
+    /// Splits a full node (given the path to it) and puts the entry into one of the halves, then the
+    /// new node's bound into the parent.
+    fn split_for(&mut self, path: &mut Path, number: u32, place: Place<'_>, child: Option<u32>) {
+        let node = self.node(number);
+        let at = node.lower_bound(place);
+        let (mut left, mut right, between) = if at == node.len() && node.upper.is_none() && node.len() > 0 {
+            // Keys that only grow: leave the left one full.
+            let mut whole = node.clone();
+            whole.insert(at, place, child);
+            let between = whole.separator(at);
+            let (left, right) = whole.split(at, &between);
+            (left, right, between)
+        } else {
+            let middle = node.middle();
+            let between = node.separator(middle);
+            let (mut left, mut right) = node.split(middle, &between);
+            let half = if place < between.borrow() {
+                &mut left
+            } else {
+                &mut right
+            };
+            half.insert(half.lower_bound(place), place, child);
+            (left, right, between)
+        };
+        // A half with longer bounds shares a longer prefix; it never needs more room than the whole.
+        std::mem::swap(self.node_mut(number), &mut left);
+        let new = self.add_node(std::mem::replace(&mut right, Node::new(None, None)));
+        match path.pop() {
+            None => self.grow(number, new, &between),
+            Some((parent, _)) => {
+                let node = self.node(parent);
+                if node.fits(&between.key) {
+                    let at = node.lower_bound(between.borrow());
+                    self.node_mut(parent).insert(at, between.borrow(), Some(new));
+                } else {
+                    self.split_for(path, parent, between.borrow(), Some(new));
+                }
+            }
+        }
+    }
+
+    fn grow(&mut self, left: u32, right: u32, between: &OwnedPlace) {
+        let mut root = Node::new(None, None);
+        root.insert(0, Place { key: &[], row: 0 }, Some(left));
+        root.insert(1, between.borrow(), Some(right));
+        self.root = self.add_node(root);
+        self.height += 1;
+    }
+
+    /// All row ids with exactly this key, ascending.
+    #[inline]
+    pub(crate) fn lookup(&self, key: &[u8], rows: &mut Vec<RowId>) {
+        let start = Place { key, row: 0 };
+        let mut node = self.node(self.leaf_for(start));
+        let mut at = node.lower_bound(start);
+        loop {
+            while at < node.len() && node.has_key(at, key) {
+                rows.push(RowId::unpack(node.row(at)));
+                at += 1;
+            }
+            match &node.upper {
+                Some(upper) if at == node.len() && upper.key.as_slice() <= key => {
+                    node = self.node(self.leaf_for(upper.borrow()));
+                    at = node.lower_bound(start);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// The entries of a leaf as row ids, by position.
+    pub(crate) fn leaf_rows(&self, leaf: u32) -> impl Iterator<Item = RowId> + '_ {
+        let node = self.node(leaf);
+        (0..node.len()).map(|at| RowId::unpack(node.row(at)))
+    }
+
+    /// The leaves, in order of keys.
+    pub(crate) fn leaves(&self) -> Vec<u32> {
+        let mut level = vec![self.root];
+        for _ in 1..self.height {
+            level = level
+                .iter()
+                .flat_map(|&number| {
+                    let node = self.node(number);
+                    (0..node.len()).map(|at| node.child(at))
+                })
+                .collect();
+        }
+        level
+    }
+
+    /// Removes entries of a leaf, given by their positions in ascending order, and the leaf itself if
+    /// it becomes empty and its parent has another.
+    pub(crate) fn remove(&mut self, leaf: u32, positions: &[u16]) {
+        let node = self.node_mut(leaf);
+        let before = node.len();
+        for &at in positions.iter().rev() {
+            if usize::from(at) < node.len() {
+                node.remove(usize::from(at));
+            }
+        }
+        let after = node.len();
+        self.entries -= (before - after) as u64;
+        if after == 0 {
+            self.unlink(leaf);
+        }
+    }
+
+    fn unlink(&mut self, leaf: u32) {
+        let lower = self.node(leaf).lower.clone();
+        let place = lower.as_ref().map_or(Place { key: &[], row: 0 }, OwnedPlace::borrow);
+        let (mut path, found) = self.path_to(place);
+        let Some((parent, at)) = path.pop() else { return };
+        let siblings = self.node(parent).len();
+        if found != leaf || siblings < 2 {
+            return;
+        }
+        let empty = self.node(leaf).clone();
+        if at > 0 {
+            let left = self.node(parent).child(at - 1);
+            let widened = self.node(left).with_bounds(self.node(left).lower.clone(), empty.upper);
+            *self.node_mut(left) = widened;
+            self.node_mut(parent).remove(at);
+        } else {
+            let right = self.node(parent).child(1);
+            let widened = self
+                .node(right)
+                .with_bounds(empty.lower, self.node(right).upper.clone());
+            *self.node_mut(right) = widened;
+            let bound = self.node(parent).place(0);
+            self.node_mut(parent).remove(1);
+            self.node_mut(parent).remove(0);
+            self.node_mut(parent).insert(0, bound.borrow(), Some(right));
+        }
+        *self.node_mut(leaf) = Node::new(None, None);
+        self.free.push(leaf);
+    }
+}

@@ -1,0 +1,172 @@
+//! Relations and indexes as wholes: made and dropped by transactions.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::Storage;
+use super::btree::BTree;
+use super::heap::Heap;
+use super::ids::{IndexId, RelationId, Xid};
+use super::wal::{Object, Record};
+
+/// The heaps and B-trees by number. Number 0 is nobody's.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Objects {
+    heaps: Vec<Option<Arc<Heap>>>,
+    indexes: Vec<Option<Arc<BTree>>>,
+    /// Made by transactions that have not ended: gone when these roll back or are lost in a crash.
+    created: Vec<(Xid, Object)>,
+}
+
+impl Objects {
+    pub(crate) fn new() -> Objects {
+        Objects {
+            heaps: vec![None],
+            indexes: vec![None],
+            created: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn heap(&self, relation: RelationId) -> Option<&Heap> {
+        self.heaps.get(relation.0 as usize)?.as_deref()
+    }
+
+    /// To write to. A relation that is written to exists: whoever writes holds its lock.
+    #[inline]
+    pub(crate) fn heap_mut(&mut self, relation: RelationId) -> &mut Heap {
+        match self.heaps.get_mut(relation.0 as usize) {
+            Some(Some(heap)) => Arc::make_mut(heap),
+            _ => unreachable!("relation {} does not exist", relation.0),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn index(&self, index: IndexId) -> Option<&BTree> {
+        self.indexes.get(index.0 as usize)?.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn index_mut(&mut self, index: IndexId) -> Option<&mut BTree> {
+        self.indexes.get_mut(index.0 as usize)?.as_mut().map(Arc::make_mut)
+    }
+
+    pub(crate) fn create_relation(&mut self, xid: Xid, relation: RelationId) {
+        let at = relation.0 as usize;
+        if self.heaps.len() <= at {
+            self.heaps.resize(at + 1, None);
+        }
+        self.heaps[at] = Some(Arc::new(Heap::new()));
+        self.created.push((xid, Object::Relation(relation)));
+    }
+
+    pub(crate) fn create_index(&mut self, xid: Xid, index: IndexId, relation: RelationId) {
+        let at = index.0 as usize;
+        if self.indexes.len() <= at {
+            self.indexes.resize(at + 1, None);
+        }
+        self.indexes[at] = Some(Arc::new(BTree::new(relation)));
+        self.heap_mut(relation).indexes.push(index);
+        self.created.push((xid, Object::Index(index)));
+    }
+
+    pub(crate) fn drop(&mut self, object: Object) {
+        match object {
+            Object::Relation(relation) => {
+                let heap = self.heaps.get_mut(relation.0 as usize).and_then(Option::take);
+                for index in heap.map(|heap| heap.indexes.clone()).unwrap_or_default() {
+                    self.drop(Object::Index(index));
+                }
+            }
+            Object::Index(index) => {
+                let tree = self.indexes.get_mut(index.0 as usize).and_then(Option::take);
+                if let Some(relation) = tree.map(|tree| tree.relation)
+                    && self.heap(relation).is_some()
+                {
+                    self.heap_mut(relation).indexes.retain(|&one| one != index);
+                }
+            }
+        }
+    }
+
+    /// What `xid` made stays.
+    #[inline]
+    pub(crate) fn keep_created(&mut self, xid: Xid) {
+        if !self.created.is_empty() {
+            self.created.retain(|&(by, _)| by != xid);
+        }
+    }
+
+    /// What `xid` made goes.
+    pub(crate) fn drop_created(&mut self, xid: Xid) {
+        while let Some(at) = self.created.iter().rposition(|&(by, _)| by == xid) {
+            let (_, object) = self.created.remove(at);
+            self.drop(object);
+        }
+    }
+
+    /// A crash: what unfinished transactions made goes.
+    pub(crate) fn drop_all_created(&mut self) {
+        while let Some((_, object)) = self.created.pop() {
+            self.drop(object);
+        }
+    }
+}
+
+impl Storage {
+    #[inline]
+    pub(crate) fn heap(&self, relation: RelationId) -> Option<&Heap> {
+        self.objects.heap(relation)
+    }
+
+    #[inline]
+    pub(crate) fn heap_mut(&mut self, relation: RelationId) -> &mut Heap {
+        self.objects.heap_mut(relation)
+    }
+
+    /// An empty heap; gone if `xid` rolls back.
+    pub fn create_relation(&mut self, xid: Xid) -> RelationId {
+        let relation = RelationId(self.objects.heaps.len() as u32);
+        self.objects.create_relation(xid, relation);
+        self.wal.append(xid, &Record::CreateRelation(relation));
+        relation
+    }
+
+    /// An empty index, gone if `xid` rolls back. The caller fills it by [`Storage::scan_for_build`].
+    pub fn create_index(&mut self, xid: Xid, relation: RelationId) -> IndexId {
+        let index = IndexId(self.objects.indexes.len() as u32);
+        self.objects.create_index(xid, index, relation);
+        self.wal.append(xid, &Record::CreateIndex { index, relation });
+        index
+    }
+
+    /// Drops a heap with its indexes when `xid` commits.
+    pub fn drop_relation(&mut self, xid: Xid, relation: RelationId) {
+        self.drops.push((xid, Object::Relation(relation)));
+    }
+
+    /// Drops an index when `xid` commits.
+    pub fn drop_index(&mut self, xid: Xid, index: IndexId) {
+        self.drops.push((xid, Object::Index(index)));
+    }
+
+    /// Pages of a heap.
+    pub fn page_count(&self, relation: RelationId) -> u32 {
+        self.heap(relation).map_or(0, Heap::page_count)
+    }
+
+    /// Live rows, estimated from what was written.
+    pub fn row_estimate(&self, relation: RelationId) -> u64 {
+        self.heap(relation).map_or(0, |heap| heap.live)
+    }
+
+    /// Index pages that a probe reads.
+    pub fn index_depth(&self, index: IndexId) -> u32 {
+        self.objects.index(index).map_or(0, BTree::height)
+    }
+
+    /// Entries of an index, dead ones included.
+    pub fn index_entries(&self, index: IndexId) -> u64 {
+        self.objects.index(index).map_or(0, BTree::entries)
+    }
+}

@@ -1,0 +1,219 @@
+//! Checkpoints, crashes and recovery.
+//!
+//! A checkpoint is a picture of all that is durable: a clone, cheap because pages are shared, and valid
+//! once the WAL is flushed up to where it was taken. Recovery takes the last valid one and does again
+//! what the flushed records after it say. Transactions without a flushed commit record are then neither
+//! committed nor running, which means rolled back.
+
+use super::Storage;
+use super::commit_log::CommitLog;
+use super::ids::Xid;
+use super::lock_table::LockTable;
+use super::multixact::Multixacts;
+use super::objects::Objects;
+use super::transaction::Transactions;
+use super::wal::{Object, Record};
+use crate::Lsn;
+
+/// WAL bytes after which the next commit takes a checkpoint: 16 MiB, a segment of PostgreSQL.
+const CHECKPOINT_EVERY: u64 = 16 * 1024 * 1024;
+
+/// What recovery did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Replayed {
+    pub wal_bytes: u64,
+    pub records: u64,
+}
+
+/// A transaction whose commit record is written.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Committing {
+    pub(crate) xid: Xid,
+    pub(crate) subtransactions: Vec<Xid>,
+    pub(crate) dropped: Vec<Object>,
+}
+
+impl Committing {
+    pub(crate) fn apply(&self, log: &mut CommitLog, objects: &mut Objects) {
+        for &xid in self.subtransactions.iter().chain([&self.xid]) {
+            log.set_committed(xid);
+            objects.keep_created(xid);
+        }
+        for &object in &self.dropped {
+            objects.drop(object);
+        }
+    }
+}
+
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkpoint {
+    lsn: Lsn,
+    objects: Objects,
+    multixacts: Multixacts,
+    next_xid: Xid,
+    log: CommitLog,
+}
+
+impl Checkpoint {
+    pub(crate) fn empty() -> Checkpoint {
+        Checkpoint {
+            lsn: Lsn(0),
+            objects: Objects::new(),
+            multixacts: Multixacts::new(),
+            next_xid: Xid::FIRST,
+            log: CommitLog::new(),
+        }
+    }
+}
+
+impl Storage {
+    pub fn wal_position(&self) -> Lsn {
+        self.wal.position()
+    }
+
+    pub fn flushed_position(&self) -> Lsn {
+        self.wal.flushed()
+    }
+
+    /// The WAL up to here is durable.
+    pub fn flushed(&mut self, up_to: Lsn) {
+        self.wal.set_flushed(up_to);
+        if let Some(next) = self.next_checkpoint.take_if(|next| next.lsn <= self.wal.flushed()) {
+            self.wal.forget_before(next.lsn);
+            self.checkpoint = next;
+        }
+        if self.next_checkpoint.is_none() && self.wal.position().0 - self.checkpoint.lsn.0 >= CHECKPOINT_EVERY {
+            self.next_checkpoint = Some(self.picture());
+        }
+    }
+
+    /// Everything so far becomes durable without a flush by the caller: after a bulk load.
+    pub fn checkpoint_now(&mut self) {
+        self.wal.set_flushed(self.wal.position());
+        self.next_checkpoint = Some(self.picture());
+        self.flushed(self.wal.position());
+    }
+
+    fn picture(&self) -> std::sync::Arc<Checkpoint> {
+        let mut picture = Checkpoint {
+            lsn: self.wal.position(),
+            objects: self.objects.clone(),
+            multixacts: self.multixacts.clone(),
+            next_xid: self.transactions.next,
+            log: self.transactions.log.clone(),
+        };
+        // Their commit records lie before the picture and will not be read again.
+        for committing in &self.committing {
+            committing.apply(&mut picture.log, &mut picture.objects);
+        }
+        std::sync::Arc::new(picture)
+    }
+
+    /// What was not flushed is gone, with all running transactions, snapshots and locks. Before
+    /// [`Storage::recover`] nothing else may be called.
+    pub fn crash(&mut self) {
+        self.next_checkpoint = None;
+        self.wal.lose_unflushed(self.checkpoint.lsn);
+        self.transactions = Transactions::new();
+        self.locks = LockTable::default();
+        self.committing.clear();
+        self.drops.clear();
+        self.objects = Objects::new();
+        self.multixacts = Multixacts::new();
+    }
+
+    /// Last checkpoint, then the flushed records after it.
+    pub fn recover(&mut self) -> Replayed {
+        let checkpoint = self.checkpoint.clone();
+        self.objects = checkpoint.objects.clone();
+        self.multixacts = checkpoint.multixacts.clone();
+        self.transactions.next = checkpoint.next_xid;
+        self.transactions.log = checkpoint.log.clone();
+        let wal = self.wal.clone();
+        let mut records = 0;
+        for (xid, record) in wal.records(checkpoint.lsn) {
+            self.replay(xid, record);
+            records += 1;
+        }
+        self.objects.drop_all_created();
+        Replayed {
+            wal_bytes: self.wal.position().0 - checkpoint.lsn.0,
+            records,
+        }
+    }
+
+    fn replay(&mut self, xid: Xid, record: Record<'_>) {
+        if xid != Xid::NONE {
+            self.transactions.note_number(xid);
+        }
+        match record {
+            Record::CreateRelation(relation) => self.objects.create_relation(xid, relation),
+            Record::CreateIndex { index, relation } => self.objects.create_index(xid, index, relation),
+            Record::Insert {
+                relation,
+                row,
+                header,
+                data,
+            } => {
+                let heap = self.objects.heap_mut(relation);
+                heap.replay_insert(row, header, data);
+                heap.live = heap.live.saturating_add(1);
+            }
+            Record::Update {
+                relation,
+                old,
+                old_header,
+                new,
+                header,
+                data,
+            } => {
+                let heap = self.objects.heap_mut(relation);
+                heap.replay_insert(new, header, data);
+                heap.replace_header(old, &old_header, xid);
+                heap.dead = heap.dead.saturating_add(1);
+            }
+            Record::Mark { relation, row, header } => {
+                let removes = self.visibility().writer(&header).is_some();
+                let heap = self.objects.heap_mut(relation);
+                heap.replace_header(row, &header, xid);
+                if removes {
+                    heap.live = heap.live.saturating_sub(1);
+                    heap.dead = heap.dead.saturating_add(1);
+                }
+            }
+            Record::Multixact { number, members } => self.multixacts.restore(number, members),
+            Record::Clear { relation, page, slots } => self.objects.heap_mut(relation).clear(page, &slots, xid),
+            Record::IndexInsert { index, key, row } => {
+                if let Some(tree) = self.objects.index_mut(index) {
+                    tree.insert(key, row);
+                }
+            }
+            Record::IndexRemove { index, leaf, entries } => {
+                if let Some(tree) = self.objects.index_mut(index) {
+                    tree.remove(leaf, &entries);
+                }
+            }
+            Record::Commit {
+                subtransactions,
+                dropped,
+            } => {
+                for &one in &subtransactions {
+                    self.transactions.note_number(one);
+                }
+                Committing {
+                    xid,
+                    subtransactions,
+                    dropped,
+                }
+                .apply(&mut self.transactions.log, &mut self.objects);
+            }
+            Record::Abort { subtransactions } => {
+                for &one in subtransactions.iter().chain([&xid]) {
+                    self.transactions.note_number(one);
+                    self.objects.drop_created(one);
+                }
+            }
+        }
+    }
+}
