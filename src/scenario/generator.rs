@@ -163,7 +163,7 @@ fn generator(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Ph
             Err(PhraseError::new(start, message).with_hint(HINT.to_owned()))
         }
     };
-    match phrase.one_of(&FIRST_WORDS, "generators")? {
+    match phrase.one_of(&FIRST_WORDS, "a generator")? {
         "new" => new(phrase, names),
         "existing" | "any" => existing(phrase, names),
         "one" => {
@@ -341,7 +341,7 @@ pub(crate) fn typed(generator: Generator, data_type: Type, schema: &Schema) -> R
     if fits {
         Ok(generator)
     } else {
-        Err(format!("it makes no value of type {data_type}"))
+        Err(format!("this generator makes no value of type {data_type}"))
     }
 }
 

@@ -10,7 +10,10 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     candidates
         .into_iter()
         .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate))
-        .filter(|&(distance, candidate)| distance * 3 <= candidate.chars().count().max(3))
+        .filter(|&(distance, candidate)| {
+            let length = candidate.chars().count();
+            distance < length && distance * 3 <= length.max(3)
+        })
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
 }

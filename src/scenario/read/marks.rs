@@ -4,7 +4,7 @@ use syntax::{Attribute, AttributeArgument, Expr, ExprKind, Span, Statement};
 
 use crate::document::Reading;
 use crate::phrase::{Phrase, PhraseError, parse_duration};
-use crate::{Compensation, External, Marks, Source, names};
+use crate::{Action, Compensation, External, Marks, Source, names};
 
 const MARKS: [&str; 5] = ["asynchronous", "pivot", "retriable", "compensate", "external"];
 
@@ -145,5 +145,75 @@ fn fails(text: &str) -> Result<(u32, u32), PhraseError> {
             0,
             format!("{numerator} of {denominator} is no share"),
         ))),
+    }
+}
+
+/// Compensatable statements, then at most one pivot, then retriable ones.
+pub(super) fn order(statements: &[crate::Statement], reading: &mut Reading<'_>) {
+    let mut pivot = false;
+    let mut retriable = false;
+    for statement in statements {
+        let place = statement.place;
+        let marks = &statement.marks;
+        let must_succeed = pivot || marks.retriable || marks.asynchronous;
+        if marks.pivot && pivot {
+            reading.error(place, "an operation has one @pivot", None);
+        }
+        if marks.pivot && retriable {
+            reading.error(
+                place,
+                "@pivot stands after a @retriable statement",
+                "what may fail comes first".to_owned(),
+            );
+        }
+        let effect = !statement.writes.is_empty() || matches!(statement.action, Action::Call { .. });
+        if retriable && !pivot && effect && !must_succeed && !marks.pivot {
+            let hint = "mark it @retriable too, or move it up".to_owned();
+            reading.error(place, "a statement that may fail stands after a @retriable one", hint);
+        }
+        if must_succeed && matches!(statement.action, Action::AbortWhen { .. }) {
+            let hint = "decide before the pivot".to_owned();
+            reading.error(place, "ABORT WHEN after the @pivot could not undo what is done", hint);
+        }
+        if must_succeed && statement.expect_rows.is_some() {
+            let hint = "check before the pivot".to_owned();
+            reading.error(
+                place,
+                "EXPECT after the @pivot: what must succeed cannot be refused",
+                hint,
+            );
+        }
+        if must_succeed && marks.compensation != Compensation::Derived {
+            reading.warning(place, "this compensation never runs: nothing after it can fail", None);
+        }
+        pivot |= marks.pivot;
+        retriable |= marks.retriable;
+    }
+    asynchronous_last(statements, reading);
+}
+
+fn asynchronous_last(statements: &[crate::Statement], reading: &mut Reading<'_>) {
+    let Some(first) = statements.iter().position(|statement| statement.marks.asynchronous) else {
+        return;
+    };
+    for statement in &statements[first..] {
+        if !statement.marks.asynchronous {
+            let hint = "what may wait comes last".to_owned();
+            reading.error(
+                statement.place,
+                "this statement comes after an @asynchronous one but is not one",
+                hint,
+            );
+        }
+        if let Action::Sql(sql) = &statement.action
+            && statement.marks.asynchronous
+            && matches!(**sql, syntax::Statement::Query(_))
+        {
+            reading.error(
+                statement.place,
+                "nobody waits for the rows of an @asynchronous query",
+                None,
+            );
+        }
     }
 }

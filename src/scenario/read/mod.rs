@@ -2,11 +2,13 @@
 //!
 //! One file a section of the format; [`resolve`] for the SQL inside.
 
+mod capacity;
 mod infer;
 pub(crate) mod limits;
 mod load;
 mod marks;
 mod operation;
+mod parameter;
 mod population;
 mod resolve;
 mod schema;
@@ -14,7 +16,7 @@ mod schema;
 use std::collections::BTreeMap;
 
 use base::value::{POSTGRES_EPOCH_DAYS, days_from_civil};
-use syntax::{Dialect, Statement};
+use syntax::{Dialect, ScriptItem, Statement};
 use toml_edit::{Datetime, Document, Offset, TableLike, Value};
 
 use crate::document::{Entry, Keys, Reading, Text};
@@ -227,28 +229,38 @@ fn invariant(place: Place, table: &dyn TableLike, schema: &Schema, reading: &mut
     keys.finish(reading);
     let (name, sql) = (name?, sql?);
     let source = reading.source(&sql);
-    let statement = match syntax::parse_statement(&source.text, Dialect::Scenario) {
-        Ok(statement) => statement,
+    let items = match syntax::parse_script(&source.text, Dialect::Scenario) {
+        Ok(items) => items,
         Err(error) => {
             reading.syntax_error(&source, error);
             return None;
         }
     };
-    let Statement::Query(query) = statement else {
+    let [
+        ScriptItem {
+            statement: Statement::Query(query),
+            attributes,
+            ..
+        },
+    ] = &items[..]
+    else {
         let place = source.place(syntax::Span::default());
         reading.error(
             place,
-            "an invariant is a query",
+            "an invariant is one query",
             "its rows are the violations".to_owned(),
         );
         return None;
     };
+    if let Some(attribute) = attributes.first() {
+        reading.error(source.place(attribute.span), "marks belong to operations", None);
+    }
     let mut resolver = Resolver::new(schema, &source, reading);
-    resolver.query(&query);
+    resolver.query(query);
     let tables = std::mem::take(&mut resolver.reads).into_iter().collect();
     Some(Invariant {
         name: name.value.to_owned(),
-        query: *query,
+        query: (**query).clone(),
         tables,
         source,
         place,

@@ -1,28 +1,16 @@
 //! `[[operation]]`: parameters, SQL, marks, and whether they fit together.
 
-use std::collections::BTreeSet;
-
-use base::{Nanos, Type, Value};
+use base::{Nanos, Type};
 use syntax::{Dialect, IsolationLevel, ScriptItem, Span};
 use toml_edit::TableLike;
 
-use crate::document::{Entry, Keys, Reading, Text};
-use crate::generator::{self, Names};
+use crate::document::{Keys, Reading, Text};
 use crate::phrase::PhraseError;
-use crate::{Action, Compensation, External, Generator, Operation, Parameter, Place, Population, Schema, Source};
+use crate::{Action, Compensation, External, Generator, Operation, Place, Population, Schema, Source};
 use crate::{Statement, Variable, names};
 
 use super::resolve::{Origin, Resolver, Variables};
-use super::{infer, limits, marks};
-
-/// A parameter as the file has it, before its type is known.
-struct Declared<'d> {
-    name: &'d str,
-    place: Place,
-    generator: Generator,
-    /// `None`: a plain number or truth value.
-    text: Option<Text<'d>>,
-}
+use super::{limits, marks, parameter};
 
 pub(super) fn operation(
     place: Place,
@@ -44,7 +32,7 @@ pub(super) fn operation(
     let (name, sql) = (name?, sql?);
     check_name(&name, reading);
 
-    let declared = declared.map_or(vec![], |entry| parameters(&entry, name.value, schema, reading));
+    let declared = declared.map_or(vec![], |entry| parameter::declared(&entry, name.value, schema, reading));
     let source = reading.source(&sql);
     let items = match syntax::parse_script(&source.text, Dialect::Scenario) {
         Ok(items) => items,
@@ -70,9 +58,9 @@ pub(super) fn operation(
     let statements = statements(&items, &source, &mut resolver);
     let variables = std::mem::take(&mut resolver.variables);
 
-    order_of_marks(&statements, reading);
-    unknown_variables(&variables, &declared, schema, &source, reading);
-    let parameters = typed_parameters(declared, &variables, schema, population, reading);
+    marks::order(&statements, reading);
+    parameter::unknown(&variables, &declared, schema, &source, reading);
+    let parameters = parameter::typed(declared, &variables, schema, population, reading);
     let tenant = parameters
         .iter()
         .position(|parameter| parameter.generator == Generator::Tenant);
@@ -123,54 +111,6 @@ fn isolation(text: &Text<'_>, reading: &mut Reading<'_>) -> Option<IsolationLeve
         reading.phrase_error(text, PhraseError::new(0, message).with_hint(hint));
     }
     found
-}
-
-fn parameters<'d>(entry: &Entry<'d>, operation: &str, schema: &Schema, reading: &mut Reading<'_>) -> Vec<Declared<'d>> {
-    let Some(table) = entry.table(reading) else {
-        return vec![];
-    };
-    let mut declared: Vec<Declared<'d>> = vec![];
-    if table.len() > limits::PARAMETERS {
-        let message = format!("{operation} has more than {} parameters", limits::PARAMETERS);
-        reading.error(entry.place, message, None);
-        return declared;
-    }
-    for (name, item) in table.iter() {
-        let range = table.key(name).and_then(|key| key.span()).or_else(|| item.span());
-        let entry = Entry {
-            key: name,
-            place: reading.place(range),
-            item,
-        };
-        let siblings: Vec<&str> = declared.iter().map(|parameter| parameter.name).collect();
-        let prefix = format!("new-{}-", name.replace('_', "-"));
-        let names = Names {
-            schema,
-            siblings: &siblings,
-            of_row: false,
-            parent: None,
-            prefix: &prefix,
-        };
-        let (generator, text) = match (item.as_integer(), item.as_bool()) {
-            (Some(number), _) => (Generator::Constant(Value::Int8(number)), None),
-            (_, Some(truth)) => (Generator::Constant(Value::Bool(truth)), None),
-            _ => {
-                let Some(text) = entry.text(reading) else { continue };
-                let generator = Generator::parse(text.value, &names).unwrap_or_else(|error| {
-                    reading.phrase_error(&text, error);
-                    Generator::Constant(Value::Null)
-                });
-                (generator, Some(text))
-            }
-        };
-        declared.push(Declared {
-            name,
-            place: entry.place,
-            generator,
-            text,
-        });
-    }
-    declared
 }
 
 fn statements(items: &[ScriptItem], source: &Source, resolver: &mut Resolver<'_, '_>) -> Vec<Statement> {
@@ -297,228 +237,6 @@ fn compensation(written: &syntax::Statement, number: u16, resolver: &mut Resolve
         written => resolver.statement(written, number),
     }
     (resolver.reads, resolver.writes) = kept;
-}
-
-/// Compensatable statements, then at most one pivot, then retriable ones.
-fn order_of_marks(statements: &[Statement], reading: &mut Reading<'_>) {
-    let mut pivot = false;
-    let mut retriable = false;
-    for statement in statements {
-        let place = statement.place;
-        let marks = &statement.marks;
-        let must_succeed = pivot || marks.retriable || marks.asynchronous;
-        if marks.pivot && pivot {
-            reading.error(place, "an operation has one @pivot", None);
-        }
-        if marks.pivot && retriable {
-            reading.error(
-                place,
-                "@pivot stands after a @retriable statement",
-                "what may fail comes first".to_owned(),
-            );
-        }
-        let effect = !statement.writes.is_empty() || matches!(statement.action, Action::Call { .. });
-        if retriable && !pivot && effect && !must_succeed && !marks.pivot {
-            let hint = "mark it @retriable too, or move it up".to_owned();
-            reading.error(place, "a statement that may fail stands after a @retriable one", hint);
-        }
-        if must_succeed && matches!(statement.action, Action::AbortWhen { .. }) {
-            let hint = "decide before the pivot".to_owned();
-            reading.error(place, "ABORT WHEN after the @pivot could not undo what is done", hint);
-        }
-        if must_succeed && statement.expect_rows.is_some() {
-            let hint = "check before the pivot".to_owned();
-            reading.error(
-                place,
-                "EXPECT after the @pivot: what must succeed cannot be refused",
-                hint,
-            );
-        }
-        if must_succeed && marks.compensation != Compensation::Derived {
-            reading.warning(place, "this compensation never runs: nothing after it can fail", None);
-        }
-        pivot |= marks.pivot;
-        retriable |= marks.retriable;
-    }
-    asynchronous_last(statements, reading);
-}
-
-fn asynchronous_last(statements: &[Statement], reading: &mut Reading<'_>) {
-    let Some(first) = statements.iter().position(|statement| statement.marks.asynchronous) else {
-        return;
-    };
-    for statement in &statements[first..] {
-        if !statement.marks.asynchronous {
-            let hint = "what may wait comes last".to_owned();
-            reading.error(
-                statement.place,
-                "this statement comes after an @asynchronous one but is not one",
-                hint,
-            );
-        }
-        if let Action::Sql(sql) = &statement.action
-            && statement.marks.asynchronous
-            && matches!(**sql, syntax::Statement::Query(_))
-        {
-            reading.error(
-                statement.place,
-                "nobody waits for the rows of an @asynchronous query",
-                None,
-            );
-        }
-    }
-}
-
-/// `:x` without a generator and without INTO: most likely a slip, or a parameter that was forgotten.
-fn unknown_variables(
-    variables: &Variables,
-    declared: &[Declared<'_>],
-    schema: &Schema,
-    source: &Source,
-    reading: &mut Reading<'_>,
-) {
-    let known = variables.names();
-    for (name, variable) in variables.iter() {
-        let Origin::Nowhere(span) = variable.origin else {
-            continue;
-        };
-        let place = source.place(span);
-        if let Some(candidate) = names::nearest(name, known.iter().copied()) {
-            let hint = format!("did you mean \":{candidate}\"?");
-            reading.error(
-                place,
-                format!("\":{name}\" is neither a parameter nor bound by INTO"),
-                hint,
-            );
-            continue;
-        }
-        let siblings: Vec<&str> = declared.iter().map(|parameter| parameter.name).collect();
-        let proposal = propose(variable.column, variable.data_type, schema, &siblings);
-        let hint = format!("add to its parameters: {name} = \"{proposal}\"");
-        reading.error(place, format!("parameter \"{name}\" has no generator"), hint);
-    }
-}
-
-/// What would make values for this column, as the file would say it.
-fn propose(
-    column: Option<(crate::TableId, crate::ColumnId)>,
-    data_type: Option<Type>,
-    schema: &Schema,
-    siblings: &[&str],
-) -> String {
-    let Some((id, column)) = column else {
-        return match data_type {
-            Some(Type::Int4 | Type::Int8) => "between 1 and 9".to_owned(),
-            Some(Type::Timestamptz) => "now".to_owned(),
-            Some(Type::Bool) => "one of [true, false]".to_owned(),
-            _ => "text of 20".to_owned(),
-        };
-    };
-    let names = Names {
-        schema,
-        siblings,
-        of_row: false,
-        parent: None,
-        prefix: "",
-    };
-    match infer::column(id, column, &names) {
-        Ok(Generator::Unique { .. }) => "new id".to_owned(),
-        Ok(Generator::Email { .. }) => "new email".to_owned(),
-        Ok(Generator::Instant { .. }) => "now".to_owned(),
-        Ok(generator) => generator.phrase(schema, siblings),
-        Err(_) => "text of 20".to_owned(),
-    }
-}
-
-fn typed_parameters(
-    declared: Vec<Declared<'_>>,
-    variables: &Variables,
-    schema: &Schema,
-    population: &Population,
-    reading: &mut Reading<'_>,
-) -> Vec<Parameter> {
-    let same: BTreeSet<u16> = declared
-        .iter()
-        .filter_map(|parameter| match parameter.generator {
-            Generator::Same(index) => Some(index),
-            _ => None,
-        })
-        .collect();
-    let mut parameters: Vec<Parameter> = vec![];
-    for (position, parameter) in declared.into_iter().enumerate() {
-        let known = variables.get(parameter.name);
-        if !known.is_some_and(|known| known.used) && !same.contains(&(position as u16)) {
-            let message = format!("parameter \"{}\" is not used", parameter.name);
-            reading.warning(
-                parameter.place,
-                message,
-                format!("its SQL has no \":{}\"", parameter.name),
-            );
-        }
-        let by_use = known.and_then(|known| known.data_type);
-        let data_type = by_use
-            .or_else(|| own_type(&parameter.generator, schema, &parameters))
-            .unwrap_or(Type::Text);
-        let fails = |message: String, reading: &mut Reading<'_>| match &parameter.text {
-            Some(text) => reading.phrase_error(text, PhraseError::new(0, message)),
-            None => reading.error(parameter.place, message, None),
-        };
-        if let Generator::Same(index) = parameter.generator
-            && parameters
-                .get(usize::from(index))
-                .is_some_and(|other| other.data_type != data_type)
-        {
-            fails(
-                format!("\"{}\" is of type {data_type}, the other is not", parameter.name),
-                reading,
-            );
-        }
-        if let Generator::Existing { table, .. } = &parameter.generator
-            && population
-                .tables
-                .iter()
-                .any(|rows| rows.table == *table && rows.rows == 0)
-        {
-            let table = schema.table(*table).full_name();
-            fails(
-                format!("{table} has no initial rows: give it a count under [population]"),
-                reading,
-            );
-        }
-        if parameter.generator == Generator::Tenant && population.tenants == 0 {
-            fails("the scenario has no tenants".to_owned(), reading);
-        }
-        let generator = generator::typed(parameter.generator.clone(), data_type, schema).unwrap_or_else(|message| {
-            fails(
-                format!("parameter \"{}\" is of type {data_type}: {message}", parameter.name),
-                reading,
-            );
-            Generator::Constant(Value::Null)
-        });
-        parameters.push(Parameter {
-            name: parameter.name.to_owned(),
-            data_type,
-            generator,
-            place: parameter.place,
-        });
-    }
-    parameters
-}
-
-/// The type of a generator's values where the SQL does not say.
-fn own_type(generator: &Generator, schema: &Schema, before: &[Parameter]) -> Option<Type> {
-    match generator {
-        Generator::Existing { table, column, .. } | Generator::Parent { table, column } => {
-            Some(schema.column(*table, *column).data_type)
-        }
-        Generator::Tenant => Some(Type::Int4),
-        Generator::Between { .. } => Some(Type::Int8),
-        Generator::Instant { .. } => Some(Type::Timestamptz),
-        Generator::Constant(value) => value.type_of(),
-        Generator::Choice(values) | Generator::Each(values) => values.iter().find_map(Value::type_of),
-        Generator::Same(index) => before.get(usize::from(*index)).map(|parameter| parameter.data_type),
-        Generator::Unique { .. } | Generator::Email { .. } | Generator::Text { .. } => Some(Type::Text),
-    }
 }
 
 fn bound(variables: &Variables) -> Vec<Variable> {

@@ -10,14 +10,20 @@ fn folder(name: &str) -> PathBuf {
 
 fn files(name: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    let mut files: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .collect();
     files.sort();
     files
 }
 
 fn diagnostics(path: &Path) -> String {
     let parsed = scenario::parse(&fs::read_to_string(path).unwrap());
-    parsed.diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n")).collect()
+    parsed
+        .diagnostics
+        .iter()
+        .map(|diagnostic| format!("{diagnostic}\n"))
+        .collect()
 }
 
 #[test]
@@ -37,10 +43,19 @@ fn broken_scenarios_are_refused_as_recorded() {
     for path in files {
         let recorded = path.with_extension("txt");
         let found = diagnostics(&path);
-        assert!(found.contains("error: ") || found.contains("warning: "), "{} is not broken", path.display());
+        assert!(
+            found.contains("error: ") || found.contains("warning: "),
+            "{} is not broken",
+            path.display()
+        );
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&recorded, &found).unwrap();
         }
-        assert_eq!(found, fs::read_to_string(&recorded).unwrap_or_default(), "{}", path.display());
+        assert_eq!(
+            found,
+            fs::read_to_string(&recorded).unwrap_or_default(),
+            "{}",
+            path.display()
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::Type;
 use syntax::{
-    Expr, ExprKind, JoinCondition, Name, OrderBy, Query, QueryBody, Select, SelectItem, TableAlias, TableRef,
+    Expr, ExprKind, JoinCondition, Name, OrderBy, Query, QueryBody, Select, SelectItem, Span, TableAlias, TableRef,
 };
 
 use super::{Found, Output, Relation, Resolver, Scope};
@@ -176,7 +176,7 @@ impl Resolver<'_, '_> {
         match item {
             TableRef::Table { name, alias } => {
                 let relation = self.named_relation(name, alias.as_ref());
-                self.add(relation, scope);
+                self.add(relation, name.span(), scope);
             }
             TableRef::Derived { query, alias } => {
                 let columns = self.query_in(query, scope.outer, false);
@@ -193,7 +193,7 @@ impl Resolver<'_, '_> {
                     &mut relation.columns,
                     alias.as_ref().map_or(&[], |alias| &alias.columns),
                 );
-                self.add(relation, scope);
+                self.add(relation, query.span, scope);
             }
             TableRef::Join {
                 left, right, condition, ..
@@ -205,7 +205,10 @@ impl Resolver<'_, '_> {
                 self.join(condition, scope, first, middle);
             }
             TableRef::Function {
-                name, arguments, alias, ..
+                name,
+                arguments,
+                alias,
+                span,
             } => {
                 for argument in arguments {
                     self.expression(
@@ -233,7 +236,7 @@ impl Resolver<'_, '_> {
                     &mut relation.columns,
                     alias.as_ref().map_or(&[], |alias| &alias.columns),
                 );
-                self.add(relation, scope);
+                self.add(relation, *span, scope);
             }
         }
     }
@@ -269,7 +272,7 @@ impl Resolver<'_, '_> {
         relation
     }
 
-    fn add(&mut self, relation: Relation, scope: &mut Scope<'_>) {
+    fn add(&mut self, relation: Relation, span: Span, scope: &mut Scope<'_>) {
         let twice = |known: &Relation| {
             known.name == relation.name
                 && !relation.name.is_empty()
@@ -277,7 +280,7 @@ impl Resolver<'_, '_> {
         };
         if scope.relations.iter().any(twice) {
             let message = format!("table name \"{}\" is used more than once in FROM", relation.name);
-            self.error(Default::default(), message, "give one of them another alias".to_owned());
+            self.error(span, message, "give one of them another alias".to_owned());
         }
         scope.relations.push(relation);
     }
