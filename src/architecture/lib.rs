@@ -1,1 +1,72 @@
-//! To be written.
+//! The compilers: what each storage architecture makes of a scenario.
+//!
+//! ```text
+//! Scenario ─ syntax trees of its operations ─▶ one design's compiler ─▶ Deployment + Programs
+//! ```
+//!
+//! A design is compiled from the trees of *any* scenario in the documented subset, never from the names in
+//! it. What a design cannot express becomes a [`program::Refusal`] with the statement, its place and the reason;
+//! what it enforces less strictly, a [`program::Weakening`].
+//!
+//! **Architecture invariant:** this room knows no engine, no clock and no simulator: it writes programs as
+//! plain data, and nothing here runs one.
+
+mod composition;
+mod database_per_service;
+mod lower;
+mod options;
+mod schemas_in_one_database;
+mod sql;
+
+#[cfg(test)]
+mod tests;
+
+use program::Compilation;
+use scenario::{Diagnostic, Scenario};
+
+pub use options::{Design, Options, Sabotage, Setting, Variant};
+
+/// One design: a way to lay a scenario out.
+pub trait Architecture: std::fmt::Debug + Sync {
+    /// `database-per-service`
+    fn slug(&self) -> &'static str;
+    fn title(&self) -> &'static str;
+    /// One or two sentences for people.
+    fn summary(&self) -> &'static str;
+    /// The default one first; most designs have only that.
+    fn variants(&self) -> &'static [Variant];
+    /// What `[architecture.<slug>]` of a scenario may set.
+    fn settings(&self) -> &'static [Setting];
+    /// What can be left out on purpose, to see that the checkers find it.
+    fn sabotages(&self) -> &'static [Sabotage];
+    /// Settings out of their range count as not given: [`check`] reports them.
+    fn compile(&self, scenario: &Scenario, options: &Options) -> Compilation;
+}
+
+/// All designs, in the order in which they are shown.
+pub fn architectures() -> &'static [&'static dyn Architecture] {
+    &[
+        &schemas_in_one_database::SchemasInOneDatabase,
+        &database_per_service::DatabasePerService,
+    ]
+}
+
+/// All designs with their variants.
+pub fn designs() -> Vec<Design> {
+    let of = |architecture: &&'static dyn Architecture| {
+        let architecture = *architecture;
+        let each = architecture.variants().iter();
+        each.map(move |variant| Design { architecture, variant }).collect::<Vec<_>>()
+    };
+    architectures().iter().flat_map(of).collect()
+}
+
+/// A design by its slug with its variant: `database-per-service+unprotected`.
+pub fn design(slug: &str) -> Option<Design> {
+    designs().into_iter().find(|design| design.slug() == slug)
+}
+
+/// What is wrong with the `[architecture.…]` tables of a scenario.
+pub fn check(scenario: &Scenario) -> Vec<Diagnostic> {
+    options::check(scenario)
+}

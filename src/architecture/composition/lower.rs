@@ -1,0 +1,210 @@
+//! Fetches and the join over them, as steps.
+
+use base::Nanos;
+use program::{
+    Block, ComposeTable, ErrorClass, Expression, Into, NodeId, Op, OperationId, PoolId, ProgramKind, RegisterId,
+    RegisterKind, Role,
+};
+use scenario::{Operation, Schema};
+use syntax::Query;
+
+use super::plan::{Fetch, FetchPlan, Group, keys_name, plan};
+use crate::lower::assembly::Assembly;
+use crate::lower::builder::{Builder, Mark, Patience};
+use crate::lower::item::distinct;
+use crate::lower::statement;
+use crate::sql::Text;
+
+/// How the rows of an owner are reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Landscape {
+    /// By owner: where its service runs, and the pool to its database.
+    pub(crate) owners: Vec<(NodeId, PoolId)>,
+    /// Through the owner's service, by a call; else by a connection of the program's own.
+    pub(crate) services: bool,
+}
+
+/// A read has no effect: it is simply asked again.
+pub(crate) const READ_AGAIN: Patience = Patience {
+    attempts: 3,
+    first: Nanos::from_millis(20),
+    limit: Nanos::from_secs(1),
+};
+
+pub(crate) const CALL_TIMEOUT: Nanos = Nanos::from_secs(1);
+
+/// Whose program this is, for the names and parameters of the programs that it calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller<'a> {
+    pub(crate) id: OperationId,
+    pub(crate) operation: &'a Operation,
+    /// The statement, from 0.
+    pub(crate) index: u16,
+}
+
+/// Fetches what the query needs and evaluates it: the result goes `into`.
+pub(crate) fn compose(
+    assembly: &mut Assembly<'_>,
+    builder: &mut Builder,
+    landscape: &Landscape,
+    caller: Caller<'_>,
+    query: &Query,
+    into: Into,
+) -> Block {
+    let schema = &assembly.scenario.schema;
+    let plan = plan(schema, query);
+    let mut steps = Block::new();
+    let waves = plan.groups.iter().map(|group| group.wave).max().map_or(0, |last| last + 1);
+    for wave in 0..waves {
+        let together: Vec<&Group> = plan.groups.iter().filter(|group| group.wave == wave).collect();
+        let branches: Vec<Block> =
+            together.iter().map(|group| fetch_group(assembly, builder, landscape, caller, &plan, group)).collect();
+        steps.extend(in_parallel(builder, branches));
+    }
+    let schema = &assembly.scenario.schema;
+    let tables = plan.fetches.iter().map(|fetch| compose_table(schema, builder, fetch)).collect();
+    let mut query = query.clone();
+    query.locking.clear();
+    let text = Text::query(&query);
+    let names: Vec<String> = plan.fetches.iter().map(|fetch| schema.table(fetch.table).full_name()).collect();
+    let mark = Mark::new(format!("join {}", names.join(", ")), Role::Work).from(caller.index);
+    steps.push(statement::compose(builder, mark, tables, &text, into));
+    steps
+}
+
+fn in_parallel(builder: &mut Builder, mut branches: Vec<Block>) -> Block {
+    if branches.len() < 2 {
+        return branches.pop().unwrap_or_default();
+    }
+    vec![builder.step(Mark::plumbing("at the same time"), Op::Par { branches })]
+}
+
+fn fetch_group(
+    assembly: &mut Assembly<'_>,
+    builder: &mut Builder,
+    landscape: &Landscape,
+    caller: Caller<'_>,
+    plan: &FetchPlan,
+    group: &Group,
+) -> Block {
+    if landscape.services {
+        call_group(assembly, builder, landscape, caller, plan, group)
+    } else {
+        let (_, pool) = landscape.owners[usize::from(group.owner)];
+        fetch_directly(&assembly.scenario.schema, builder, caller, plan, group, pool)
+    }
+}
+
+/// The fetches of one group on a connection of this program.
+fn fetch_directly(
+    schema: &Schema,
+    builder: &mut Builder,
+    caller: Caller<'_>,
+    plan: &FetchPlan,
+    group: &Group,
+    pool: PoolId,
+) -> Block {
+    let fetches: Vec<&Fetch> = group.fetches.iter().map(|index| &plan.fetches[*index]).collect();
+    for fetch in &fetches {
+        bind_keys(schema, builder, plan, fetch, None);
+    }
+    fetch_bound(schema, builder, caller, &fetches, pool)
+}
+
+/// Keys that an earlier fetch of the same program gives are read off its rows; with a `group`, only those of
+/// its own fetches are, and others are parameters.
+fn bind_keys(schema: &Schema, builder: &mut Builder, plan: &FetchPlan, fetch: &Fetch, group: Option<&Group>) {
+    for keys in &fetch.keys {
+        if group.is_none_or(|group| group.fetches.contains(&keys.from)) {
+            let rows = rows_of(schema, builder, &plan.fetches[keys.from]);
+            let column = keys.from_column;
+            builder.bind(&keys_name(schema, fetch, keys), Expression::Column { rows, column });
+        }
+    }
+}
+
+/// A program at the owner's service, and the call to it.
+fn call_group(
+    assembly: &mut Assembly<'_>,
+    builder: &mut Builder,
+    landscape: &Landscape,
+    caller: Caller<'_>,
+    plan: &FetchPlan,
+    group: &Group,
+) -> Block {
+    let scenario = assembly.scenario;
+    let schema = &scenario.schema;
+    let (home, pool) = landscape.owners[usize::from(group.owner)];
+    let owner = &schema.owners[usize::from(group.owner)];
+    let name = format!("{} · read {owner} for statement {}", caller.operation.name, caller.index + 1);
+    let mut callee = Builder::new(name, home, ProgramKind::Called).operation(caller.id, caller.operation);
+    let fetches: Vec<&Fetch> = group.fetches.iter().map(|index| &plan.fetches[*index]).collect();
+    let inner = |from: usize| group.fetches.contains(&from);
+    let own_keys = |fetch: &&Fetch| {
+        let of = fetch.keys.iter().filter(|keys| inner(keys.from)).map(|keys| keys_name(schema, fetch, keys));
+        of.collect::<Vec<_>>()
+    };
+    let hidden: Vec<String> = fetches.iter().flat_map(own_keys).collect();
+    let uses = fetches.iter().flat_map(|fetch| fetch.text(schema).operands);
+    let parameters: Vec<String> = distinct(uses).into_iter().filter(|name| !hidden.contains(name)).collect();
+    for name in &parameters {
+        let register = callee.variable(name);
+        callee.parameter(register);
+    }
+    for fetch in &fetches {
+        bind_keys(schema, &mut callee, plan, fetch, Some(group));
+        bind_keys(schema, builder, plan, fetch, None);
+    }
+    let arguments = parameters.iter().map(|name| builder.operand(name)).collect();
+    let results: Vec<RegisterId> = fetches.iter().map(|fetch| rows_of(schema, &mut callee, fetch)).collect();
+    let mut body = fetch_bound(schema, &mut callee, caller, &fetches, pool);
+    body.push(callee.answer(results));
+    let program = assembly.add(callee.finish(body));
+    let into: Vec<RegisterId> = fetches.iter().map(|fetch| rows_of(schema, builder, fetch)).collect();
+    let names: Vec<String> = fetches.iter().map(|fetch| schema.table(fetch.table).full_name()).collect();
+    let mark = Mark::new(format!("ask {owner} for {}", names.join(", ")), Role::Work).from(caller.index);
+    let call = builder.call(mark, program, arguments, into, CALL_TIMEOUT);
+    vec![builder.retry(vec![call], &[ErrorClass::Unavailable, ErrorClass::Timeout], READ_AGAIN)]
+}
+
+/// The fetches on one connection, the keys being bound already.
+fn fetch_bound(schema: &Schema, builder: &mut Builder, caller: Caller<'_>, fetches: &[&Fetch], pool: PoolId) -> Block {
+    let connection = builder.connection(pool);
+    let mut steps = vec![builder.acquire(connection)];
+    for fetch in fetches {
+        let rows = rows_of(schema, builder, fetch);
+        let mark = Mark::new(format!("SELECT {}", schema.table(fetch.table).full_name()), Role::Work);
+        let text = fetch.text(schema);
+        steps.push(builder.statement(mark.from(caller.index), connection, &text, Into::Rows(rows)));
+    }
+    steps.push(builder.release(connection));
+    steps
+}
+
+fn rows_of(schema: &Schema, builder: &mut Builder, fetch: &Fetch) -> RegisterId {
+    let name = format!("rows of {}", schema.table(fetch.table).full_name());
+    builder.register(&name, RegisterKind::Rows)
+}
+
+fn compose_table(schema: &Schema, builder: &mut Builder, fetch: &Fetch) -> ComposeTable {
+    let table = schema.table(fetch.table);
+    let columns = fetch.columns.iter().map(|id| {
+        let column = table.column(*id);
+        (column.name.clone(), column.data_type)
+    });
+    ComposeTable {
+        name: table.full_name(),
+        columns: columns.collect(),
+        rows: rows_of(schema, builder, fetch),
+    }
+}
+
+/// Where a composed query's result goes: as a statement's would.
+pub(crate) fn target(builder: &mut Builder, index: u16, query: &Query) -> Into {
+    statement::target(builder, index, &syntax::Statement::Query(Box::new(query.clone())))
+}
+
+/// Does a query lock rows? A composition cannot.
+pub(crate) fn locks(query: &Query) -> bool {
+    !query.locking.is_empty()
+}

@@ -1,0 +1,187 @@
+//! A compilation under construction: nodes, databases, pools and programs with their ids, refusals with
+//! their places.
+
+use std::collections::BTreeMap;
+
+use program::{
+    Compilation, Database, DatabaseId, Deployment, Invariant, LogicalTable, Node, NodeId, NodeKind, OperationId, Pool,
+    PoolId, Program, ProgramId, Refusal, Weakening,
+};
+use scenario::{Scenario, Table, TableId};
+
+use super::item::Refused;
+use super::workload::workload;
+use crate::sql::text::{identifiers, qualified};
+
+#[derive(Debug)]
+pub(crate) struct Assembly<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) deployment: Deployment,
+    /// `None`: the id is given out, the program not written yet.
+    programs: Vec<Option<Program>>,
+    entries: Vec<Option<ProgramId>>,
+    weakened: Vec<Weakening>,
+    refusals: Vec<Refusal>,
+    externals: BTreeMap<String, NodeId>,
+}
+
+impl<'a> Assembly<'a> {
+    pub(crate) fn new(scenario: &'a Scenario) -> Assembly<'a> {
+        Assembly {
+            scenario,
+            deployment: Deployment::default(),
+            programs: Vec::new(),
+            entries: vec![None; scenario.operations.len()],
+            weakened: Vec::new(),
+            refusals: Vec::new(),
+            externals: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn node(&mut self, name: &str, kind: NodeKind, cores: u16) -> NodeId {
+        self.deployment.nodes.push(Node {
+            name: name.to_owned(),
+            kind,
+            cores,
+        });
+        NodeId(self.deployment.nodes.len() as u16 - 1)
+    }
+
+    pub(crate) fn database(&mut self, name: &str, node: NodeId, definitions: Vec<String>) -> DatabaseId {
+        self.deployment.databases.push(Database {
+            name: name.to_owned(),
+            node,
+            definitions,
+        });
+        DatabaseId(self.deployment.databases.len() as u16 - 1)
+    }
+
+    /// More tables for a database: logs, outboxes, idempotency keys.
+    pub(crate) fn define_in(&mut self, database: DatabaseId, ddl: String) {
+        let definitions = &mut self.deployment.databases[database.index()].definitions;
+        if !definitions.contains(&ddl) {
+            definitions.push(ddl);
+        }
+    }
+
+    pub(crate) fn pool(&mut self, service: NodeId, database: DatabaseId, size: u16) -> PoolId {
+        let name = format!(
+            "{} → {}",
+            self.deployment.nodes[service.index()].name,
+            self.deployment.databases[database.index()].name
+        );
+        self.deployment.pools.push(Pool {
+            name,
+            service,
+            database,
+            role: "postgres".to_owned(),
+            size,
+        });
+        PoolId(self.deployment.pools.len() as u16 - 1)
+    }
+
+    /// The node of somebody outside: `payment.charge` is asked of `payment`.
+    pub(crate) fn external(&mut self, call: &str) -> NodeId {
+        let name = call.split('.').next().unwrap_or(call).to_owned();
+        if let Some(known) = self.externals.get(&name) {
+            return *known;
+        }
+        // As many processors as anybody may need: the outside's own queues are in its latency.
+        let id = self.node(&name, NodeKind::Service, u16::MAX);
+        self.externals.insert(name, id);
+        id
+    }
+
+    // ---- programs
+
+    /// An id for a program that is written later.
+    pub(crate) fn reserve(&mut self) -> ProgramId {
+        self.programs.push(None);
+        ProgramId(self.programs.len() as u16 - 1)
+    }
+
+    pub(crate) fn write(&mut self, id: ProgramId, program: Program) {
+        self.programs[id.index()] = Some(program);
+    }
+
+    pub(crate) fn add(&mut self, program: Program) -> ProgramId {
+        let id = self.reserve();
+        self.write(id, program);
+        id
+    }
+
+    pub(crate) fn enter(&mut self, operation: OperationId, program: ProgramId) {
+        self.entries[operation.index()] = Some(program);
+    }
+
+    // ---- what is lost
+
+    pub(crate) fn weaken(&mut self, constraint: String, becomes: &str, reason: &str) {
+        self.weakened.push(Weakening {
+            constraint,
+            becomes: becomes.to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+
+    pub(crate) fn refuse(&mut self, operation: OperationId, refused: Refused) {
+        let definition = &self.scenario.operations[operation.index()];
+        let (text, place) = match definition.statements.get(usize::from(refused.index)) {
+            Some(statement) => (definition.source.slice(statement.span).to_owned(), statement.place),
+            None => (String::new(), definition.place),
+        };
+        self.refusals.push(Refusal {
+            operation: Some(operation),
+            statement: text,
+            line: place.line,
+            column: place.column,
+            reason: refused.reason,
+            hint: refused.hint,
+        });
+    }
+
+    // ---- the whole
+
+    /// `holder` says which database holds a table.
+    pub(crate) fn finish(
+        self,
+        architecture: String,
+        title: String,
+        holder: impl Fn(TableId) -> DatabaseId,
+    ) -> Compilation {
+        let schema = &self.scenario.schema;
+        let logical = schema.ids().map(|id| logical_table(schema.table(id), holder(id)));
+        Compilation {
+            architecture,
+            title,
+            logical_tables: logical.collect(),
+            deployment: self.deployment,
+            programs: self.programs.into_iter().flatten().collect(),
+            entries: self.entries,
+            workload: workload(self.scenario),
+            invariants: invariants(self.scenario),
+            weakened: self.weakened,
+            refusals: self.refusals,
+        }
+    }
+}
+
+fn logical_table(table: &Table, database: DatabaseId) -> LogicalTable {
+    let name = qualified(&table.schema, &table.name);
+    let columns = identifiers(table.columns.iter().map(|column| column.name.as_str()));
+    LogicalTable {
+        name: table.full_name(),
+        columns: table.columns.iter().map(|column| (column.name.clone(), column.data_type)).collect(),
+        reads: vec![(database, format!("SELECT {columns} FROM {name}"))],
+        loads: vec![(database, name)],
+    }
+}
+
+fn invariants(scenario: &Scenario) -> Vec<Invariant> {
+    let each = scenario.invariants.iter().map(|invariant| Invariant {
+        name: invariant.name.clone(),
+        sql: invariant.query.to_string(),
+        tables: invariant.tables.iter().map(|id| scenario.schema.table(*id).full_name()).collect(),
+    });
+    each.collect()
+}

@@ -1,0 +1,124 @@
+//! Variants of a design, settings that a scenario may give, and sabotage for tests.
+
+use scenario::{Diagnostic, OptionValue, Place, Scenario, Severity};
+
+use crate::{Architecture, architectures};
+
+/// A way of building the same design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// Empty for the default one.
+    pub slug: &'static str,
+    pub title: &'static str,
+    pub summary: &'static str,
+}
+
+/// A design with its variant.
+#[derive(Clone, Copy, Debug)]
+pub struct Design {
+    pub architecture: &'static dyn Architecture,
+    pub variant: &'static Variant,
+}
+
+impl Design {
+    /// `database-per-service`, `database-per-service+unprotected`
+    pub fn slug(&self) -> String {
+        with_variant(self.architecture.slug(), self.variant.slug)
+    }
+
+    pub fn compile(&self, scenario: &Scenario, sabotage: &[Sabotage]) -> program::Compilation {
+        let options = Options {
+            variant: self.variant.slug,
+            sabotage: sabotage.to_vec(),
+        };
+        self.architecture.compile(scenario, &options)
+    }
+}
+
+pub(crate) fn with_variant(slug: &str, variant: &str) -> String {
+    if variant.is_empty() { slug.to_owned() } else { format!("{slug}+{variant}") }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The slug of one of the architecture's variants.
+    pub variant: &'static str,
+    pub sabotage: Vec<Sabotage>,
+}
+
+/// Something that a design needs and that is left out on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sabotage {
+    /// A saga that fails leaves what it has done.
+    WithoutCompensation,
+    /// A repeated request has its effect again.
+    WithoutIdempotencyKey,
+}
+
+impl Sabotage {
+    pub const ALL: [Sabotage; 2] = [Sabotage::WithoutCompensation, Sabotage::WithoutIdempotencyKey];
+
+    pub fn slug(self) -> &'static str {
+        match self {
+            Sabotage::WithoutCompensation => "without-compensation",
+            Sabotage::WithoutIdempotencyKey => "without-idempotency-key",
+        }
+    }
+
+    pub fn find(slug: &str) -> Option<Sabotage> {
+        Sabotage::ALL.into_iter().find(|sabotage| sabotage.slug() == slug)
+    }
+}
+
+/// A number that `[architecture.<slug>]` may set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub name: &'static str,
+    pub default: u16,
+    pub summary: &'static str,
+}
+
+/// A setting's value in a scenario, or its default.
+pub(crate) fn setting(scenario: &Scenario, slug: &str, setting: &Setting) -> u16 {
+    let given = scenario.architectures.get(slug).and_then(|table| table.options.get(setting.name));
+    match given {
+        Some((OptionValue::Integer(n), _)) => number(*n).unwrap_or(setting.default),
+        _ => setting.default,
+    }
+}
+
+fn number(n: i64) -> Option<u16> {
+    u16::try_from(n).ok().filter(|n| *n > 0)
+}
+
+pub(crate) fn check(scenario: &Scenario) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (slug, table) in &scenario.architectures {
+        let Some(architecture) = architectures().iter().find(|a| a.slug() == slug) else {
+            let known: Vec<&str> = architectures().iter().map(|a| a.slug()).collect();
+            let message = format!("unknown architecture \"{slug}\"");
+            found.push(error(table.place, message, format!("there are: {}", known.join(", "))));
+            continue;
+        };
+        for (name, (value, place)) in &table.options {
+            if !architecture.settings().iter().any(|setting| setting.name == name) {
+                let known: Vec<&str> = architecture.settings().iter().map(|setting| setting.name).collect();
+                let message = format!("unknown setting \"{name}\" of {slug}");
+                found.push(error(*place, message, format!("there are: {}", known.join(", "))));
+            } else if !matches!(value, OptionValue::Integer(n) if number(*n).is_some()) {
+                let message = format!("\"{name}\" must be a whole number from 1 to {}", u16::MAX);
+                found.push(error(*place, message, format!("write, for example, {name} = 4")));
+            }
+        }
+    }
+    found
+}
+
+fn error(place: Place, message: String, hint: String) -> Diagnostic {
+    Diagnostic {
+        place,
+        severity: Severity::Error,
+        message,
+        hint: Some(hint),
+    }
+}
