@@ -56,7 +56,8 @@ pub fn designs() -> Vec<Design> {
     let of = |architecture: &&'static dyn Architecture| {
         let architecture = *architecture;
         let each = architecture.variants().iter();
-        each.map(move |variant| Design { architecture, variant }).collect::<Vec<_>>()
+        each.map(move |variant| Design { architecture, variant })
+            .collect::<Vec<_>>()
     };
     architectures().iter().flat_map(of).collect()
 }

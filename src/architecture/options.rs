@@ -36,7 +36,11 @@ impl Design {
 }
 
 pub(crate) fn with_variant(slug: &str, variant: &str) -> String {
-    if variant.is_empty() { slug.to_owned() } else { format!("{slug}+{variant}") }
+    if variant.is_empty() {
+        slug.to_owned()
+    } else {
+        format!("{slug}+{variant}")
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,7 +84,10 @@ pub struct Setting {
 
 /// A setting's value in a scenario, or its default.
 pub(crate) fn setting(scenario: &Scenario, slug: &str, setting: &Setting) -> u16 {
-    let given = scenario.architectures.get(slug).and_then(|table| table.options.get(setting.name));
+    let given = scenario
+        .architectures
+        .get(slug)
+        .and_then(|table| table.options.get(setting.name));
     match given {
         Some((OptionValue::Integer(n), _)) => number(*n).unwrap_or(setting.default),
         _ => setting.default,

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use scenario::{ColumnId, Schema, TableId};
+use syntax::visit::{self, Visitor};
 use syntax::{BinaryOperator, Expr, ExprKind, JoinCondition, JoinKind, Name, ObjectName, Query, QueryBody, Select};
 use syntax::{SelectItem, TableRef};
 
 use crate::sql::facts;
-use crate::sql::walk::{self, Expressions, Visitor};
 
 /// One appearance of a table in a query.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub(crate) fn analyse(schema: &Schema, query: &Query) -> Analysis {
         scopes: Vec::new(),
         free: false,
     };
-    walk::query(&mut query.clone(), &mut reader);
+    reader.query(query);
     Analysis {
         occurrences: reader.occurrences,
         correlated: reader.free,
@@ -112,13 +112,14 @@ impl Shape {
 }
 
 impl Visitor for Reader<'_> {
-    fn expr(&mut self, expr: &mut Expr) {
+    fn expr(&mut self, expr: &Expr) {
         if let ExprKind::Column(path) = &expr.kind {
             self.need(path);
         }
+        visit::read::walk_expr(self, expr);
     }
 
-    fn enter(&mut self, query: &Query) {
+    fn query(&mut self, query: &Query) {
         self.scopes.push(Scope::default());
         if let QueryBody::Select(select) = &query.body {
             self.scope().outputs = outputs(select);
@@ -127,7 +128,10 @@ impl Visitor for Reader<'_> {
             let mut clauses = Vec::new();
             if let Some(filter) = &select.filter {
                 let tops: Vec<&Shape> = shapes.iter().collect();
-                clauses.push(Clause { predicate: filter, tops });
+                clauses.push(Clause {
+                    predicate: filter,
+                    tops,
+                });
             }
             for (from, shape) in select.from.iter().zip(&shapes) {
                 self.join_clauses(from, shape, &mut clauses);
@@ -138,9 +142,7 @@ impl Visitor for Reader<'_> {
                 }
             }
         }
-    }
-
-    fn leave(&mut self) {
+        visit::read::walk_query(self, query);
         self.scopes.pop();
     }
 }
@@ -195,7 +197,12 @@ impl Reader<'_> {
 
     /// The ON conditions inside of a FROM item, each with the sides into which it may be pushed.
     fn join_clauses<'s>(&mut self, from: &'s TableRef, shape: &'s Shape, clauses: &mut Vec<Clause<'s>>) {
-        let (TableRef::Join { left, right, condition, .. }, Shape::Join(kind, left_shape, right_shape)) = (from, shape)
+        let (
+            TableRef::Join {
+                left, right, condition, ..
+            },
+            Shape::Join(kind, left_shape, right_shape),
+        ) = (from, shape)
         else {
             return;
         };
@@ -209,7 +216,9 @@ impl Reader<'_> {
         };
         match condition {
             JoinCondition::On(predicate) => clauses.push(Clause { predicate, tops }),
-            JoinCondition::Using(columns) => columns.iter().for_each(|column| self.join_using(column, left_shape, right_shape, &tops)),
+            JoinCondition::Using(columns) => columns
+                .iter()
+                .for_each(|column| self.join_using(column, left_shape, right_shape, &tops)),
             JoinCondition::Natural => self.need_everything(),
             JoinCondition::None => {}
         }
@@ -262,7 +271,9 @@ impl Reader<'_> {
 
     fn need_stars(&mut self, select: &Select) {
         for item in &select.items {
-            let SelectItem::Star { qualifier, .. } = item else { continue };
+            let SelectItem::Star { qualifier, .. } = item else {
+                continue;
+            };
             let chosen: Vec<usize> = (self.scope().sources.iter())
                 .filter(|source| qualifier.as_ref().is_none_or(|name| source.is_named(name)))
                 .filter_map(|source| source.occurrence)
@@ -272,7 +283,12 @@ impl Reader<'_> {
     }
 
     fn need_everything(&mut self) {
-        let all: Vec<usize> = self.scope().sources.iter().filter_map(|source| source.occurrence).collect();
+        let all: Vec<usize> = self
+            .scope()
+            .sources
+            .iter()
+            .filter_map(|source| source.occurrence)
+            .collect();
         all.into_iter().for_each(|occurrence| self.need_all(occurrence));
     }
 
@@ -324,12 +340,11 @@ impl Reader<'_> {
             return;
         }
         let mut paths: Vec<Vec<Name>> = Vec::new();
-        let mut collect = |e: &mut Expr| {
+        visit::exprs_of(predicate, &mut |e| {
             if let ExprKind::Column(path) = &e.kind {
                 paths.push(path.clone());
             }
-        };
-        walk::expr(&mut predicate.clone(), &mut Expressions(&mut collect));
+        });
         let resolved: Option<Vec<Resolved>> = paths.iter().map(|path| self.resolve(path)).collect();
         let Some(resolved) = resolved else { return };
         if is_column_equality(predicate)
@@ -341,7 +356,9 @@ impl Reader<'_> {
             return;
         }
         let Some(first) = resolved.first() else { return };
-        let alone = resolved.iter().all(|r| r.occurrence == first.occurrence && r.depth == 0);
+        let alone = resolved
+            .iter()
+            .all(|r| r.occurrence == first.occurrence && r.depth == 0);
         if alone && tops.iter().any(|top| top.passes(first.occurrence)) {
             let occurrence = &mut self.occurrences[first.occurrence];
             if is_bound(predicate) {
@@ -369,9 +386,10 @@ impl Source {
         match qualifier {
             [] => true,
             [name] => self.name == name.as_str(),
-            [schema, name] => self.full_name.as_ref().is_some_and(|full| {
-                full.name == *name && full.schema.as_ref().is_some_and(|known| known == schema)
-            }),
+            [schema, name] => self
+                .full_name
+                .as_ref()
+                .is_some_and(|full| full.name == *name && full.schema.as_ref().is_some_and(|known| known == schema)),
             _ => false,
         }
     }
@@ -395,18 +413,22 @@ fn outputs(select: &Select) -> Vec<Name> {
 fn has_subquery(expr: &Expr) -> bool {
     struct Search(bool);
     impl Visitor for Search {
-        fn enter(&mut self, _: &Query) {
+        fn query(&mut self, _: &Query) {
             self.0 = true;
         }
     }
     let mut search = Search(false);
-    walk::expr(&mut expr.clone(), &mut search);
+    search.expr(expr);
     search.0
 }
 
 fn equality(expr: &Expr) -> Option<(&Expr, &Expr)> {
     match &expr.kind {
-        ExprKind::Binary { operator: BinaryOperator::Equal, left, right } => Some((left, right)),
+        ExprKind::Binary {
+            operator: BinaryOperator::Equal,
+            left,
+            right,
+        } => Some((left, right)),
         _ => None,
     }
 }
@@ -420,11 +442,21 @@ fn is_column_equality(expr: &Expr) -> bool {
 fn is_bound(expr: &Expr) -> bool {
     let is_column = |e: &Expr| matches!(e.kind, ExprKind::Column(_));
     match &expr.kind {
-        ExprKind::Binary { operator: BinaryOperator::Equal, left, right } => {
-            (is_column(left) && is_constant(right)) || (is_column(right) && is_constant(left))
-        }
-        ExprKind::In { operand, list, negated: false } => is_column(operand) && list.iter().all(is_constant),
-        ExprKind::Any { left, operator: BinaryOperator::Equal, right } => is_column(left) && is_constant(right),
+        ExprKind::Binary {
+            operator: BinaryOperator::Equal,
+            left,
+            right,
+        } => (is_column(left) && is_constant(right)) || (is_column(right) && is_constant(left)),
+        ExprKind::In {
+            operand,
+            list,
+            negated: false,
+        } => is_column(operand) && list.iter().all(is_constant),
+        ExprKind::Any {
+            left,
+            operator: BinaryOperator::Equal,
+            right,
+        } => is_column(left) && is_constant(right),
         _ => false,
     }
 }
@@ -432,20 +464,18 @@ fn is_bound(expr: &Expr) -> bool {
 /// Depends on no row.
 fn is_constant(expr: &Expr) -> bool {
     let mut constant = true;
-    let mut look = |e: &mut Expr| constant &= !matches!(e.kind, ExprKind::Column(_));
-    walk::expr(&mut expr.clone(), &mut Expressions(&mut look));
+    visit::exprs_of(expr, &mut |e| constant &= !matches!(e.kind, ExprKind::Column(_)));
     constant
 }
 
 fn unqualified(expr: &Expr) -> Expr {
     let mut expr = expr.clone();
-    let mut strip = |e: &mut Expr| {
+    visit::exprs_of_mut(&mut expr, &mut |e| {
         if let ExprKind::Column(path) = &mut e.kind
             && path.len() > 1
         {
             path.drain(..path.len() - 1);
         }
-    };
-    walk::expr(&mut expr, &mut Expressions(&mut strip));
+    });
     expr
 }

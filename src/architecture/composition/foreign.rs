@@ -2,13 +2,13 @@
 //! operands.
 
 use scenario::{Action, Schema};
+use syntax::visit::{self, Rewriter};
 use syntax::{BinaryOperator, Expr, ExprKind, Insert, InsertSource, Name, Query, QueryBody, Statement};
 
 use super::analysis::analyse;
 use crate::lower::item::{Item, PerRow, Refused};
 use crate::lower::statement::select;
 use crate::sql::facts;
-use crate::sql::walk::{self, Visitor};
 
 /// A query that must be answered before the statement can be sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,9 @@ pub(crate) enum Shape {
 /// The statement without its reads of owners other than `owner`, and those reads.
 pub(crate) fn separate(schema: &Schema, item: &Item, owner: u16) -> Result<(Vec<Prefetch>, Item), Refused> {
     let foreign_table = |id: &scenario::TableId| schema.table(*id).owner != owner;
-    let Some(sql) = item.sql() else { return Ok((Vec::new(), item.clone())) };
+    let Some(sql) = item.sql() else {
+        return Ok((Vec::new(), item.clone()));
+    };
     if !item.statement.reads.iter().any(foreign_table) {
         return Ok((Vec::new(), item.clone()));
     }
@@ -56,7 +58,7 @@ pub(crate) fn separate(schema: &Schema, item: &Item, owner: u16) -> Result<(Vec<
         prefetches,
         correlated: false,
     };
-    walk::statement(&mut sql, &mut replacer);
+    replacer.statement(&mut sql);
     let (prefetches, correlated) = (replacer.prefetches, replacer.correlated);
     let left = facts::tables_of_statement(&sql);
     if correlated || is_foreign(schema, owner, &left) {
@@ -74,19 +76,34 @@ fn is_foreign(schema: &Schema, owner: u16, tables: &[syntax::ObjectName]) -> boo
 
 fn refusal(schema: &Schema, owner: u16, item: &Item, tables: &[syntax::ObjectName]) -> Refused {
     let mine = &schema.owners[usize::from(owner)];
-    let others: Vec<String> = tables.iter().filter(|name| is_foreign(schema, owner, std::slice::from_ref(name))).map(|n| n.to_string()).collect();
+    let others: Vec<String> = tables
+        .iter()
+        .filter(|name| is_foreign(schema, owner, std::slice::from_ref(name)))
+        .map(syntax::print_object)
+        .collect();
     Refused::new(
         item.index,
-        format!("the write at {mine} is joined, row by row, to {} of another service", others.join(", ")),
+        format!(
+            "the write at {mine} is joined, row by row, to {} of another service",
+            others.join(", ")
+        ),
         "read what is needed with SELECT … INTO :variable first, then write with :variable",
     )
 }
 
 /// INSERT … SELECT from elsewhere: the rows are fetched, then inserted one by one.
 fn per_row(schema: &Schema, index: u16, insert: &mut Insert, prefetches: &mut Vec<Prefetch>) -> PerRow {
-    let all = schema.find(&insert.table).map_or(0, |id| schema.table(id).columns.len());
-    let count = if insert.columns.is_empty() { all } else { insert.columns.len() };
-    let columns: Vec<String> = (1..=count).map(|n| format!("column {n} of statement {}", index + 1)).collect();
+    let all = schema
+        .find(&insert.table)
+        .map_or(0, |id| schema.table(id).columns.len());
+    let count = if insert.columns.is_empty() {
+        all
+    } else {
+        insert.columns.len()
+    };
+    let columns: Vec<String> = (1..=count)
+        .map(|n| format!("column {n} of statement {}", index + 1))
+        .collect();
     let rows = format!("source rows of statement {}", index + 1);
     let values = columns.iter().map(|name| variable(name)).collect();
     let mut values_query = select(Expr::new(ExprKind::Null, Default::default()));
@@ -117,19 +134,23 @@ struct Replacer<'a> {
     correlated: bool,
 }
 
-impl Visitor for Replacer<'_> {
-    fn enter(&mut self, _: &Query) {
+impl Rewriter for Replacer<'_> {
+    fn query(&mut self, query: &mut Query) {
         self.depth += 1;
-    }
-
-    fn leave(&mut self) {
+        visit::rewrite::walk_query(self, query);
         self.depth -= 1;
     }
 
     fn expr(&mut self, expr: &mut Expr) {
-        if self.depth != self.level {
-            return;
+        if self.depth == self.level {
+            self.replace(expr);
         }
+        visit::rewrite::walk_expr(self, expr);
+    }
+}
+
+impl Replacer<'_> {
+    fn replace(&mut self, expr: &mut Expr) {
         let (query, shape) = match &expr.kind {
             ExprKind::InQuery { query, .. } => (query, Shape::List),
             ExprKind::Subquery(query) | ExprKind::Exists { query } => (query, Shape::Value),

@@ -54,19 +54,34 @@ pub(crate) fn compose(
     let schema = &assembly.scenario.schema;
     let plan = plan(schema, query);
     let mut steps = Block::new();
-    let waves = plan.groups.iter().map(|group| group.wave).max().map_or(0, |last| last + 1);
+    let waves = plan
+        .groups
+        .iter()
+        .map(|group| group.wave)
+        .max()
+        .map_or(0, |last| last + 1);
     for wave in 0..waves {
         let together: Vec<&Group> = plan.groups.iter().filter(|group| group.wave == wave).collect();
-        let branches: Vec<Block> =
-            together.iter().map(|group| fetch_group(assembly, builder, landscape, caller, &plan, group)).collect();
+        let branches: Vec<Block> = together
+            .iter()
+            .map(|group| fetch_group(assembly, builder, landscape, caller, &plan, group))
+            .collect();
         steps.extend(in_parallel(builder, branches));
     }
     let schema = &assembly.scenario.schema;
-    let tables = plan.fetches.iter().map(|fetch| compose_table(schema, builder, fetch)).collect();
+    let tables = plan
+        .fetches
+        .iter()
+        .map(|fetch| compose_table(schema, builder, fetch))
+        .collect();
     let mut query = query.clone();
     query.locking.clear();
     let text = Text::query(&query);
-    let names: Vec<String> = plan.fetches.iter().map(|fetch| schema.table(fetch.table).full_name()).collect();
+    let names: Vec<String> = plan
+        .fetches
+        .iter()
+        .map(|fetch| schema.table(fetch.table).full_name())
+        .collect();
     let mark = Mark::new(format!("join {}", names.join(", ")), Role::Work).from(caller.index);
     steps.push(statement::compose(builder, mark, tables, &text, into));
     steps
@@ -136,17 +151,28 @@ fn call_group(
     let schema = &scenario.schema;
     let (home, pool) = landscape.owners[usize::from(group.owner)];
     let owner = &schema.owners[usize::from(group.owner)];
-    let name = format!("{} · read {owner} for statement {}", caller.operation.name, caller.index + 1);
+    let name = format!(
+        "{} · read {owner} for statement {}",
+        caller.operation.name,
+        caller.index + 1
+    );
     let mut callee = Builder::new(name, home, ProgramKind::Called).operation(caller.id, caller.operation);
     let fetches: Vec<&Fetch> = group.fetches.iter().map(|index| &plan.fetches[*index]).collect();
     let inner = |from: usize| group.fetches.contains(&from);
     let own_keys = |fetch: &&Fetch| {
-        let of = fetch.keys.iter().filter(|keys| inner(keys.from)).map(|keys| keys_name(schema, fetch, keys));
+        let of = fetch
+            .keys
+            .iter()
+            .filter(|keys| inner(keys.from))
+            .map(|keys| keys_name(schema, fetch, keys));
         of.collect::<Vec<_>>()
     };
     let hidden: Vec<String> = fetches.iter().flat_map(own_keys).collect();
     let uses = fetches.iter().flat_map(|fetch| fetch.text(schema).operands);
-    let parameters: Vec<String> = distinct(uses).into_iter().filter(|name| !hidden.contains(name)).collect();
+    let parameters: Vec<String> = distinct(uses)
+        .into_iter()
+        .filter(|name| !hidden.contains(name))
+        .collect();
     for name in &parameters {
         let register = callee.variable(name);
         callee.parameter(register);
@@ -156,12 +182,18 @@ fn call_group(
         bind_keys(schema, builder, plan, fetch, None);
     }
     let arguments = parameters.iter().map(|name| builder.operand(name)).collect();
-    let results: Vec<RegisterId> = fetches.iter().map(|fetch| rows_of(schema, &mut callee, fetch)).collect();
+    let results: Vec<RegisterId> = fetches
+        .iter()
+        .map(|fetch| rows_of(schema, &mut callee, fetch))
+        .collect();
     let mut body = fetch_bound(schema, &mut callee, caller, &fetches, pool);
     body.push(callee.answer(results));
     let program = assembly.add(callee.finish(body));
     let into: Vec<RegisterId> = fetches.iter().map(|fetch| rows_of(schema, builder, fetch)).collect();
-    let names: Vec<String> = fetches.iter().map(|fetch| schema.table(fetch.table).full_name()).collect();
+    let names: Vec<String> = fetches
+        .iter()
+        .map(|fetch| schema.table(fetch.table).full_name())
+        .collect();
     let mark = Mark::new(format!("ask {owner} for {}", names.join(", ")), Role::Work).from(caller.index);
     let call = builder.call(mark, program, arguments, into, CALL_TIMEOUT);
     vec![builder.retry(vec![call], &[ErrorClass::Unavailable, ErrorClass::Timeout], READ_AGAIN)]

@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 
 use scenario::{ColumnId, Schema, TableId};
-use syntax::{Expr, Query};
+use syntax::{Expr, Query, identifier};
 
 use super::analysis::{Occurrence, analyse};
 use crate::sql::Text;
-use crate::sql::text::{identifier, identifiers, qualified};
+use crate::sql::text::{identifiers, qualified};
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct FetchPlan {
@@ -94,13 +94,21 @@ fn wanted(schema: &Schema, occurrences: &[Occurrence]) -> Vec<Wanted> {
             }
         }
         let edges = match all.as_slice() {
-            [only] => only.edges.iter().map(|edge| (edge.column, place(edge.other), edge.other_column)).collect(),
+            [only] => only
+                .edges
+                .iter()
+                .map(|edge| (edge.column, place(edge.other), edge.other_column))
+                .collect(),
             _ => Vec::new(),
         };
         Wanted {
             table: *table,
             columns: needed.into_iter().collect(),
-            selectivity: all.iter().map(|o| selectivity(schema, o)).min().unwrap_or(Selectivity::Nothing),
+            selectivity: all
+                .iter()
+                .map(|o| selectivity(schema, o))
+                .min()
+                .unwrap_or(Selectivity::Nothing),
             alternatives,
             edges,
         }
@@ -143,13 +151,19 @@ fn order(wanted: &[Wanted]) -> Vec<Fetch> {
     }
     loop {
         let open = || wanted.iter().enumerate().filter(|(index, _)| placed[*index].is_none());
-        let joined = open().map(|(index, _)| (index, known_keys(wanted, &placed, index))).find(|(_, keys)| !keys.is_empty());
+        let joined = open()
+            .map(|(index, _)| (index, known_keys(wanted, &placed, index)))
+            .find(|(_, keys)| !keys.is_empty());
         if let Some((index, keys)) = joined {
             take(index, keys, &mut placed);
             continue;
         }
         // `max_by_key` takes the last of equals; the first is wanted.
-        match open().rev().max_by_key(|(_, table)| table.selectivity).map(|(index, _)| index) {
+        match open()
+            .rev()
+            .max_by_key(|(_, table)| table.selectivity)
+            .map(|(index, _)| index)
+        {
             Some(index) => take(index, Vec::new(), &mut placed),
             None => return fetches,
         }
@@ -162,7 +176,9 @@ fn known_keys(wanted: &[Wanted], placed: &[Option<(usize, bool)>], index: usize)
     for (column, other, other_column) in &wanted[index].edges {
         let Some((from, true)) = placed[*other] else { continue };
         let position = wanted[*other].columns.iter().position(|c| c == other_column);
-        let (Some(position), true) = (position, *other != index) else { continue };
+        let (Some(position), true) = (position, *other != index) else {
+            continue;
+        };
         if keys.iter().all(|known| known.column != *column) {
             keys.push(Keys {
                 column: *column,
@@ -211,7 +227,10 @@ impl Fetch {
     pub(crate) fn text(&self, schema: &Schema) -> Text {
         let table = schema.table(self.table);
         let columns = identifiers(self.columns.iter().map(|column| table.column(*column).name.as_str()));
-        let mut text = Text::new(format!("SELECT {columns} FROM {}", qualified(&table.schema, &table.name)));
+        let mut text = Text::new(format!(
+            "SELECT {columns} FROM {}",
+            qualified(&table.schema, &table.name)
+        ));
         let mut before = " WHERE ";
         let selects = self.alternatives.iter().all(|predicates| !predicates.is_empty());
         if selects && !self.alternatives.is_empty() {
@@ -220,7 +239,9 @@ impl Fetch {
             before = " AND ";
         }
         for keys in &self.keys {
-            text.push(before).push(&identifier(&table.column(keys.column).name)).push(" = ANY (");
+            text.push(before)
+                .push(&identifier(&table.column(keys.column).name))
+                .push(" = ANY (");
             text.variable(&keys_name(schema, self, keys)).push(")");
             before = " AND ";
         }

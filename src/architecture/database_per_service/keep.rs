@@ -4,11 +4,14 @@
 //! Both use the same columns: the primary key, then what must come back.
 
 use scenario::{ColumnId, Schema, Table};
-use syntax::BinaryOperator;
+use syntax::{
+    BinaryOperator, Distinct, Expr, ExprKind, LockWait, Locking, Name, ObjectName, Query, QueryBody, RowLock, Select,
+    SelectItem, Span, TableAlias, TableRef, identifier,
+};
 
 use super::undo::{Restore, Target, Undo};
 use crate::sql::Text;
-use crate::sql::text::{identifier, qualified};
+use crate::sql::text::qualified;
 
 /// What must be kept of each row struck, for one undo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +33,10 @@ impl Kept {
             Undo::RestoreDeleted { table, .. } => {
                 let definition = schema.table(*table);
                 let all = (0..definition.columns.len() as u16).map(ColumnId);
-                (*table, all.filter(|column| !definition.primary_key.contains(column)).collect())
+                (
+                    *table,
+                    all.filter(|column| !definition.primary_key.contains(column)).collect(),
+                )
             }
             _ => return None,
         };
@@ -45,35 +51,57 @@ impl Kept {
     }
 }
 
-/// `auth.users` under the statement's own alias, or under the table's name.
-fn target_name(table: &Table, target: &Target) -> (String, String) {
-    let name = qualified(&table.schema, &table.name);
-    match &target.alias {
-        Some(alias) => (format!("{name} AS {alias}"), alias.to_string()),
-        None => (name, identifier(&table.name)),
+/// `SELECT first, keys and values kept FROM … WHERE … FOR UPDATE OF …`: the rows that a write will strike.
+pub(crate) fn rows_struck(table: &Table, target: &Target, kept: &Kept, first: Option<Expr>) -> Query {
+    let name = target.alias.clone().unwrap_or_else(|| Name::new(table.name.as_str()));
+    let column = |id: ColumnId| {
+        let path = vec![name.clone(), Name::new(table.column(id).name.as_str())];
+        Expr::new(ExprKind::Column(path), Span::default())
+    };
+    let items = first.into_iter().chain(kept.columns().map(column));
+    let alias = target.alias.clone().map(|name| TableAlias {
+        name,
+        columns: Vec::new(),
+    });
+    let own = TableRef::Table {
+        name: ObjectName {
+            schema: Some(Name::new(table.schema.as_str())),
+            name: Name::new(table.name.as_str()),
+        },
+        alias,
+    };
+    let select = Select {
+        distinct: Distinct::All,
+        items: items.map(|expr| SelectItem::Expr { expr, alias: None }).collect(),
+        into: Vec::new(),
+        from: std::iter::once(own).chain(target.joined.iter().cloned()).collect(),
+        filter: target.filter.clone(),
+        group_by: Vec::new(),
+        having: None,
+    };
+    let locking = Locking {
+        strength: RowLock::Update,
+        of: vec![name],
+        wait: LockWait::Wait,
+    };
+    Query {
+        with: Vec::new(),
+        body: QueryBody::Select(Box::new(select)),
+        order_by: Vec::new(),
+        limit: None,
+        offset: None,
+        locking: vec![locking],
+        span: Span::default(),
     }
-}
-
-/// Writes `FROM table, joined WHERE filter`, and after a first selected column list.
-pub(crate) fn write_rows_struck(text: &mut Text, table: &Table, target: &Target, kept: &Kept) {
-    let (from, alias) = target_name(table, target);
-    let column = |id: ColumnId| format!("{alias}.{}", identifier(&table.column(id).name));
-    let columns: Vec<String> = kept.columns().map(column).collect();
-    text.push(&columns.join(", ")).push(" FROM ").push(&from);
-    for joined in &target.joined {
-        text.push(", ").from(joined);
-    }
-    if let Some(filter) = &target.filter {
-        text.push(" WHERE ").expr(filter);
-    }
-    text.push(" FOR UPDATE OF ").push(&alias);
 }
 
 /// `DELETE FROM auth.users WHERE id = $1`
 pub(crate) fn delete_inserted(table: &Table, row: &[(ColumnId, syntax::Expr)]) -> Text {
     let mut text = Text::new(format!("DELETE FROM {} WHERE ", qualified(&table.schema, &table.name)));
     text.list(row, " AND ", |text, (column, value)| {
-        text.push(&identifier(&table.column(*column).name)).push(" = ").expr(value);
+        text.push(&identifier(&table.column(*column).name))
+            .push(" = ")
+            .expr(value);
     });
     text
 }
@@ -93,7 +121,12 @@ pub(crate) fn write_assignments(
             Restore::Before => before(text, *column),
             Restore::Opposite { operator, value } => {
                 let symbol = if *operator == BinaryOperator::Add { " + " } else { " - " };
-                text.push(qualifier).push(&name).push(symbol).push("(").expr(value).push(")");
+                text.push(qualifier)
+                    .push(&name)
+                    .push(symbol)
+                    .push("(")
+                    .expr(value)
+                    .push(")");
             }
         }
     });

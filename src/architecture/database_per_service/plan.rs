@@ -7,6 +7,7 @@
 
 use program::Role;
 use scenario::{Action, Compensation, Operation, Schema};
+use syntax::visit;
 use syntax::{Expr, ExprKind, Name, Query, QueryBody, Statement};
 
 use super::undo::{self, Undo};
@@ -14,7 +15,6 @@ use crate::composition::foreign::{Prefetch, separate};
 use crate::lower::item::{Item, Refused};
 use crate::lower::statement::select;
 use crate::sql::facts;
-use crate::sql::walk::{self, Expressions};
 
 /// The variable that holds when the operation began: what `now()` means in all of its transactions.
 pub(crate) const STARTED: &str = "started at";
@@ -57,9 +57,16 @@ pub(crate) enum PartKind {
         items: Vec<Item>,
     },
     /// A query over several owners, and decisions on what it says.
-    Composed { item: Item, checks: Vec<Item> },
-    External { item: Item },
-    Checks { items: Vec<Item> },
+    Composed {
+        item: Item,
+        checks: Vec<Item>,
+    },
+    External {
+        item: Item,
+    },
+    Checks {
+        items: Vec<Item>,
+    },
 }
 
 /// Statements for another owner that must happen, but later.
@@ -104,7 +111,10 @@ impl Part {
     /// Every effect of it is marked as one that succeeds in the end.
     fn is_retriable(&self) -> bool {
         let has_effect = |item: &&&Item| item.writes() || item.is_external();
-        self.items().iter().filter(has_effect).all(|item| item.statement.marks.retriable)
+        self.items()
+            .iter()
+            .filter(has_effect)
+            .all(|item| item.statement.marks.retriable)
     }
 
     /// The variables that it binds.
@@ -113,9 +123,11 @@ impl Part {
     }
 }
 
-pub(crate) fn plan(schema: &Schema, operation: &Operation) -> Result<Plan, Refused> {
-    let (later, now): (Vec<Item>, Vec<Item>) =
-        simplified(operation).into_iter().partition(|item| item.statement.marks.asynchronous);
+/// A `protected` operation must have a compensation wherever a saga needs one.
+pub(crate) fn plan(schema: &Schema, operation: &Operation, protected: bool) -> Result<Plan, Refused> {
+    let (later, now): (Vec<Item>, Vec<Item>) = simplified(operation)
+        .into_iter()
+        .partition(|item| item.statement.marks.asynchronous);
     let mut messages = messages(schema, later)?;
     let mut parts = group(schema, now)?;
     if !parts.iter().any(Part::has_effect) && !messages.is_empty() {
@@ -130,8 +142,9 @@ pub(crate) fn plan(schema: &Schema, operation: &Operation) -> Result<Plan, Refus
             },
         );
     }
-    let shape = judge(schema, &mut parts)?;
-    if let (Shape::Local, Some(PartKind::Local { owner, items, .. })) = (shape, parts.first_mut().map(|p| &mut p.kind)) {
+    let shape = judge(schema, &mut parts, protected)?;
+    if let (Shape::Local, Some(PartKind::Local { owner, items, .. })) = (shape, parts.first_mut().map(|p| &mut p.kind))
+    {
         let (own, others): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| m.owner == *owner);
         items.extend(own.into_iter().flat_map(|message| message.items));
         messages = others;
@@ -162,7 +175,9 @@ fn simplified(operation: &Operation) -> Vec<Item> {
         if let QueryBody::Select(select) = &mut query.body {
             select.into = vec![Name::new(name.as_str())];
         }
-        let message = message.clone().unwrap_or_else(|| format!("aborted: {condition}").into());
+        let message = message
+            .clone()
+            .unwrap_or_else(|| format!("aborted: {}", syntax::print_expr(condition)).into());
         let decision = Action::AbortWhen {
             condition: Expr::new(ExprKind::Variable(Name::new(name)), condition.span),
             message: Some(message),
@@ -298,13 +313,22 @@ fn uses_any(query: &Query, names: &[String]) -> bool {
 }
 
 /// Gives each part its role, or says why the operation cannot be a saga.
-fn judge(schema: &Schema, parts: &mut [Part]) -> Result<Shape, Refused> {
-    if let [Part { kind: PartKind::Local { prefetches, .. }, .. }] = parts
+fn judge(schema: &Schema, parts: &mut [Part], protected: bool) -> Result<Shape, Refused> {
+    if let [
+        Part {
+            kind: PartKind::Local { prefetches, .. },
+            ..
+        },
+    ] = parts
         && prefetches.is_empty()
     {
         return Ok(Shape::Local);
     }
-    let effects: Vec<usize> = parts.iter().filter(|part| part.has_effect()).map(|part| part.position).collect();
+    let effects: Vec<usize> = parts
+        .iter()
+        .filter(|part| part.has_effect())
+        .map(|part| part.position)
+        .collect();
     let fails_after = |position: usize| parts.iter().any(|part| part.position > position && part.decides());
     match effects.as_slice() {
         [] => return Ok(Shape::Direct),
@@ -315,8 +339,8 @@ fn judge(schema: &Schema, parts: &mut [Part]) -> Result<Shape, Refused> {
         Some(part) => part.position,
         None => implied_pivot(parts),
     };
-    for part in parts.iter_mut() {
-        judge_part(schema, part, pivot)?;
+    if protected {
+        parts.iter_mut().try_for_each(|part| judge_part(schema, part, pivot))?;
     }
     Ok(Shape::Saga { pivot })
 }
@@ -349,7 +373,11 @@ fn judge_part(schema: &Schema, part: &mut Part, pivot: usize) -> Result<(), Refu
         ));
     }
     if part.role == Role::Compensatable {
-        part.undo = part.items().iter().map(|item| undo::derive(schema, item)).collect::<Result<_, _>>()?;
+        part.undo = part
+            .items()
+            .iter()
+            .map(|item| undo::derive(schema, item))
+            .collect::<Result<_, _>>()?;
     }
     Ok(())
 }
@@ -367,16 +395,16 @@ fn fix_time(parts: &mut [Part], messages: &mut [Message]) -> bool {
     let in_messages = messages.iter_mut().flat_map(|message| &mut message.items);
     for item in in_parts.chain(in_messages) {
         match &mut item.statement.action {
-            Action::Sql(sql) => walk::statement(sql, &mut Expressions(&mut fix)),
-            Action::AbortWhen { condition, .. } => walk::expr(condition, &mut Expressions(&mut fix)),
+            Action::Sql(sql) => visit::exprs_mut(sql, &mut fix),
+            Action::AbortWhen { condition, .. } => visit::exprs_of_mut(condition, &mut fix),
             Action::Call { .. } => {}
         }
         if let Compensation::Written(sql) = &mut item.statement.marks.compensation {
-            walk::statement(sql, &mut Expressions(&mut fix));
+            visit::exprs_mut(sql, &mut fix);
         }
     }
     for undo in parts.iter_mut().flat_map(|part| &mut part.undo) {
-        undo.visit(&mut Expressions(&mut fix));
+        undo.exprs_mut(&mut fix);
     }
     found
 }

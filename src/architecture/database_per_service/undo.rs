@@ -13,14 +13,14 @@
 //! saga, not a fault of this table.
 
 use scenario::{Action, ColumnId, Compensation, External, Schema, Table, TableId};
+use syntax::visit::{self, Rewriter};
 use syntax::{
-    Assignment, BinaryOperator, ConflictAction, Delete, Expr, ExprKind, Insert, InsertSource, Name, QueryBody, Statement,
-    TableRef, Update,
+    Assignment, BinaryOperator, ConflictAction, Delete, Expr, ExprKind, Insert, InsertSource, Name, QueryBody,
+    SelectItem, Statement, TableRef, Update,
 };
 
 use crate::lower::item::{Item, Refused};
 use crate::sql::facts;
-use crate::sql::walk::{self, Expressions, Visitor};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Undo {
@@ -28,17 +28,28 @@ pub(crate) enum Undo {
     Nothing,
     Written(Statement),
     /// A call to the outside that takes another one back.
-    WrittenCall { name: String, external: External },
+    WrittenCall {
+        name: String,
+        external: External,
+    },
     /// One list of (key column, value) per row.
-    DeleteInserted { table: TableId, rows: Vec<Vec<(ColumnId, Expr)>> },
+    DeleteInserted {
+        table: TableId,
+        rows: Vec<Vec<(ColumnId, Expr)>>,
+    },
     /// The keys are what the INSERT returned.
-    DeleteReturned { table: TableId },
+    DeleteReturned {
+        table: TableId,
+    },
     RestoreUpdated {
         table: TableId,
         target: Target,
         columns: Vec<(ColumnId, Restore)>,
     },
-    RestoreDeleted { table: TableId, target: Target },
+    RestoreDeleted {
+        table: TableId,
+        target: Target,
+    },
 }
 
 /// Which rows a write strikes.
@@ -59,30 +70,41 @@ pub(crate) enum Restore {
 }
 
 impl Undo {
-    pub(crate) fn visit(&mut self, visitor: &mut dyn Visitor) {
+    /// Calls `f` for every expression in it.
+    pub(crate) fn exprs_mut(&mut self, f: &mut dyn FnMut(&mut Expr)) {
         match self {
             Undo::Nothing | Undo::WrittenCall { .. } | Undo::DeleteReturned { .. } => {}
-            Undo::Written(statement) => walk::statement(statement, visitor),
+            Undo::Written(statement) => visit::exprs_mut(statement, f),
             Undo::DeleteInserted { rows, .. } => {
-                rows.iter_mut().flatten().for_each(|(_, value)| walk::expr(value, visitor));
+                rows.iter_mut()
+                    .flatten()
+                    .for_each(|(_, value)| visit::exprs_of_mut(value, f));
             }
             Undo::RestoreUpdated { target, columns, .. } => {
-                target.visit(visitor);
+                target.exprs_mut(f);
                 for (_, restore) in columns {
                     if let Restore::Opposite { value, .. } = restore {
-                        walk::expr(value, visitor);
+                        visit::exprs_of_mut(value, f);
                     }
                 }
             }
-            Undo::RestoreDeleted { target, .. } => target.visit(visitor),
+            Undo::RestoreDeleted { target, .. } => target.exprs_mut(f),
         }
     }
 }
 
 impl Target {
-    fn visit(&mut self, visitor: &mut dyn Visitor) {
-        self.joined.iter_mut().for_each(|from| walk::table_ref(from, visitor));
-        self.filter.iter_mut().for_each(|filter| walk::expr(filter, visitor));
+    fn exprs_mut(&mut self, f: &mut dyn FnMut(&mut Expr)) {
+        struct Each<'a>(&'a mut dyn FnMut(&mut Expr));
+        impl Rewriter for Each<'_> {
+            fn expr(&mut self, expr: &mut Expr) {
+                (self.0)(expr);
+                visit::rewrite::walk_expr(self, expr);
+            }
+        }
+        let mut each = Each(f);
+        self.joined.iter_mut().for_each(|from| each.table_ref(from));
+        self.filter.iter_mut().for_each(|filter| each.expr(filter));
     }
 }
 
@@ -109,7 +131,7 @@ pub(crate) fn derive(schema: &Schema, item: &Item) -> Result<Undo, Refused> {
 fn written(schema: &Schema, item: &Item, statement: &Statement, action: &Action) -> Result<Undo, Refused> {
     match (statement, action) {
         (Statement::Call { name, .. }, Action::Call { external, .. }) => Ok(Undo::WrittenCall {
-            name: name.to_string(),
+            name: syntax::print_object(name),
             // The way back is as long as the way there, and is not refused.
             external: External {
                 fails: None,
@@ -124,7 +146,10 @@ fn written(schema: &Schema, item: &Item, statement: &Statement, action: &Action)
         _ => {
             let owner = item.statement.writes.first().map(|id| schema.table(*id).owner);
             let of = |name| schema.find(name).map(|id| schema.table(id).owner);
-            if facts::tables_of_statement(statement).iter().any(|name| of(name) != owner) {
+            if facts::tables_of_statement(statement)
+                .iter()
+                .any(|name| of(name) != owner)
+            {
                 return Err(Refused::new(
                     item.index,
                     "its compensation concerns another service than the statement",
@@ -151,28 +176,69 @@ fn derive_insert(schema: &Schema, item: &Item, insert: &Insert) -> Result<Undo, 
             ));
         }
     };
-    if !skips && let Some(rows) = known_keys(table, insert) {
+    if let Some(row) = bound_key(table, insert) {
+        return Ok(Undo::DeleteInserted {
+            table: id,
+            rows: vec![row],
+        });
+    }
+    if !skips
+        && item.per_row.is_none()
+        && let Some(rows) = known_keys(table, insert)
+    {
         return Ok(Undo::DeleteInserted { table: id, rows });
     }
-    let one_row = matches!(&insert.source, InsertSource::Query(q) if matches!(&q.body, QueryBody::Values(rows) if rows.len() == 1));
-    if !facts::into(&Statement::Insert(Box::new(insert.clone()))).is_empty() && !one_row {
+    if item.per_row.is_some()
+        || insert
+            .returning
+            .as_ref()
+            .is_some_and(|returning| !returning.into.is_empty())
+    {
         return Err(Refused::new(
             item.index,
-            "its keys are given by the engine and it binds variables: no compensation can be derived",
-            "write @compensate(…)",
+            "the keys of the rows that it inserts are not known: no compensation can be derived",
+            "bind the key too, with RETURNING key INTO :variable, or write @compensate(…)",
         ));
     }
     Ok(Undo::DeleteReturned { table: id })
 }
 
+/// `RETURNING id INTO :id`: the key is in a variable, NULL if no row was inserted.
+fn bound_key(table: &Table, insert: &Insert) -> Option<Vec<(ColumnId, Expr)>> {
+    let returning = insert.returning.as_ref()?;
+    let variable = |key: &ColumnId| {
+        let name = &table.column(*key).name;
+        let position = returning.items.iter().position(|item| is_column(item, name))?;
+        let variable = returning.into.get(position)?.clone();
+        let span = variable.span;
+        Some((*key, Expr::new(ExprKind::Variable(variable), span)))
+    };
+    table.primary_key.iter().map(variable).collect()
+}
+
+fn is_column(item: &SelectItem, name: &str) -> bool {
+    let SelectItem::Expr { expr, .. } = item else {
+        return false;
+    };
+    matches!(&expr.kind, ExprKind::Column(path) if path.last().is_some_and(|last| last.as_str() == name))
+}
+
 /// The key of each row, if the statement says it.
 fn known_keys(table: &Table, insert: &Insert) -> Option<Vec<Vec<(ColumnId, Expr)>>> {
-    let InsertSource::Query(query) = &insert.source else { return None };
-    let QueryBody::Values(rows) = &query.body else { return None };
+    let InsertSource::Query(query) = &insert.source else {
+        return None;
+    };
+    let QueryBody::Values(rows) = &query.body else {
+        return None;
+    };
     let columns: Vec<ColumnId> = if insert.columns.is_empty() {
         (0..table.columns.len() as u16).map(ColumnId).collect()
     } else {
-        insert.columns.iter().map(|name| table.find(name.as_str())).collect::<Option<_>>()?
+        insert
+            .columns
+            .iter()
+            .map(|name| table.find(name.as_str()))
+            .collect::<Option<_>>()?
     };
     let value = |row: &[Expr], key: ColumnId| {
         let position = columns.iter().position(|column| *column == key)?;
@@ -181,7 +247,13 @@ fn known_keys(table: &Table, insert: &Insert) -> Option<Vec<Vec<(ColumnId, Expr)
         let plain = facts::tables_of_expr(&value).is_empty() && !facts::is_now(&value);
         (known && plain).then_some((key, value))
     };
-    let keys = |row: &Vec<Expr>| table.primary_key.iter().map(|key| value(row, *key)).collect::<Option<Vec<_>>>();
+    let keys = |row: &Vec<Expr>| {
+        table
+            .primary_key
+            .iter()
+            .map(|key| value(row, *key))
+            .collect::<Option<Vec<_>>>()
+    };
     rows.iter().map(keys).collect()
 }
 
@@ -191,7 +263,9 @@ fn derive_update(schema: &Schema, item: &Item, update: &Update) -> Result<Undo, 
     };
     let mut columns = Vec::new();
     for assignment in &update.assignments {
-        let column = table.find(assignment.column.as_str()).filter(|column| !table.primary_key.contains(column));
+        let column = table
+            .find(assignment.column.as_str())
+            .filter(|column| !table.primary_key.contains(column));
         let Some(column) = column else {
             return Err(Refused::new(
                 item.index,
@@ -236,17 +310,29 @@ fn restore(assignment: &Assignment) -> Restore {
 /// Depends on nothing but variables, and gives the same value again.
 fn is_free(expr: &Expr) -> bool {
     let mut free = !facts::is_volatile(expr) && facts::tables_of_expr(expr).is_empty();
-    let mut look = |e: &mut Expr| free &= !matches!(e.kind, ExprKind::Column(_)) && !facts::is_now(e);
-    walk::expr(&mut expr.clone(), &mut Expressions(&mut look));
+    visit::exprs_of(expr, &mut |e| {
+        free &= !matches!(e.kind, ExprKind::Column(_)) && !facts::is_now(e)
+    });
     free
 }
 
 fn derive_delete(schema: &Schema, item: &Item, delete: &Delete) -> Result<Undo, Refused> {
-    let Some(id) = schema.find(&delete.table) else { return Err(no_key(item)) };
+    let Some(id) = schema.find(&delete.table) else {
+        return Err(no_key(item));
+    };
     let owner = schema.table(id).owner;
-    let takes_more = schema.tables.iter().filter(|table| table.owner == owner).flat_map(|table| &table.foreign_keys).any(|key| {
-        key.table == id && !matches!(key.on_delete, syntax::ReferentialAction::NoAction | syntax::ReferentialAction::Restrict)
-    });
+    let takes_more = schema
+        .tables
+        .iter()
+        .filter(|table| table.owner == owner)
+        .flat_map(|table| &table.foreign_keys)
+        .any(|key| {
+            key.table == id
+                && !matches!(
+                    key.on_delete,
+                    syntax::ReferentialAction::NoAction | syntax::ReferentialAction::Restrict
+                )
+        });
     if takes_more {
         return Err(Refused::new(
             item.index,

@@ -20,7 +20,7 @@ pub(crate) struct Assembly<'a> {
     /// `None`: the id is given out, the program not written yet.
     programs: Vec<Option<Program>>,
     entries: Vec<Option<ProgramId>>,
-    weakened: Vec<Weakening>,
+    pub(crate) weakened: Vec<Weakening>,
     refusals: Vec<Refusal>,
     externals: BTreeMap<String, NodeId>,
 }
@@ -171,7 +171,11 @@ fn logical_table(table: &Table, database: DatabaseId) -> LogicalTable {
     let columns = identifiers(table.columns.iter().map(|column| column.name.as_str()));
     LogicalTable {
         name: table.full_name(),
-        columns: table.columns.iter().map(|column| (column.name.clone(), column.data_type)).collect(),
+        columns: table
+            .columns
+            .iter()
+            .map(|column| (column.name.clone(), column.data_type))
+            .collect(),
         reads: vec![(database, format!("SELECT {columns} FROM {name}"))],
         loads: vec![(database, name)],
     }
@@ -180,8 +184,12 @@ fn logical_table(table: &Table, database: DatabaseId) -> LogicalTable {
 fn invariants(scenario: &Scenario) -> Vec<Invariant> {
     let each = scenario.invariants.iter().map(|invariant| Invariant {
         name: invariant.name.clone(),
-        sql: invariant.query.to_string(),
-        tables: invariant.tables.iter().map(|id| scenario.schema.table(*id).full_name()).collect(),
+        sql: syntax::print_query(&invariant.query),
+        tables: invariant
+            .tables
+            .iter()
+            .map(|id| scenario.schema.table(*id).full_name())
+            .collect(),
     });
     each.collect()
 }

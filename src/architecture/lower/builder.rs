@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use base::{Nanos, Type};
 use program::{
-    Backoff, Block, Catches, ConnectionId, ErrorClass, Expression, Into, NodeId, Op, Operator, OperationId, PoolId,
+    Backoff, Block, Catches, ConnectionId, ErrorClass, Expression, Into, NodeId, Op, OperationId, Operator, PoolId,
     Program, ProgramId, ProgramKind, Register, RegisterId, RegisterKind, Role, Step, StepId,
 };
 
@@ -232,7 +232,12 @@ impl Builder {
         self.step(Mark::plumbing(label), Op::Set { register, value })
     }
 
-    pub(crate) fn when(&mut self, label: impl std::convert::Into<String>, condition: Expression, then: Block) -> StepId {
+    pub(crate) fn when(
+        &mut self,
+        label: impl std::convert::Into<String>,
+        condition: Expression,
+        then: Block,
+    ) -> StepId {
         self.when_else(label, condition, then, Vec::new())
     }
 
@@ -251,7 +256,13 @@ impl Builder {
         self.step(Mark::plumbing(label), op)
     }
 
-    pub(crate) fn attempt(&mut self, body: Block, catches: Catches, error: Option<RegisterId>, handler: Block) -> StepId {
+    pub(crate) fn attempt(
+        &mut self,
+        body: Block,
+        catches: Catches,
+        error: Option<RegisterId>,
+        handler: Block,
+    ) -> StepId {
         let op = Op::Try {
             body,
             catches,

@@ -20,10 +20,14 @@ pub(crate) fn expression(builder: &mut Builder, expr: &Expr) -> Option<Expressio
         ExprKind::Number(digits) => Expression::int(digits.parse().ok()?),
         ExprKind::String(text) => Expression::text(text),
         ExprKind::Variable(name) => builder.operand(name.as_str()),
-        ExprKind::Unary { operator: UnaryOperator::Not, operand } => {
-            Expression::Not(Box::new(expression(builder, operand)?))
-        }
-        ExprKind::Unary { operator: UnaryOperator::Minus, operand } => match &operand.kind {
+        ExprKind::Unary {
+            operator: UnaryOperator::Not,
+            operand,
+        } => Expression::Not(Box::new(expression(builder, operand)?)),
+        ExprKind::Unary {
+            operator: UnaryOperator::Minus,
+            operand,
+        } => match &operand.kind {
             ExprKind::Number(digits) => Expression::int(format!("-{digits}").parse().ok()?),
             _ => return None,
         },
@@ -32,7 +36,12 @@ pub(crate) fn expression(builder: &mut Builder, expr: &Expr) -> Option<Expressio
             let test = Expression::IsNull(Box::new(expression(builder, operand)?));
             negate(test, *negated)
         }
-        ExprKind::Between { operand, low, high, negated } => {
+        ExprKind::Between {
+            operand,
+            low,
+            high,
+            negated,
+        } => {
             let from = both(builder, Operator::GreaterOrEqual, operand, low)?;
             let to = both(builder, Operator::LessOrEqual, operand, high)?;
             negate(Expression::binary(Operator::And, from, to), *negated)
@@ -42,7 +51,9 @@ pub(crate) fn expression(builder: &mut Builder, expr: &Expr) -> Option<Expressio
             for item in list {
                 tests.push(both(builder, Operator::Equal, operand, item)?);
             }
-            let any = tests.into_iter().reduce(|a, b| Expression::binary(Operator::Or, a, b))?;
+            let any = tests
+                .into_iter()
+                .reduce(|a, b| Expression::binary(Operator::Or, a, b))?;
             negate(any, *negated)
         }
         ExprKind::Function(_) if facts::is_now(expr) => Expression::Now,
@@ -51,7 +62,11 @@ pub(crate) fn expression(builder: &mut Builder, expr: &Expr) -> Option<Expressio
 }
 
 fn negate(expression: Expression, negated: bool) -> Expression {
-    if negated { Expression::Not(Box::new(expression)) } else { expression }
+    if negated {
+        Expression::Not(Box::new(expression))
+    } else {
+        expression
+    }
 }
 
 fn operator_of(operator: BinaryOperator) -> Option<Operator> {

@@ -1,9 +1,9 @@
 //! The logical schema as DDL: for all owners in one database, or for one of them.
 
 use scenario::{Column, ColumnId, ForeignKey, Index, Scenario, Table, TableId};
-use syntax::ReferentialAction;
+use syntax::{ReferentialAction, identifier, print_expr};
 
-use crate::sql::text::{identifier, identifiers, qualified};
+use crate::sql::text::{identifiers, qualified};
 
 /// Schemas, tables and indexes of the chosen tables, in order. Foreign keys to tables that are not among
 /// them are left out: see [`foreign_keys_out`].
@@ -17,13 +17,19 @@ pub(crate) fn definitions(scenario: &Scenario, chosen: impl Fn(TableId) -> bool)
             owners.push(owner);
         }
     }
-    let mut ddl: Vec<String> = owners.iter().map(|owner| format!("CREATE SCHEMA {}", identifier(owner))).collect();
+    let mut ddl: Vec<String> = owners
+        .iter()
+        .map(|owner| format!("CREATE SCHEMA {}", identifier(owner)))
+        .collect();
     let mut later = Vec::new();
     for id in &tables {
         let table = schema.table(*id);
         let known = |key: &&ForeignKey| chosen(key.table);
-        let (inline, postponed): (Vec<&ForeignKey>, Vec<&ForeignKey>) =
-            table.foreign_keys.iter().filter(known).partition(|key| key.table <= *id);
+        let (inline, postponed): (Vec<&ForeignKey>, Vec<&ForeignKey>) = table
+            .foreign_keys
+            .iter()
+            .filter(known)
+            .partition(|key| key.table <= *id);
         ddl.push(create_table(scenario, table, &inline));
         later.extend(postponed.iter().map(|key| {
             let clause = foreign_key(scenario, table, key);
@@ -46,20 +52,27 @@ fn create_table(scenario: &Scenario, table: &Table, foreign_keys: &[&ForeignKey]
     }
     for check in &table.checks {
         let name = constraint_name(check.name.as_deref());
-        lines.push(format!("{name}CHECK ({})", check.condition));
+        lines.push(format!("{name}CHECK ({})", print_expr(&check.condition)));
     }
     lines.extend(foreign_keys.iter().map(|key| foreign_key(scenario, table, key)));
-    format!("CREATE TABLE {} (\n  {}\n)", qualified(&table.schema, &table.name), lines.join(",\n  "))
+    format!(
+        "CREATE TABLE {} (\n  {}\n)",
+        qualified(&table.schema, &table.name),
+        lines.join(",\n  ")
+    )
 }
 
 fn column_line(table: &Table, column: &Column) -> String {
-    let in_key = table.primary_key.iter().any(|key| table.column(*key).name == column.name);
+    let in_key = table
+        .primary_key
+        .iter()
+        .any(|key| table.column(*key).name == column.name);
     let mut line = format!("{} {}", identifier(&column.name), type_name(column));
     if column.not_null && !in_key && !column.generated {
         line.push_str(" NOT NULL");
     }
     if let Some(default) = &column.default {
-        line.push_str(&format!(" DEFAULT {default}"));
+        line.push_str(&format!(" DEFAULT {}", print_expr(default)));
     }
     line
 }
@@ -109,17 +122,26 @@ pub(crate) fn action_words(action: ReferentialAction) -> Option<&'static str> {
 
 fn create_index(table: &Table, index: &Index) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };
-    let name = index.name.as_deref().map(|name| format!("{} ", identifier(name))).unwrap_or_default();
+    let name = index
+        .name
+        .as_deref()
+        .map(|name| format!("{} ", identifier(name)))
+        .unwrap_or_default();
     let columns: Vec<String> = (index.columns.iter())
         .map(|c| identifier(&table.column(c.column).name) + if c.descending { " DESC" } else { "" })
         .collect();
-    let filter = index.filter.as_ref().map(|filter| format!(" WHERE {filter}")).unwrap_or_default();
+    let filter = index
+        .filter
+        .as_ref()
+        .map(|filter| format!(" WHERE {}", print_expr(filter)))
+        .unwrap_or_default();
     let table = qualified(&table.schema, &table.name);
     format!("CREATE {unique}INDEX {name}ON {table} ({}){filter}", columns.join(", "))
 }
 
 fn constraint_name(name: Option<&str>) -> String {
-    name.map(|name| format!("CONSTRAINT {} ", identifier(name))).unwrap_or_default()
+    name.map(|name| format!("CONSTRAINT {} ", identifier(name)))
+        .unwrap_or_default()
 }
 
 pub(crate) fn names(table: &Table, columns: &[ColumnId]) -> String {

@@ -44,7 +44,9 @@ pub(crate) fn operation(
 /// One statement, and nothing whose failure would have to undo it.
 fn is_one_statement(items: &[Item]) -> bool {
     let mut sql = items.iter().filter(|item| item.sql().is_some());
-    let (Some(only), None) = (sql.next(), sql.next()) else { return false };
+    let (Some(only), None) = (sql.next(), sql.next()) else {
+        return false;
+    };
     let undoes = only.writes() && items.iter().any(|item| item.decides() || item.is_external());
     only.per_row.is_none() && !undoes && !items.iter().any(Item::is_external)
 }

@@ -27,7 +27,7 @@ pub(crate) fn lower(
         Action::AbortWhen { condition, message } => {
             let words = match message {
                 Some(message) => message.to_string(),
-                None => format!("aborted: {condition}"),
+                None => format!("aborted: {}", syntax::print_expr(condition)),
             };
             lower_decision(builder, item, condition, &words, connection)
         }
@@ -37,7 +37,13 @@ pub(crate) fn lower(
     }
 }
 
-fn lower_sql(builder: &mut Builder, item: &Item, sql: &syntax::Statement, connection: ConnectionId, role: Role) -> Block {
+fn lower_sql(
+    builder: &mut Builder,
+    item: &Item,
+    sql: &syntax::Statement,
+    connection: ConnectionId,
+    role: Role,
+) -> Block {
     let text = Text::statement(sql);
     let into = target(builder, item.index, sql);
     let mark = Mark::new(label(sql), role).from(item.index);
@@ -62,12 +68,14 @@ fn lower_sql(builder: &mut Builder, item: &Item, sql: &syntax::Statement, connec
 pub(crate) fn label(sql: &syntax::Statement) -> String {
     let mut names = Vec::new();
     for name in facts::tables_of_statement(sql) {
-        names.push(name.to_string());
+        names.push(syntax::print_object(&name));
     }
     if !matches!(sql, syntax::Statement::Query(_)) {
         names.truncate(1);
     }
-    format!("{} {}", facts::verb(sql), names.join(", ")).trim_end().to_owned()
+    format!("{} {}", facts::verb(sql), names.join(", "))
+        .trim_end()
+        .to_owned()
 }
 
 /// Where the result goes: the variables of INTO, or a row set for the client.
@@ -94,7 +102,7 @@ fn lower_decision(
     message: &str,
     connection: Option<ConnectionId>,
 ) -> Block {
-    let label = format!("if {condition}");
+    let label = format!("if {}", syntax::print_expr(condition));
     let mut steps = Vec::new();
     let test = match decision::expression(builder, condition) {
         Some(test) => test,
@@ -105,10 +113,12 @@ fn lower_decision(
             let text = Text::query(&query);
             let mark = Mark::new(format!("decide {}", item.index + 1), Role::Work).from(item.index);
             let into = Into::Values(vec![register]);
-            steps.push(match connection.filter(|_| !facts::tables_of_expr(condition).is_empty()) {
-                Some(connection) => builder.statement(mark, connection, &text, into),
-                None => compose(builder, mark, Vec::new(), &text, into),
-            });
+            steps.push(
+                match connection.filter(|_| !facts::tables_of_expr(condition).is_empty()) {
+                    Some(connection) => builder.statement(mark, connection, &text, into),
+                    None => compose(builder, mark, Vec::new(), &text, into),
+                },
+            );
             Expression::Register(register)
         }
     };

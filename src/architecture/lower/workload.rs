@@ -13,8 +13,17 @@ pub(crate) fn workload(scenario: &Scenario) -> Workload {
         seed: scenario.seed,
         epoch_micros: scenario.epoch_micros,
         tenants: tenants(&scenario.population),
-        tables: scenario.population.tables.iter().map(|table| population(scenario, table)).collect(),
-        operations: scenario.operations.iter().map(|operation| operation_load(scenario, operation)).collect(),
+        tables: scenario
+            .population
+            .tables
+            .iter()
+            .map(|table| population(scenario, table))
+            .collect(),
+        operations: scenario
+            .operations
+            .iter()
+            .map(|operation| operation_load(scenario, operation))
+            .collect(),
         clients: match load.clients {
             scenario::ClientLoop::Open { requests_per_second } => ClientLoop::Open { requests_per_second },
             scenario::ClientLoop::Closed { clients, think } => ClientLoop::Closed { clients, think },
@@ -51,7 +60,11 @@ fn population(scenario: &Scenario, population: &scenario::TablePopulation) -> Ta
         Count::Total(_) | Count::PerTenant(_) => None,
     };
     let columns = population.columns.iter().map(|(column, data_type, source)| {
-        (table.column(*column).name.clone(), *data_type, generator(scenario, source))
+        (
+            table.column(*column).name.clone(),
+            *data_type,
+            generator(scenario, source),
+        )
     });
     TablePopulation {
         table: table.full_name(),
@@ -72,7 +85,11 @@ fn operation_load(scenario: &Scenario, operation: &Operation) -> OperationLoad {
         weight: operation.weight,
         parameters: parameters.collect(),
         read_only: operation.read_only,
-        tables: operation.tables().iter().map(|id| scenario.schema.table(*id).full_name()).collect(),
+        tables: operation
+            .tables()
+            .iter()
+            .map(|id| scenario.schema.table(*id).full_name())
+            .collect(),
     }
 }
 
@@ -86,7 +103,9 @@ fn generator(scenario: &Scenario, source: &scenario::Generator) -> Generator {
             column: column.0,
             draw: match draw {
                 scenario::Draw::Uniform => Draw::Uniform,
-                scenario::Draw::Zipf { exponent_milli } => Draw::Zipf { exponent_milli: *exponent_milli },
+                scenario::Draw::Zipf { exponent_milli } => Draw::Zipf {
+                    exponent_milli: *exponent_milli,
+                },
             },
         },
         scenario::Generator::Parent { column } => Generator::FromParent { column: column.0 },

@@ -2,7 +2,7 @@
 
 use syntax::{Expr, ExprKind, Name, ObjectName, Query, QueryBody, Returning, Statement};
 
-use super::walk::{self, Expressions, Tables, Visitor};
+use syntax::visit::{self, Visitor};
 
 /// The variables that `INTO` binds, in order; empty if none.
 pub(crate) fn into(statement: &Statement) -> Vec<String> {
@@ -60,13 +60,13 @@ pub(crate) fn verb(statement: &Statement) -> &'static str {
 /// The variables that a statement uses, in order of appearance, each once.
 pub(crate) fn variables(statement: &Statement) -> Vec<String> {
     let mut found = Vec::new();
-    walk::statement(&mut statement.clone(), &mut Expressions(|e: &mut Expr| note_variable(e, &mut found)));
+    visit::exprs(statement, &mut |e| note_variable(e, &mut found));
     found
 }
 
 pub(crate) fn variables_of(expr: &Expr) -> Vec<String> {
     let mut found = Vec::new();
-    walk::expr(&mut expr.clone(), &mut Expressions(|e: &mut Expr| note_variable(e, &mut found)));
+    visit::exprs_of(expr, &mut |e| note_variable(e, &mut found));
     found
 }
 
@@ -80,32 +80,39 @@ fn note_variable(expr: &Expr, found: &mut Vec<String>) {
 
 /// Tables with an owner (others are names of common table expressions), in order of appearance.
 pub(crate) fn tables_of(query: &Query) -> Vec<ObjectName> {
-    let mut found = Vec::new();
-    walk::query(&mut query.clone(), &mut Tables(|name: &mut ObjectName| note_table(name, &mut found)));
-    found
+    let mut tables = TableNames::default();
+    tables.query(query);
+    tables.0
 }
 
 pub(crate) fn tables_of_expr(expr: &Expr) -> Vec<ObjectName> {
-    let mut found = Vec::new();
-    walk::expr(&mut expr.clone(), &mut Tables(|name: &mut ObjectName| note_table(name, &mut found)));
-    found
+    let mut tables = TableNames::default();
+    tables.expr(expr);
+    tables.0
 }
 
 pub(crate) fn tables_of_statement(statement: &Statement) -> Vec<ObjectName> {
-    let mut found = Vec::new();
-    walk::statement(&mut statement.clone(), &mut Tables(|name: &mut ObjectName| note_table(name, &mut found)));
-    found
+    let mut tables = TableNames::default();
+    tables.statement(statement);
+    tables.0
 }
 
-fn note_table(name: &ObjectName, found: &mut Vec<ObjectName>) {
-    if name.schema.is_some() && !found.contains(name) {
-        found.push(name.clone());
+#[derive(Default)]
+struct TableNames(Vec<ObjectName>);
+
+impl Visitor for TableNames {
+    fn table(&mut self, name: &ObjectName) {
+        if name.schema.is_some() && !self.0.contains(name) {
+            self.0.push(name.clone());
+        }
     }
 }
 
 /// `now()` and its synonyms: the time at which the transaction began.
 pub(crate) fn is_now(expr: &Expr) -> bool {
-    let ExprKind::Function(call) = &expr.kind else { return false };
+    let ExprKind::Function(call) = &expr.kind else {
+        return false;
+    };
     let name = call.name.name.as_str();
     call.arguments.is_empty() && matches!(name, "now" | "current_timestamp" | "transaction_timestamp")
 }
@@ -113,25 +120,32 @@ pub(crate) fn is_now(expr: &Expr) -> bool {
 /// Gives another value each time it is asked, so that it must be evaluated once and in one place.
 pub(crate) fn is_volatile(expr: &Expr) -> bool {
     const VOLATILE: [&str; 8] = [
-        "clock_timestamp", "currval", "gen_random_uuid", "nextval", "pg_sleep", "random", "setval", "statement_timestamp",
+        "clock_timestamp",
+        "currval",
+        "gen_random_uuid",
+        "nextval",
+        "pg_sleep",
+        "random",
+        "setval",
+        "statement_timestamp",
     ];
-    struct Search(bool);
-    impl Visitor for Search {
-        fn expr(&mut self, expr: &mut Expr) {
-            if let ExprKind::Function(call) = &expr.kind {
-                self.0 |= VOLATILE.contains(&call.name.name.as_str());
-            }
+    let mut volatile = false;
+    visit::exprs_of(expr, &mut |e| {
+        if let ExprKind::Function(call) = &e.kind {
+            volatile |= VOLATILE.contains(&call.name.name.as_str());
         }
-    }
-    let mut search = Search(false);
-    walk::expr(&mut expr.clone(), &mut search);
-    search.0
+    });
+    volatile
 }
 
 /// The operands of a chain of ANDs, left to right.
 pub(crate) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
     match &expr.kind {
-        ExprKind::Binary { operator: syntax::BinaryOperator::And, left, right } => {
+        ExprKind::Binary {
+            operator: syntax::BinaryOperator::And,
+            left,
+            right,
+        } => {
             let mut all = conjuncts(left);
             all.extend(conjuncts(right));
             all

@@ -5,6 +5,5 @@
 
 pub(crate) mod facts;
 pub(crate) mod text;
-pub(crate) mod walk;
 
-pub(crate) use text::{Text, identifier};
+pub(crate) use text::Text;

@@ -1,8 +1,7 @@
 //! SQL texts with numbered operands, written piece by piece.
 
-use syntax::{Expr, ExprKind, Name, Query, Statement, TableRef};
-
-use super::walk::{self, Expressions};
+use syntax::visit;
+use syntax::{Expr, ExprKind, Query, Statement, identifier};
 
 /// A text and the names of the variables that its `$1…` stand for, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,8 +23,8 @@ impl Text {
         let mut statement = statement.clone();
         super::facts::strip_into(&mut statement);
         let mut text = Text::default();
-        walk::statement(&mut statement, &mut Expressions(|e: &mut Expr| text.number(e)));
-        text.sql = statement.to_string();
+        visit::exprs_mut(&mut statement, &mut |e| text.number(e));
+        text.sql = syntax::print(&statement);
         text
     }
 
@@ -40,15 +39,8 @@ impl Text {
 
     pub(crate) fn expr(&mut self, expr: &Expr) -> &mut Text {
         let mut expr = expr.clone();
-        walk::expr(&mut expr, &mut Expressions(|e: &mut Expr| self.number(e)));
-        self.sql.push_str(&expr.to_string());
-        self
-    }
-
-    pub(crate) fn from(&mut self, from: &TableRef) -> &mut Text {
-        let mut from = from.clone();
-        walk::table_ref(&mut from, &mut Expressions(|e: &mut Expr| self.number(e)));
-        self.sql.push_str(&from.to_string());
+        visit::exprs_of_mut(&mut expr, &mut |e| self.number(e));
+        self.sql.push_str(&syntax::print_expr(&expr));
         self
     }
 
@@ -89,11 +81,6 @@ impl Text {
         });
         index as u32 + 1
     }
-}
-
-/// An identifier as SQL text, quoted only where it must be.
-pub(crate) fn identifier(name: &str) -> String {
-    Name::new(name).to_string()
 }
 
 /// `owner.table`

@@ -1,0 +1,294 @@
+//! The variant without protection: one application, a connection to each owner's database, each write on its
+//! own, and a clean-up written by hand.
+//!
+//! ```text
+//! INSERT auth.users
+//! try
+//!   INSERT permissions.user_roles
+//! if that fails
+//!   try DELETE auth.users, once, errors swallowed
+//!   fail with it
+//! ```
+//!
+//! Nothing durable says what was begun: a crash of the application, or a failure of the clean-up, leaves what is
+//! there. A failing write whose opposite is not obvious is simply not cleaned up. An asynchronous statement is sent
+//! in the background and forgotten.
+
+use program::{Block, Catches, DatabaseId, Expression, Into, Op, OperationId, PoolId, ProgramKind, Role};
+use scenario::Operation;
+
+use super::memory::Memory;
+use super::plan::{Message, Part, PartKind, Plan, STARTED, Shape, plan};
+use super::undo::{self, Undo};
+use super::{POOL, SLUG, owner_databases, service_node, weakening};
+use crate::composition::Landscape;
+use crate::composition::foreign;
+use crate::composition::lower::{Caller, compose, target};
+use crate::lower::assembly::Assembly;
+use crate::lower::builder::{Builder, Mark};
+use crate::lower::item::{Item, distinct};
+use crate::lower::local;
+use crate::lower::statement;
+use crate::options::setting;
+
+pub(crate) fn compile(assembly: &mut Assembly<'_>) -> Vec<DatabaseId> {
+    let scenario = assembly.scenario;
+    let application = service_node(assembly, "application");
+    let databases = owner_databases(assembly);
+    let size = setting(scenario, SLUG, &POOL);
+    let pools = databases
+        .iter()
+        .map(|database| (application, assembly.pool(application, *database, size)));
+    let landscape = Landscape {
+        owners: pools.collect(),
+        services: false,
+    };
+    for (operation, number) in scenario.operations.iter().zip(0..) {
+        let id = OperationId(number);
+        match plan(&scenario.schema, operation, false) {
+            Err(refused) => assembly.refuse(id, refused),
+            Ok(plan) => {
+                let weakened = weakening::operation(operation, &plan, false);
+                assembly.weakened.extend(weakened);
+                compile_operation(assembly, &landscape, id, operation, &plan);
+            }
+        }
+    }
+    databases
+}
+
+fn compile_operation(
+    assembly: &mut Assembly<'_>,
+    landscape: &Landscape,
+    id: OperationId,
+    operation: &Operation,
+    plan: &Plan,
+) {
+    let (application, _) = landscape.owners[0];
+    let entry = assembly.reserve();
+    let mut builder = Builder::new(&operation.name, application, ProgramKind::Entry).operation(id, operation);
+    builder.entry_parameters(operation);
+    let mut body = Block::new();
+    if plan.timed {
+        let started = builder.value(STARTED, base::Type::Timestamptz);
+        body.push(builder.set(started, Expression::Now));
+    }
+    let mut writer = Writer {
+        assembly,
+        landscape,
+        caller: Caller {
+            id,
+            operation,
+            index: 0,
+        },
+    };
+    let last: Block = plan
+        .messages
+        .iter()
+        .map(|message| writer.send(&mut builder, message))
+        .collect();
+    body.extend(writer.parts(&mut builder, plan, &plan.parts, last));
+    let items: Vec<Item> = plan.parts.iter().flat_map(Part::items).cloned().collect();
+    let answers = local::answers(&mut builder, &items);
+    body.push(builder.answer(answers));
+    assembly.write(entry, builder.finish(body));
+    assembly.enter(id, entry);
+}
+
+/// Writes the steps of one operation.
+struct Writer<'w, 'a> {
+    assembly: &'w mut Assembly<'a>,
+    landscape: &'w Landscape,
+    caller: Caller<'w>,
+}
+
+impl Writer<'_, '_> {
+    fn pool(&self, owner: u16) -> PoolId {
+        let (_, pool) = self.landscape.owners[usize::from(owner)];
+        pool
+    }
+
+    /// The parts one after the other; what follows a write stands inside of the `try` that cleans it up.
+    fn parts(&mut self, builder: &mut Builder, plan: &Plan, parts: &[Part], last: Block) -> Block {
+        let Some((part, rest)) = parts.split_first() else {
+            return last;
+        };
+        match &part.kind {
+            PartKind::Local { owner, items, .. } if plan.shape == Shape::Local || !part.has_effect() => {
+                let connection = builder.connection(self.pool(*owner));
+                let work = local::operation(
+                    self.assembly,
+                    builder,
+                    self.caller.operation,
+                    items,
+                    connection,
+                    Vec::new(),
+                );
+                [work, self.parts(builder, plan, rest, last)].concat()
+            }
+            PartKind::Local {
+                owner,
+                prefetches,
+                items,
+            } => {
+                let mut steps = Block::new();
+                for (index, prefetch) in prefetches {
+                    steps.extend(self.prefetch(builder, *index, prefetch));
+                }
+                let follow = |writer: &mut Self, builder: &mut Builder| writer.parts(builder, plan, rest, last);
+                steps.extend(self.writes(builder, *owner, items, !rest.is_empty(), follow));
+                steps
+            }
+            PartKind::Composed { item, checks } => {
+                let mut steps = self.composed(builder, item);
+                for check in checks {
+                    steps.extend(statement::lower(self.assembly, builder, check, None, Role::Work));
+                }
+                [steps, self.parts(builder, plan, rest, last)].concat()
+            }
+            PartKind::External { item } => {
+                let call = statement::lower(self.assembly, builder, item, None, Role::Work);
+                let follow = self.parts(builder, plan, rest, last);
+                let clean_up = match undo::derive(&self.assembly.scenario.schema, item) {
+                    Ok(Undo::WrittenCall { name, external }) if !rest.is_empty() => {
+                        let role = Role::Compensation;
+                        vec![statement::lower_call(
+                            self.assembly,
+                            builder,
+                            item.index,
+                            &name,
+                            &external,
+                            role,
+                        )]
+                    }
+                    _ => Vec::new(),
+                };
+                [call, guard(builder, follow, clean_up)].concat()
+            }
+            PartKind::Checks { items } => {
+                let mut steps = Block::new();
+                for item in items {
+                    steps.extend(statement::lower(self.assembly, builder, item, None, Role::Work));
+                }
+                [steps, self.parts(builder, plan, rest, last)].concat()
+            }
+        }
+    }
+
+    /// Each statement commits by itself.
+    fn writes(
+        &mut self,
+        builder: &mut Builder,
+        owner: u16,
+        items: &[Item],
+        more: bool,
+        follow: impl FnOnce(&mut Self, &mut Builder) -> Block,
+    ) -> Block {
+        let Some((item, rest)) = items.split_first() else {
+            return follow(self, builder);
+        };
+        let connection = builder.connection(self.pool(owner));
+        let needs_undo = item.writes() && (more || !rest.is_empty());
+        let undo = if needs_undo {
+            undo::derive(&self.assembly.scenario.schema, item).unwrap_or(Undo::Nothing)
+        } else {
+            Undo::Nothing
+        };
+        let memory = Memory::new(builder, &self.assembly.scenario.schema, item, undo);
+        let mut steps = Block::new();
+        if item.sql().is_some() {
+            steps.push(builder.acquire(connection));
+            steps.extend(memory.read(builder, connection));
+            steps.extend(memory.write(self.assembly, builder, connection));
+            steps.push(builder.release(connection));
+        } else {
+            steps.extend(statement::lower(self.assembly, builder, item, None, Role::Work));
+        }
+        let then = self.writes(builder, owner, rest, more, follow);
+        let work = memory.clean_up(builder, connection);
+        let clean_up = if work.is_empty() {
+            Vec::new()
+        } else {
+            let acquire = builder.acquire(connection);
+            let release = builder.release(connection);
+            [vec![acquire], work, vec![release]].concat()
+        };
+        steps.extend(guard(builder, then, clean_up));
+        steps
+    }
+
+    fn composed(&mut self, builder: &mut Builder, item: &Item) -> Block {
+        let Some(syntax::Statement::Query(query)) = item.sql() else {
+            return Block::new();
+        };
+        let caller = Caller {
+            index: item.index,
+            ..self.caller
+        };
+        let into = target(builder, item.index, query);
+        compose(self.assembly, builder, self.landscape, caller, query, into)
+    }
+
+    fn prefetch(&mut self, builder: &mut Builder, index: u16, prefetch: &foreign::Prefetch) -> Block {
+        let caller = Caller { index, ..self.caller };
+        prefetch_into(self.assembly, builder, self.landscape, caller, prefetch)
+    }
+
+    /// A program of its own in the background, and the step that starts it.
+    fn send(&mut self, builder: &mut Builder, message: &Message) -> program::StepId {
+        let operation = self.caller.operation;
+        let owner = &self.assembly.scenario.schema.owners[usize::from(message.owner)];
+        let name = format!("{} · {owner} later", operation.name);
+        let home = builder.home();
+        let mut callee = Builder::new(name, home, ProgramKind::Called).operation(self.caller.id, operation);
+        let uses = distinct(message.items.iter().flat_map(Item::uses));
+        for name in &uses {
+            let register = callee.variable(name);
+            callee.parameter(register);
+        }
+        let connection = callee.connection(self.pool(message.owner));
+        let body = local::operation(
+            self.assembly,
+            &mut callee,
+            operation,
+            &message.items,
+            connection,
+            Vec::new(),
+        );
+        let program = self.assembly.add(callee.finish(body));
+        let arguments = uses.iter().map(|name| builder.operand(name)).collect();
+        let mark = Mark::new(format!("send the rest to {owner}"), Role::Work);
+        builder.step(mark.from(message.items[0].index), Op::Send { program, arguments })
+    }
+}
+
+/// Answers a query before a statement; its result is bound to the name that the statement uses.
+pub(crate) fn prefetch_into(
+    assembly: &mut Assembly<'_>,
+    builder: &mut Builder,
+    landscape: &Landscape,
+    caller: Caller<'_>,
+    prefetch: &foreign::Prefetch,
+) -> Block {
+    let into = match prefetch.shape {
+        foreign::Shape::Value => Into::Values(vec![builder.variable(&prefetch.name)]),
+        foreign::Shape::Rows => Into::Rows(builder.rows(&prefetch.name)),
+        foreign::Shape::List => {
+            let rows = builder.rows(&format!("{} as rows", prefetch.name));
+            builder.bind(&prefetch.name, Expression::Column { rows, column: 0 });
+            Into::Rows(rows)
+        }
+    };
+    compose(assembly, builder, landscape, caller, &prefetch.query, into)
+}
+
+/// `try follow, if that fails: try clean_up, whatever comes of it; fail`.
+fn guard(builder: &mut Builder, follow: Block, clean_up: Block) -> Block {
+    if clean_up.is_empty() || follow.is_empty() {
+        return follow;
+    }
+    let error = builder.error("first error");
+    let swallowed = builder.attempt(clean_up, Catches::ALL, None, Vec::new());
+    let rethrow = builder.rethrow(error);
+    vec![builder.attempt(follow, Catches::ALL, Some(error), vec![swallowed, rethrow])]
+}
