@@ -67,22 +67,14 @@ fn column_line(table: &Table, column: &Column) -> String {
         .primary_key
         .iter()
         .any(|key| table.column(*key).name == column.name);
-    let mut line = format!("{} {}", identifier(&column.name), type_name(column));
-    if column.not_null && !in_key && !column.generated {
+    let mut line = format!("{} {}", identifier(&column.name), short_type(column.data_type));
+    if column.not_null && !in_key {
         line.push_str(" NOT NULL");
     }
     if let Some(default) = &column.default {
         line.push_str(&format!(" DEFAULT {}", print_expr(default)));
     }
     line
-}
-
-pub(crate) fn type_name(column: &Column) -> &'static str {
-    match (column.generated, column.data_type) {
-        (true, base::Type::Int8) => "bigserial",
-        (true, _) => "serial",
-        (false, data_type) => short_type(data_type),
-    }
 }
 
 /// The usual spelling in DDL: `timestamptz` rather than `timestamp with time zone`.

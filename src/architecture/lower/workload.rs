@@ -108,7 +108,7 @@ fn generator(scenario: &Scenario, source: &scenario::Generator) -> Generator {
                 },
             },
         },
-        scenario::Generator::Parent { column } => Generator::FromParent { column: column.0 },
+        scenario::Generator::Parent { column, .. } => Generator::FromParent { column: column.0 },
         scenario::Generator::Tenant => Generator::Tenant,
         scenario::Generator::Choice(values) => Generator::Choice(values.clone()),
         scenario::Generator::Each(values) => Generator::Each(values.clone()),
