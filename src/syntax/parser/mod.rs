@@ -27,7 +27,10 @@ use crate::{Dialect, Span, SyntaxError};
 
 pub(crate) type Result<T> = std::result::Result<T, SyntaxError>;
 
-/// How high a tree may be, and how deep the parser may recurse.
+/// How deep the parser may recurse: a call of `nest` takes up to 3.6 KB of stack.
+const MAX_DEPTH: u32 = 150;
+
+/// How high a tree may be: walkers take far less stack per level.
 const MAX_HEIGHT: u32 = 400;
 
 pub(crate) struct Parser<'a> {
@@ -58,7 +61,7 @@ impl<'a> Parser<'a> {
     /// Every recursion goes through here. Depth counts what encloses; height, what is enclosed: a
     /// long chain `a + b + c …` is parsed by a loop, yet makes a tall tree (see `grow`).
     fn nest<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if self.depth >= MAX_HEIGHT {
+        if self.depth >= MAX_DEPTH {
             return Err(self.too_deep());
         }
         let enclosing = std::mem::replace(&mut self.height, 0);

@@ -1,6 +1,6 @@
 //! Queries: WITH, SELECT, VALUES, set operations, ORDER BY, LIMIT and row locks.
 
-use super::{MAX_HEIGHT, Parser, Result};
+use super::{MAX_DEPTH, Parser, Result};
 use crate::token::TokenKind;
 use crate::{
     CommonTable, Dialect, Distinct, Expr, ExprKind, LockWait, Locking, OrderBy, Query, QueryBody, RowLock, Select,
@@ -31,7 +31,7 @@ impl Parser<'_> {
 
     /// A query follows, with at least one parenthesis around its beginning.
     pub(super) fn at_query_parenthesis(&self) -> bool {
-        let opening = (0..=MAX_HEIGHT as usize)
+        let opening = (0..=MAX_DEPTH as usize)
             .take_while(|&n| *self.kind_at(n) == TokenKind::Symbol('('))
             .count();
         opening > 0 && self.at_query_at(opening)
