@@ -66,7 +66,9 @@ impl<'a> Reading<'a> {
     }
 
     fn add(&mut self, severity: Severity, place: Place, message: String, hint: Option<String>) {
-        if self.diagnostics.len() < MAX_DIAGNOSTICS {
+        // An error is never crowded out by warnings: it decides whether the file is refused.
+        let first = severity == Severity::Error && self.diagnostics.iter().all(|known| known.severity != severity);
+        if first || self.diagnostics.len() < MAX_DIAGNOSTICS {
             self.diagnostics.push(Diagnostic {
                 place,
                 severity,

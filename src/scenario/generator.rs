@@ -381,3 +381,43 @@ fn list(values: &[Value]) -> String {
     let items: Vec<String> = values.iter().map(literal).collect();
     format!("[{}]", items.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGN_UP: &str = include_str!("../../public/scenarios/sign-up.toml");
+
+    /// The reference promises these phrases; its first column is read here.
+    #[test]
+    fn every_phrase_of_the_reference_is_read_and_printed_alike() {
+        let scenario = crate::parse(SIGN_UP).scenario.unwrap();
+        let parent = scenario.schema.find_named("auth", "users");
+        let names = Names {
+            schema: &scenario.schema,
+            siblings: &["id"],
+            of_row: true,
+            parent,
+            prefix: "user-",
+        };
+        let reference = include_str!("reference.md");
+        let (_, section) = reference.split_once("## Generators").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        let phrases = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(phrase, _)| phrase);
+        let mut count = 0;
+        for phrase in phrases {
+            let generator = Generator::parse(phrase, &names).unwrap_or_else(|error| panic!("{phrase}: {error}"));
+            let printed = generator.phrase(&scenario.schema, &["id"]);
+            assert_eq!(
+                Generator::parse(&printed, &names),
+                Ok(generator),
+                "{phrase} → {printed}"
+            );
+            count += 1;
+        }
+        assert_eq!(count, 15);
+    }
+}

@@ -7,6 +7,8 @@
 //!
 //! **Architecture invariant:** this room knows no architecture and no program: a [`Scenario`] says what
 //! is asked, never how a design lays it out. No panic can be reached from a file or a link.
+//!
+#![doc = include_str!("reference.md")]
 
 mod diagnostic;
 mod document;
@@ -29,6 +31,7 @@ pub use link::{LINK_VERSION, Link, LinkError, LinkedScenario, MAX_LINK_BYTES};
 pub use operation::{Action, Compensation, External, Marks, Operation, Parameter, Statement, Variable};
 pub use phrase::{PhraseError, parse_duration};
 pub use population::{Count, Population, TablePopulation, TenantSizes};
+pub use read::limits::FILE_BYTES as MAX_FILE_BYTES;
 pub use read::parse;
 pub use scenario::{ArchitectureOptions, ClientLoop, ClientRetry, Invariant, Load, OptionValue, Scenario};
 pub use schema::{Check, Class, Column, ColumnId, ForeignKey, Index, IndexColumn, Schema, Table, TableId, Unique};

@@ -2,7 +2,7 @@
 //! is refused with the estimate instead of exhausting it.
 
 /// Of a scenario file.
-pub(crate) const FILE_BYTES: usize = 256 * 1024;
+pub const FILE_BYTES: usize = 256 * 1024;
 pub(super) const TABLES: usize = 128;
 /// Of one table.
 pub(super) const COLUMNS: usize = 128;
