@@ -140,6 +140,20 @@ pub enum RowOutcome<T> {
     Busy(Box<[Xid]>),
 }
 
+impl<T> RowOutcome<T> {
+    /// The same outcome with something else done.
+    pub fn map<U>(self, done: impl FnOnce(T) -> U) -> RowOutcome<U> {
+        match self {
+            RowOutcome::Done(value) => RowOutcome::Done(done(value)),
+            RowOutcome::Invisible => RowOutcome::Invisible,
+            RowOutcome::SelfModified { command } => RowOutcome::SelfModified { command },
+            RowOutcome::Updated { next, by } => RowOutcome::Updated { next, by },
+            RowOutcome::Deleted { by } => RowOutcome::Deleted { by },
+            RowOutcome::Busy(holders) => RowOutcome::Busy(holders),
+        }
+    }
+}
+
 /// What an update changes, as far as storage must know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Change {
@@ -211,3 +225,6 @@ impl Hash for Storage {
         self.wal.hash_unflushed(state);
     }
 }
+
+#[cfg(test)]
+mod tests;

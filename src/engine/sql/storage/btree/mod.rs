@@ -282,3 +282,6 @@ impl BTree {
         self.free.push(leaf);
     }
 }
+
+#[cfg(test)]
+mod tests;

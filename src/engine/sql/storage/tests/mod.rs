@@ -1,0 +1,5 @@
+//! Properties of the whole storage under seeded random schedules. A failure names its seed.
+
+mod recovery;
+mod rows;
+mod world;
