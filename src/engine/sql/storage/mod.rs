@@ -228,3 +228,6 @@ impl Hash for Storage {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod lock_tests;

@@ -178,8 +178,7 @@ impl<'a> Pruning<'a> {
         let mut slot = redirect.unwrap_or(root);
         let mut maker = None;
         let mut ended = false;
-        loop {
-            let Some(header) = self.page.header(slot) else { break };
+        while let Some(header) = self.page.header(slot) {
             if maker.is_some_and(|maker| maker != header.xmin) {
                 break;
             }

@@ -162,7 +162,7 @@ fn a_scan_rests_while_others_change_the_tree() {
                 for _ in 0..3 {
                     let n = random.below(6_000);
                     let (key, row) = entry(n);
-                    if n % 3 == 0 {
+                    if n.is_multiple_of(3) {
                         continue;
                     }
                     if random.chance(1, 2) {
