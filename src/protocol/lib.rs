@@ -2,11 +2,15 @@
 //! is refused, so that a cached page never misreads a new worker.
 //!
 //! ```text
-//! page ── Check, Run, Atomicity, Cancel ──▶ worker
-//! page ◀── Ready, Checked, Progress, Finished, Refused, Cancelled ── worker
+//! page ── Check, Run, Atomicity, Pack, Unpack, Cancel ──▶ worker
+//! page ◀── Ready, Checked, Progress, Ran, Explored, Packed, Unpacked, Refused, Cancelled, Panicked ── worker
 //! ```
 //!
 //! **Architecture invariant:** a scenario crosses as its text; the page parses neither TOML nor SQL.
+
+mod link;
+
+pub use link::{Link, LinkError};
 
 use report::{AtomicityReport, RunReport};
 use serde::{Deserialize, Serialize};
@@ -36,6 +40,16 @@ pub enum Request {
         scenario: String,
         options: RunOptions,
         operation: String,
+    },
+    /// A scenario's text in the form that a link carries.
+    Pack {
+        ticket: Ticket,
+        scenario: String,
+    },
+    /// What such a form holds.
+    Unpack {
+        ticket: Ticket,
+        packed: String,
     },
     Cancel {
         ticket: Ticket,
@@ -82,8 +96,20 @@ pub enum Reply {
         ticket: Ticket,
         diagnostics: Vec<Diagnostic>,
     },
+    Packed {
+        ticket: Ticket,
+        packed: String,
+    },
+    Unpacked {
+        ticket: Ticket,
+        scenario: String,
+    },
     Cancelled {
         ticket: Ticket,
+    },
+    /// A defect: the worker will not answer again and has to be replaced.
+    Panicked {
+        message: String,
     },
 }
 
