@@ -1,6 +1,26 @@
-//! The pages: components, charts and their geometry.
-use leptos::prelude::*;
-/// Mounts.
+//! The page: components, charts and their geometry, the shared state, the line to the worker.
+//!
+//! ```text
+//! page/ ──▶ chart/ ──▶ geometry/      what is seen; SVG; plain arithmetic
+//!   └────▶ lab ──▶ connection ──▶ worker
+//! ```
+//!
+//! **Architecture invariant:** no engine, no compiler, no simulator and no parser of scenarios or SQL
+//! is reachable from here; reports come from the worker as plain data.
+
+#![allow(unreachable_pub, reason = "Leptos' component macro writes `pub` into private modules")]
+
+mod browser;
+mod chart;
+mod connection;
+mod fault;
+mod format;
+mod geometry;
+mod lab;
+mod page;
+
+/// Draws the page into the document's body.
 pub fn mount() {
-    leptos::mount::mount_to_body(|| view! { <p>"hello"</p> });
+    std::panic::set_hook(Box::new(browser::show_panic));
+    leptos::mount::mount_to_body(page::Page);
 }

@@ -1,0 +1,134 @@
+//! What the page asks of the browser: storage, the address, files of the site, the clipboard, downloads.
+//! Everything can be refused (private windows, policies): a refusal is an answer, never a panic.
+
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Response, Url};
+
+/// Under the key's own prefix; `None` if there is nothing or storage is forbidden.
+pub(crate) fn stored(key: &str) -> Option<String> {
+    storage()?.get_item(&format!("adr-lab.{key}")).ok().flatten()
+}
+
+/// Gives whether it could be kept.
+pub(crate) fn store(key: &str, value: &str) -> bool {
+    storage().is_some_and(|storage| storage.set_item(&format!("adr-lab.{key}"), value).is_ok())
+}
+
+pub(crate) fn forget(key: &str) {
+    if let Some(storage) = storage() {
+        // Nothing is lost if it stays.
+        let _ = storage.remove_item(&format!("adr-lab.{key}"));
+    }
+}
+
+fn storage() -> Option<web_sys::Storage> {
+    web_sys::window()?.local_storage().ok().flatten()
+}
+
+/// The address's query, with its `?`.
+pub(crate) fn query() -> String {
+    web_sys::window()
+        .and_then(|window| window.location().search().ok())
+        .unwrap_or_default()
+}
+
+/// Changes the address without loading anything; gives the whole address.
+pub(crate) fn set_query(query: &str) -> Option<String> {
+    let window = web_sys::window()?;
+    let path = window.location().pathname().ok()?;
+    let address = if query.is_empty() {
+        path
+    } else {
+        format!("{path}?{query}")
+    };
+    window
+        .history()
+        .ok()?
+        .replace_state_with_url(&JsValue::NULL, "", Some(&address))
+        .ok()?;
+    window.location().href().ok()
+}
+
+/// A file of this site, by its path relative to the page.
+pub(crate) async fn fetch_text(path: &str) -> Result<String, String> {
+    let window = web_sys::window().ok_or("there is no window")?;
+    let response = JsFuture::from(window.fetch_with_str(path))
+        .await
+        .map_err(|_| "the site cannot be reached".to_owned())?;
+    let response: Response = response
+        .dyn_into()
+        .map_err(|_| "the browser gave no response".to_owned())?;
+    if !response.ok() {
+        return Err(format!("the site answered {}", response.status()));
+    }
+    let text = response.text().map_err(|_| "the file is no text".to_owned())?;
+    let text = JsFuture::from(text)
+        .await
+        .map_err(|_| "the file broke off".to_owned())?;
+    text.as_string().ok_or_else(|| "the file is no text".to_owned())
+}
+
+/// Gives whether it was allowed.
+pub(crate) async fn copy(text: &str) -> bool {
+    let Some(window) = web_sys::window() else { return false };
+    JsFuture::from(window.navigator().clipboard().write_text(text))
+        .await
+        .is_ok()
+}
+
+/// Offers a text as a file to keep.
+pub(crate) fn download(name: &str, text: &str) -> Option<()> {
+    let options = BlobPropertyBag::new();
+    options.set_type("text/csv;charset=utf-8");
+    let parts = js_sys::Array::of1(&JsValue::from_str(text));
+    let blob = Blob::new_with_str_sequence_and_options(&parts, &options).ok()?;
+    let address = Url::create_object_url_with_blob(&blob).ok()?;
+    let anchor = web_sys::window()?.document()?.create_element("a").ok()?;
+    let anchor: HtmlAnchorElement = anchor.dyn_into().ok()?;
+    anchor.set_href(&address);
+    anchor.set_download(name);
+    anchor.click();
+    Url::revoke_object_url(&address).ok()
+}
+
+/// What the start script was told: where the worker's loader lies.
+pub(crate) fn worker_address() -> Option<String> {
+    let document = web_sys::window()?.document()?;
+    let start = document.query_selector("script[data-worker]").ok()??;
+    start.get_attribute("data-worker")
+}
+
+/// The theme, on the root element; `None`: the system's.
+pub(crate) fn set_theme(theme: Option<&str>) {
+    let root = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.document_element());
+    let Some(root) = root else { return };
+    // Attributes of the root can always be set.
+    let _ = match theme {
+        Some(theme) => root.set_attribute("data-theme", theme),
+        None => root.remove_attribute("data-theme"),
+    };
+}
+
+pub(crate) fn prefers_dark() -> bool {
+    let query = web_sys::window().and_then(|window| window.match_media("(prefers-color-scheme: dark)").ok().flatten());
+    query.is_some_and(|query| query.matches())
+}
+
+/// A defect of the page itself: said where it can be read, since nothing else will react any more.
+pub(crate) fn show_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let document = web_sys::window().and_then(|window| window.document());
+    if let Some(element) = document.and_then(|document| document.get_element_by_id("stopped")) {
+        let text = format!("The page stopped with a defect of ours: {panic}. Your text is kept: reload the page.");
+        element.set_text_content(Some(&text));
+        // An attribute of our own element can always be removed.
+        let _ = element.remove_attribute("hidden");
+    }
+}
+
+/// The whole address.
+pub(crate) fn address() -> Option<String> {
+    web_sys::window()?.location().href().ok()
+}

@@ -1,0 +1,37 @@
+//! What the signs of a drawn execution mean.
+
+use leptos::prelude::*;
+
+pub(crate) fn legend() -> impl IntoView {
+    let sign = |title: &'static str, drawing: AnyView| {
+        view! { <li><svg width="24" height="16" viewBox="0 0 24 16" aria-hidden="true">{drawing}</svg>{title}</li> }
+    };
+    view! {
+        <ul class="keys">
+            {sign("work", view! { <rect class="work" x="1" y="2" width="20" height="12" rx="2.5"></rect> }.into_any())}
+            {sign("waiting, with the cause", view! { <rect class="wait" x="1" y="3" width="20" height="10" rx="2"></rect> }.into_any())}
+            {sign("transaction", view! { <path class="bracket" d="M2 3v8h18v-8"></path> }.into_any())}
+            {sign("commit", view! { <circle class="commit" cx="11" cy="8" r="4.2"></circle> }.into_any())}
+            {sign("pivot", view! { <path class="pivot" d="M11 1.5l6.5 6.5-6.5 6.5-6.5-6.5z"></path> }.into_any())}
+            {sign("fault", view! { <path class="fault" d="M6 3l10 10M16 3l-10 10"></path> }.into_any())}
+            {sign("idle time left out", view! { <path class="break" d="M2 8h5l2-4 4 8 2-4h6"></path> }.into_any())}
+            {sign("invariant broken", view! { <rect class="broken" x="1" y="3" width="20" height="10" rx="2"></rect> }.into_any())}
+        </ul>
+    }
+}
+
+/// The hatchings. One pair per page: others refer to them by name.
+pub(crate) fn hatchings() -> impl IntoView {
+    view! {
+        <svg class="hatchings" width="0" height="0" aria-hidden="true" focusable="false">
+            <defs>
+                <pattern id="hatch-wait" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+                    <line y2="6" class="hatch-wait"></line>
+                </pattern>
+                <pattern id="hatch-broken" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+                    <line y2="7" class="hatch-broken"></line>
+                </pattern>
+            </defs>
+        </svg>
+    }
+}

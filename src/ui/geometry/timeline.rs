@@ -1,0 +1,204 @@
+//! The time axis of a drawn execution: linear where something happens, with long idle stretches
+//! shortened to a visible break.
+//!
+//! A step takes a fraction of a millisecond and a restart takes seconds; on one linear axis either the
+//! steps vanish or the drawing is a kilometre wide. A break says how much it leaves out.
+
+use base::Time;
+
+use super::scale::{Tick, axis_label, round_step};
+
+/// A stretch that is drawn shorter than it was.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Break {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    /// How long it was.
+    pub(crate) label: String,
+}
+
+/// A stretch between two instants and its place on the axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Span {
+    from: Time,
+    to: Time,
+    left: f64,
+    right: f64,
+    broken: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Timeline {
+    origin: Time,
+    spans: Vec<Span>,
+    left: f64,
+    right: f64,
+    /// Nanoseconds per pixel where nothing is left out.
+    density: f64,
+}
+
+/// What a break takes, in pixels.
+const BREAK: f64 = 72.0;
+
+/// A stretch is broken if it takes more than this share of all that is not broken.
+const LONG: f64 = 0.4;
+
+impl Timeline {
+    /// Over the instants of the marks, from pixel `left` to pixel `right`.
+    pub(crate) fn new(mut instants: Vec<Time>, left: f64, right: f64) -> Timeline {
+        instants.sort_unstable();
+        instants.dedup();
+        let origin = instants.first().copied().unwrap_or(Time::ZERO);
+        let lengths: Vec<u64> = instants.windows(2).map(|pair| pair[1].since(pair[0]).0).collect();
+        let broken = long_stretches(&lengths);
+        let breaks = broken.iter().filter(|broken| **broken).count() as f64 * BREAK;
+        let linear: u64 = lengths
+            .iter()
+            .zip(&broken)
+            .filter(|(_, broken)| !**broken)
+            .map(|(length, _)| length)
+            .sum();
+        let density = linear.max(1) as f64 / (right - left - breaks).max(1.0);
+        let mut at = left;
+        let mut spans = Vec::with_capacity(lengths.len());
+        for (index, pair) in instants.windows(2).enumerate() {
+            let width = if broken[index] {
+                BREAK
+            } else {
+                lengths[index] as f64 / density
+            };
+            spans.push(Span {
+                from: pair[0],
+                to: pair[1],
+                left: at,
+                right: at + width,
+                broken: broken[index],
+            });
+            at += width;
+        }
+        Timeline {
+            origin,
+            spans,
+            left,
+            right,
+            density,
+        }
+    }
+
+    /// Where an instant lies; before the first and after the last, at the edges.
+    pub(crate) fn at(&self, time: Time) -> f64 {
+        let index = self.spans.partition_point(|span| span.to < time);
+        match self.spans.get(index) {
+            Some(span) if time <= span.from => span.left,
+            Some(span) => {
+                let share = time.since(span.from).0 as f64 / span.to.since(span.from).0.max(1) as f64;
+                span.left + share * (span.right - span.left)
+            }
+            None => self.spans.last().map_or(self.left, |span| span.right),
+        }
+    }
+
+    pub(crate) fn breaks(&self) -> Vec<Break> {
+        let broken = self.spans.iter().filter(|span| span.broken);
+        broken
+            .map(|span| Break {
+                from: span.left,
+                to: span.right,
+                label: span.to.since(span.from).to_string(),
+            })
+            .collect()
+    }
+
+    /// Round times since the first instant, none inside a break, none too close to its neighbour.
+    pub(crate) fn ticks(&self) -> Vec<Tick> {
+        let step = round_step(self.density * 110.0);
+        let mut ticks: Vec<Tick> = Vec::new();
+        for span in self.spans.iter().filter(|span| !span.broken) {
+            let (from, to) = (
+                span.from.since(self.origin).0 as f64,
+                span.to.since(self.origin).0 as f64,
+            );
+            let mut value = (from / step).ceil() * step;
+            while value <= to {
+                let at = self.at(self.origin + base::Nanos(value as u64));
+                if ticks.last().is_none_or(|last| at - last.at >= 56.0) {
+                    ticks.push(Tick {
+                        at,
+                        label: axis_label(value),
+                    });
+                }
+                value += step;
+            }
+        }
+        ticks
+    }
+}
+
+/// Takes the longest stretches away, one by one, while one of them outweighs the rest.
+fn long_stretches(lengths: &[u64]) -> Vec<bool> {
+    let mut broken = vec![false; lengths.len()];
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|index| (std::cmp::Reverse(lengths[*index]), *index));
+    let mut rest: u64 = lengths.iter().sum();
+    // Two stretches or fewer have nothing to be compared with.
+    for index in order.into_iter().take(lengths.len().saturating_sub(2)) {
+        if (lengths[index] as f64) < LONG * rest as f64 {
+            break;
+        }
+        broken[index] = true;
+        rest -= lengths[index];
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(list: &[u64]) -> Vec<Time> {
+        list.iter().map(|millis| Time(millis * 1_000_000)).collect()
+    }
+
+    #[test]
+    fn without_long_stretches_it_is_linear() {
+        let line = Timeline::new(millis(&[0, 1, 2, 3, 4]), 100.0, 500.0);
+        assert!(line.breaks().is_empty());
+        assert_eq!(line.at(Time(2_000_000)), 300.0);
+        assert_eq!(line.at(Time(2_500_000)), 350.0);
+    }
+
+    #[test]
+    fn a_long_stretch_becomes_a_break_that_says_how_long() {
+        let line = Timeline::new(millis(&[0, 1, 2, 2_002, 2_003, 2_004]), 0.0, 472.0);
+        let breaks = line.breaks();
+        assert_eq!(breaks.len(), 1);
+        assert_eq!(breaks[0].label, "2.00 s");
+        assert_eq!(line.at(Time(1_000_000)), 100.0);
+        assert_eq!(line.at(Time(2_002_000_000)) - line.at(Time(2_000_000)), BREAK);
+        assert_eq!(line.at(Time(2_004_000_000)), 472.0);
+    }
+
+    #[test]
+    fn time_never_runs_backwards() {
+        let line = Timeline::new(millis(&[5, 9, 10, 800, 801, 5_000, 5_001, 5_002]), 100.0, 900.0);
+        let places: Vec<f64> = (0..6_000).map(|milli| line.at(Time(milli * 1_000_000))).collect();
+        assert!(places.is_sorted());
+        assert_eq!((places[0], places[5_999]), (100.0, 900.0));
+    }
+
+    #[test]
+    fn nothing_and_one_instant_are_drawn_at_the_left() {
+        assert_eq!(Timeline::new(vec![], 10.0, 90.0).at(Time(7)), 10.0);
+        assert_eq!(Timeline::new(millis(&[3]), 10.0, 90.0).at(Time(7)), 10.0);
+    }
+
+    #[test]
+    fn ticks_avoid_breaks_and_each_other() {
+        let line = Timeline::new(millis(&[0, 1, 2, 2_002, 2_003, 2_004]), 0.0, 900.0);
+        let ticks = line.ticks();
+        assert!(ticks.len() > 3, "{ticks:?}");
+        assert!(ticks.windows(2).all(|pair| pair[1].at - pair[0].at >= 56.0));
+        let gap = &line.breaks()[0];
+        assert!(ticks.iter().all(|tick| tick.at <= gap.from || tick.at >= gap.to));
+    }
+}

@@ -1,0 +1,280 @@
+//! The form: scenario, designs, fault, seed, requests; run, progress, cancel.
+
+use leptos::prelude::*;
+use protocol::{ArchitectureOutline, Diagnostic};
+
+use super::editor::Editor;
+use super::fault_fields::FaultFields;
+use crate::browser;
+use crate::format::{count, plural};
+use crate::lab::{Activity, Lab, Source, lab};
+
+#[component]
+pub(crate) fn Experiment() -> impl IntoView {
+    view! {
+        <section class="card experiment" aria-labelledby="experiment-title">
+            <h2 id="experiment-title" class="visually-hidden">"Experiment"</h2>
+            <div class="fields">
+                <ScenarioField/>
+                <NumberFields/>
+            </div>
+            <Editor/>
+            <Designs/>
+            <FaultFields/>
+            <Actions/>
+        </section>
+    }
+}
+
+#[component]
+fn ScenarioField() -> impl IntoView {
+    let lab = lab();
+    let value = move || match lab.source.get() {
+        Source::BuiltIn(slug) => slug,
+        Source::Own => "/own".to_owned(),
+        Source::Linked => "/linked".to_owned(),
+    };
+    let choose = move |event| {
+        lab.choose(match event_target_value(&event).as_str() {
+            "/own" => Source::Own,
+            "/linked" => Source::Linked,
+            slug => Source::BuiltIn(slug.to_owned()),
+        });
+    };
+    let option = move |name: String, title: String| {
+        let selected = name.clone();
+        view! { <option value=name selected=move || value() == selected>{title}</option> }
+    };
+    let built_in = move || {
+        let list = lab.built_in.get().into_iter();
+        list.map(|scenario| option(scenario.slug, format!("{} (built in)", scenario.title)))
+            .collect_view()
+    };
+    let linked =
+        move || (lab.source.get() == Source::Linked).then(|| option("/linked".to_owned(), "From the link".to_owned()));
+    view! {
+        <label class="field wide">
+            <span>"Scenario"</span>
+            <select on:change=choose>{built_in} {option("/own".to_owned(), "My own scenario".to_owned())} {linked}</select>
+        </label>
+    }
+}
+
+#[component]
+fn NumberFields() -> impl IntoView {
+    let lab = lab();
+    let of_scenario = move |value: fn(&protocol::ScenarioOutline) -> u64| {
+        lab.outline.with(|outline| {
+            outline
+                .as_ref()
+                .map(|outline| value(outline).to_string())
+                .unwrap_or_default()
+        })
+    };
+    view! {
+        <label class="field">
+            <span>"Seed"</span>
+            <input type="text" inputmode="numeric" autocomplete="off" placeholder=move || of_scenario(|outline| outline.seed)
+                prop:value=lab.seed on:input=move |event| lab.seed.set(event_target_value(&event))/>
+        </label>
+        <label class="field">
+            <span>"Requests"</span>
+            <input type="text" inputmode="numeric" autocomplete="off" placeholder=move || of_scenario(|outline| outline.requests)
+                prop:value=lab.requests on:input=move |event| lab.requests.set(event_target_value(&event))/>
+        </label>
+    }
+}
+
+#[component]
+fn Designs() -> impl IntoView {
+    let lab = lab();
+    let slugs = move || {
+        let all = |outline: &protocol::ScenarioOutline| {
+            outline
+                .architectures
+                .iter()
+                .map(|design| design.slug.clone())
+                .collect::<Vec<_>>()
+        };
+        lab.outline
+            .with(|outline| outline.as_ref().map(all).unwrap_or_default())
+    };
+    let toggle = move |slug: &str, on: bool| {
+        let mut chosen = lab.designs.get_untracked().unwrap_or_else(|| untrack(slugs));
+        chosen.retain(|known| known != slug);
+        if on {
+            chosen.push(slug.to_owned());
+        }
+        let everything = untrack(slugs);
+        // In the scenario's order, and nothing at all if all are chosen: so the link stays short.
+        let ordered: Vec<String> = everything
+            .iter()
+            .filter(|slug| chosen.contains(slug))
+            .cloned()
+            .collect();
+        lab.designs.set((ordered.len() < everything.len()).then_some(ordered));
+    };
+    let design = move |design: ArchitectureOutline| {
+        let slug = design.slug.clone();
+        let chosen = move || {
+            lab.designs
+                .with(|designs| designs.as_ref().is_none_or(|list| list.contains(&slug)))
+        };
+        let refusals = (design.refusals > 0).then(|| {
+            format!(
+                "{} of it cannot be expressed here.",
+                plural(design.refusals.into(), "part", "parts")
+            )
+        });
+        let slug = design.slug;
+        view! {
+            <label class="choice">
+                <input type="checkbox" prop:checked=chosen on:change=move |event| toggle(&slug, event_target_checked(&event))/>
+                <span><b>{design.title}</b> <small>{design.summary}</small> {refusals.map(|text| view! { <small class="warn">{text}</small> })}</span>
+            </label>
+        }
+    };
+    let list = move || {
+        let outline = lab.outline.get();
+        match outline {
+            Some(outline) => outline.architectures.into_iter().map(design).collect_view().into_any(),
+            None => view! { <p class="hint">"The designs appear when the scenario has been read."</p> }.into_any(),
+        }
+    };
+    view! { <fieldset class="designs"><legend>"Designs"</legend><div class="choices">{list}</div></fieldset> }
+}
+
+#[component]
+fn Actions() -> impl IntoView {
+    let lab = lab();
+    let operation = RwSignal::new(None::<String>);
+    let writing = move || {
+        let names = |outline: &protocol::ScenarioOutline| {
+            let writing = outline.operations.iter().filter(|operation| operation.writes);
+            writing.map(|operation| operation.name.clone()).collect::<Vec<_>>()
+        };
+        lab.outline
+            .with(|outline| outline.as_ref().map(names).unwrap_or_default())
+    };
+    let chosen = move || {
+        operation
+            .get()
+            .filter(|name| writing().contains(name))
+            .or_else(|| writing().first().cloned())
+    };
+    let explore = move |_| {
+        if let Some(operation) = untrack(chosen) {
+            lab.explore(operation);
+        }
+    };
+    let options = move || {
+        let option = |name: String| {
+            let value = name.clone();
+            let selected = move || chosen().as_ref() == Some(&value);
+            view! { <option value=name.clone() selected=selected>{name.clone()}</option> }
+        };
+        writing().into_iter().map(option).collect_view()
+    };
+    let ready = move || {
+        lab.outline.with(Option::is_some) && lab.activity.with(|now| *now == Activity::Idle) && lab.options().is_ok()
+    };
+    view! {
+        <div class="actions">
+            <button type="button" class="button primary" prop:disabled=move || !ready() on:click=move |_| lab.run()>"Run"</button>
+            <span class="joined">
+                <button type="button" class="button" prop:disabled=move || !ready() on:click=explore>"Try every crash of"</button>
+                <select aria-label="Operation to try every crash of" on:change=move |event| operation.set(Some(event_target_value(&event)))>{options}</select>
+            </span>
+            <CopyLink/>
+            <Status/>
+        </div>
+        <FormErrors/>
+    }
+}
+
+#[component]
+fn CopyLink() -> impl IntoView {
+    let lab = lab();
+    let copy = move |_| {
+        leptos::task::spawn_local(async move {
+            let Some(address) = browser::address() else { return };
+            if browser::copy(&address).await {
+                lab.say("The link is copied: it reproduces this run.".to_owned());
+            } else {
+                lab.say(format!(
+                    "The browser does not let the page copy. The link is: {address}"
+                ));
+            }
+        });
+    };
+    let run = move || lab.run.with(Option::is_some) || lab.atomicity.with(Option::is_some);
+    view! { <Show when=run><button type="button" class="button quiet" on:click=copy>"Copy link"</button></Show> }
+}
+
+#[component]
+fn Status() -> impl IntoView {
+    let lab = lab();
+    let status = move || match lab.activity.get() {
+        Activity::Starting => view! { <span class="hint">"The worker is being loaded …"</span> }.into_any(),
+        Activity::Idle => ().into_any(),
+        Activity::Busy {
+            title,
+            done,
+            of,
+            what,
+            cancelling,
+            ..
+        } => progress(lab, title, done, of, what, cancelling),
+        Activity::Absent(why) => view! {
+            <span class="bad">{why}</span>
+            <button type="button" class="button small" on:click=move |_| lab.open_connection()>"Try again"</button>
+        }
+        .into_any(),
+    };
+    view! { <div class="status" aria-live="polite">{status}</div> }
+}
+
+fn progress(lab: Lab, title: String, done: u64, of: u64, what: String, cancelling: bool) -> AnyView {
+    let bar = if of > 0 {
+        view! { <progress max=of.to_string() value=done.to_string() aria-label=title.clone()></progress> }.into_any()
+    } else {
+        view! { <progress aria-label=title.clone()></progress> }.into_any()
+    };
+    let figures = (of > 0).then(|| format!(" · {} of {}", count(done), count(of)));
+    view! {
+        {bar}
+        <span class="hint">{title} ": " {what} {figures}</span>
+        <button type="button" class="button small" prop:disabled=cancelling on:click=move |_| lab.cancel()>
+            {if cancelling { "Cancelling …" } else { "Cancel" }}
+        </button>
+    }
+    .into_any()
+}
+
+/// What is wrong in the form, and why the worker refused to run.
+#[component]
+fn FormErrors() -> impl IntoView {
+    let lab = lab();
+    let refusal = |diagnostic: Diagnostic| {
+        let place = (diagnostic.line > 0).then(|| format!("line {}, column {}: ", diagnostic.line, diagnostic.column));
+        let hint = diagnostic.hint.map(|hint| view! { <small>{hint}</small> });
+        view! { <li>{place} {diagnostic.message} {hint}</li> }
+    };
+    let sabotage = move || {
+        let names = lab.sabotage.get();
+        (!names.is_empty()).then(|| {
+            view! {
+                <p class="hint">"Sabotaged on purpose: " <b>{names.join(", ")}</b> " "
+                    <button type="button" class="button small" on:click=move |_| lab.sabotage.set(Vec::new())>"Mend"</button>
+                </p>
+            }
+        })
+    };
+    view! {
+        {sabotage}
+        <div role="alert" class="refused">
+            {move || lab.options().err().map(|text| view! { <p>{text}</p> })}
+            {move || (!lab.refused.with(Vec::is_empty)).then(|| view! { <ul>{lab.refused.get().into_iter().map(refusal).collect_view()}</ul> })}
+        </div>
+    }
+}
