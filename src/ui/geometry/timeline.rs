@@ -32,7 +32,6 @@ pub(crate) struct Timeline {
     origin: Time,
     spans: Vec<Span>,
     left: f64,
-    right: f64,
     /// Nanoseconds per pixel where nothing is left out.
     density: f64,
 }
@@ -80,7 +79,6 @@ impl Timeline {
             origin,
             spans,
             left,
-            right,
             density,
         }
     }
