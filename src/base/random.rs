@@ -1,6 +1,8 @@
 //! Seeded random streams: one per (seed, purpose, client), so that every design meets the same
 //! arrivals and the same choices, and an added purpose does not disturb the others.
 
+use std::hash::{Hash, Hasher};
+
 use rand_core::{RngCore, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -12,10 +14,19 @@ use crate::time::Nanos;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream(Xoshiro256PlusPlus);
 
+/// Of the numbers to come: 256 bits of them stand for the generator's 256 bits of state.
+impl Hash for Stream {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut ahead = self.clone();
+        for _ in 0..4 {
+            ahead.next_u64().hash(state);
+        }
+    }
+}
+
 impl Stream {
     /// The stream for one purpose (`"arrivals"`, `"link"`) of one client or node.
     pub fn new(seed: u64, purpose: &str, client: u64) -> Stream {
-        use std::hash::Hash;
         let mut hasher = Fingerprinter::new();
         (seed, purpose, client).hash(&mut hasher);
         Stream(Xoshiro256PlusPlus::seed_from_u64(hasher.finish64()))

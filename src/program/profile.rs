@@ -19,6 +19,8 @@ pub struct Profile {
     pub sql: SqlCosts,
     pub service: ServiceCosts,
     pub recovery: RecoveryCosts,
+    /// Where each figure comes from: (figure as a path in this file, source or "assumed").
+    pub sources: Vec<(String, String)>,
 }
 
 /// One way. Drawn as `base + exponential(jitter_mean)`.
@@ -45,13 +47,17 @@ pub struct SqlCosts {
     pub flush_ns: Nanos,
     /// A new connection: fork, authentication, first catalog look-ups.
     pub connect_ns: Nanos,
-    /// Work costs `1 + (active backends per core / this)²` times as much.
+    /// Work costs `1 + (active backends per core / this)²` times as much when there are more of them than cores.
     pub oversubscription_backends_per_core: f64,
+    /// Work that starts while `busy` of a server's cores are at work (its own included) costs
+    /// `1 + this × (busy − 1) / (cores − 1)` times as much: shared caches, memory, execution units.
+    pub core_contention: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceCosts {
-    /// CPU time of a service per step that it starts or answer that it takes.
+    /// CPU time of a service per request that it sends and per answer that it takes: statements, calls,
+    /// compositions. What it decides over registers in between is counted in it.
     pub step_ns: Nanos,
     /// Per row taken, joined or given by a composition.
     pub row_ns: Nanos,
@@ -63,4 +69,6 @@ pub struct RecoveryCosts {
     pub server_restart_ns: Nanos,
     /// Replay of WAL after a crash.
     pub wal_byte_ns: f64,
+    /// Until both ends of a connection notice that it has gone silent.
+    pub silence_ns: Nanos,
 }

@@ -27,7 +27,7 @@ pub struct SessionId(pub u32);
 pub struct Lsn(pub u64);
 
 /// What a step of a session came to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Progress {
     /// The statement has ended, well or not.
     Done(Result<Output, SqlError>),
@@ -50,7 +50,7 @@ pub struct Blocker {
     pub deadline: Option<Time>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Output {
     /// `SELECT 3`, `INSERT 0 1`, `BEGIN`.
     pub tag: Tag,

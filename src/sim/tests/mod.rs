@@ -1,3 +1,5 @@
 //! Tests that span the room.
 
+mod build;
+mod control;
 mod queueing;

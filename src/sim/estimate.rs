@@ -1,0 +1,98 @@
+//! How much memory a run will need, before it is begun: a page refuses what is too large, with the figure.
+
+use base::{Type, Value};
+use program::Compilation;
+use program::workload::{ClientLoop, Generator};
+
+/// In bytes, rounded up generously.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    pub initial_rows: u64,
+    pub initial_bytes: u64,
+    /// What the requests may add at most: each one as if it wrote a row version to every table that it touches.
+    pub written_bytes: u64,
+    /// Programs that run at once, connections, pending timers.
+    pub running_bytes: u64,
+}
+
+impl Estimate {
+    pub fn total_bytes(&self) -> u64 {
+        self.initial_bytes
+            .saturating_add(self.written_bytes)
+            .saturating_add(self.running_bytes)
+    }
+}
+
+/// A tuple's header, its slot, and an index entry for the primary key.
+const ROW_OVERHEAD: u64 = 16 + 4 + 40;
+/// A running program with its frames, registers and timers.
+const PROGRAM: u64 = 4 * 1024;
+
+pub fn estimate(compilation: &Compilation) -> Estimate {
+    let workload = &compilation.workload;
+    let mut estimate = Estimate {
+        initial_rows: 0,
+        initial_bytes: 0,
+        written_bytes: 0,
+        running_bytes: 0,
+    };
+    for table in &workload.tables {
+        let places = compilation
+            .logical_tables
+            .iter()
+            .filter(|logical| logical.name == table.table);
+        let places: u64 = places.map(|logical| logical.loads.len() as u64).sum();
+        let width = ROW_OVERHEAD
+            + table
+                .columns
+                .iter()
+                .map(|(_, data_type, by)| width(*data_type, by))
+                .sum::<u64>();
+        let rows = table.rows.saturating_mul(places.max(1));
+        estimate.initial_rows = estimate.initial_rows.saturating_add(rows);
+        estimate.initial_bytes = estimate.initial_bytes.saturating_add(rows.saturating_mul(width));
+    }
+    let touched = workload.operations.iter().filter(|operation| !operation.read_only);
+    let touched = touched
+        .map(|operation| operation.tables.len() as u64)
+        .max()
+        .unwrap_or(0);
+    // A version in a page and its WAL record.
+    let version = 2 * (ROW_OVERHEAD + 100);
+    estimate.written_bytes = workload.requests.saturating_mul(touched).saturating_mul(version);
+    let at_once = match workload.clients {
+        ClientLoop::Closed { clients, .. } => u64::from(clients),
+        ClientLoop::Serial => 1,
+        // What piles up at worst before the clients give up.
+        ClientLoop::Open { requests_per_second } => {
+            let patience = workload
+                .retry
+                .timeout
+                .0
+                .saturating_mul(u64::from(workload.retry.attempts))
+                / 1_000_000_000;
+            u64::from(requests_per_second)
+                .saturating_mul(patience.max(1))
+                .min(workload.requests)
+        }
+    };
+    estimate.running_bytes = at_once.saturating_mul(PROGRAM);
+    estimate
+}
+
+fn width(data_type: Type, generator: &Generator) -> u64 {
+    match (data_type, generator) {
+        (Type::Bool, _) => 1,
+        (Type::Int4, _) => 4,
+        (Type::Int8 | Type::Timestamptz, _) => 8,
+        (_, Generator::Text { length }) => u64::from(*length) + 4,
+        (_, Generator::Unique { prefix } | Generator::Email { prefix }) => prefix.len() as u64 + 24,
+        (_, Generator::Constant(Value::Text(text))) => text.len() as u64 + 4,
+        (_, Generator::Choice(values) | Generator::Each(values)) => values
+            .iter()
+            .map(|value| value.as_str().map_or(8, str::len) as u64 + 4)
+            .max()
+            .unwrap_or(4),
+        _ => 32,
+    }
+}

@@ -1,0 +1,155 @@
+//! What does not change during a run, prepared once: shared by all forks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::Nanos;
+use program::profile::Profile;
+use program::workload::ClientLoop;
+use program::{Compilation, Fault, NodeId, NodeKind, Op, Program, ProgramId, ProgramKind, StepId, Trigger};
+
+use crate::simulation::Options;
+use crate::workload::{Population, Requests};
+
+/// An SQL text of the compilation; the same text has the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TextId(pub(crate) u32);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) compilation: Arc<Compilation>,
+    pub(crate) profile: Profile,
+    pub(crate) options: Options,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) population: Population,
+    pub(crate) requests: Requests,
+    pub(crate) texts: Vec<Arc<str>>,
+    /// What gives a connection back in order.
+    pub(crate) rollback: TextId,
+    /// Program → step → its text.
+    statements: Vec<Vec<Option<TextId>>>,
+    /// (base, jitter) one way, by `from × nodes + to`.
+    latencies: Vec<(Nanos, Nanos)>,
+    /// Which faults strike at a step, by program.
+    struck: Vec<Vec<(StepId, u16)>>,
+    pub(crate) clients: Vec<NodeId>,
+    pub(crate) periodic: Vec<(ProgramId, Nanos)>,
+}
+
+impl Plan {
+    pub(crate) fn new(compilation: Arc<Compilation>, profile: &Profile, faults: Vec<Fault>, options: Options) -> Plan {
+        let mut texts = Texts::default();
+        let rollback = texts.number("ROLLBACK");
+        let statements = compilation
+            .programs
+            .iter()
+            .map(|program| texts.of_program(program))
+            .collect();
+        let mut struck = vec![Vec::new(); compilation.programs.len()];
+        for (index, fault) in faults.iter().enumerate() {
+            if let Trigger::Step(trigger) = &fault.trigger {
+                struck[trigger.program.index()].push((trigger.step, index as u16));
+            }
+        }
+        let nodes = &compilation.deployment.nodes;
+        let is_client = |(_, node): &(usize, &program::Node)| node.kind == NodeKind::Client;
+        let clients = nodes
+            .iter()
+            .enumerate()
+            .filter(is_client)
+            .map(|(index, _)| NodeId(index as u16))
+            .collect();
+        let periodic = compilation
+            .programs
+            .iter()
+            .enumerate()
+            .filter_map(|(index, program)| match program.kind {
+                // A round that begins at once when it has ended would stop time.
+                ProgramKind::Periodic { every } => Some((ProgramId(index as u16), every.max(Nanos(1)))),
+                _ => None,
+            });
+        Plan {
+            population: Population::new(&compilation.workload),
+            requests: Requests::new(&compilation.workload),
+            texts: texts.texts,
+            rollback,
+            statements,
+            latencies: latencies(&compilation, profile),
+            struck,
+            clients,
+            periodic: periodic.collect(),
+            profile: profile.clone(),
+            options,
+            faults,
+            compilation,
+        }
+    }
+
+    pub(crate) fn program(&self, id: ProgramId) -> &Program {
+        &self.compilation.programs[id.index()]
+    }
+
+    pub(crate) fn text_of(&self, program: ProgramId, step: StepId) -> TextId {
+        self.statements[program.index()][step.index()].unwrap_or(self.rollback)
+    }
+
+    pub(crate) fn latency(&self, from: NodeId, to: NodeId) -> (Nanos, Nanos) {
+        self.latencies[from.index() * self.compilation.deployment.nodes.len() + to.index()]
+    }
+
+    pub(crate) fn faults_at(&self, program: ProgramId, step: StepId) -> impl Iterator<Item = u16> + '_ {
+        self.struck[program.index()]
+            .iter()
+            .filter(move |(at, _)| *at == step)
+            .map(|(_, fault)| *fault)
+    }
+
+    pub(crate) fn is_struck(&self, program: ProgramId) -> bool {
+        !self.struck[program.index()].is_empty()
+    }
+
+    pub(crate) fn client_count(&self) -> u32 {
+        match self.compilation.workload.clients {
+            ClientLoop::Closed { clients, .. } => clients.max(1),
+            ClientLoop::Open { .. } | ClientLoop::Serial => 1,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Texts {
+    numbers: BTreeMap<Arc<str>, TextId>,
+    texts: Vec<Arc<str>>,
+}
+
+impl Texts {
+    fn number(&mut self, text: &str) -> TextId {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = TextId(self.texts.len() as u32);
+        let text: Arc<str> = text.into();
+        self.texts.push(Arc::clone(&text));
+        self.numbers.insert(text, number);
+        number
+    }
+
+    fn of_program(&mut self, program: &Program) -> Vec<Option<TextId>> {
+        let text = |step: &program::Step| match &step.op {
+            Op::Statement { sql, .. } => Some(self.number(sql)),
+            _ => None,
+        };
+        program.steps.iter().map(text).collect()
+    }
+}
+
+fn latencies(compilation: &Compilation, profile: &Profile) -> Vec<(Nanos, Nanos)> {
+    let nodes = compilation.deployment.nodes.len() as u16;
+    let pairs = (0..nodes).flat_map(|from| (0..nodes).map(move |to| (NodeId(from), NodeId(to))));
+    let latency = |(from, to)| {
+        let class = compilation.deployment.link_class(from, to);
+        let link = profile.network.iter().find(|link| link.class == class);
+        link.map_or((Nanos::ZERO, Nanos::ZERO), |link| (link.base_ns, link.jitter_mean_ns))
+    };
+    pairs.map(latency).collect()
+}

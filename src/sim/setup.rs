@@ -1,0 +1,322 @@
+//! From a compilation to a world at time zero: checked, its databases created and filled.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use base::{Nanos, Time};
+use engine_sql::{Progress, SessionId, SqlError};
+use program::workload::Generator;
+use program::{Compilation, Database, Fault, FaultAction, Into, NodeKind, Op, Program, StepId, Trigger};
+
+use crate::engine::{Server, ServerConfig};
+use crate::plan::Plan;
+use crate::simulation::Options;
+
+/// Why a run cannot begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetupError {
+    /// An index that leads nowhere, a block that contains itself: a compiler's mistake.
+    Malformed(String),
+    /// The deployment lacks something.
+    Deployment(String),
+    /// A unique integer parameter cannot take so many values.
+    TooManyNumbers {
+        largest: u64,
+    },
+    Definition {
+        database: String,
+        statement: String,
+        error: SqlError,
+    },
+    Load {
+        table: String,
+        error: SqlError,
+    },
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SetupError::Malformed(what) => write!(f, "malformed compilation: {what}"),
+            SetupError::Deployment(what) => f.write_str(what),
+            SetupError::TooManyNumbers { largest } => {
+                write!(
+                    f,
+                    "unique integer parameters would reach {largest}, more than an integer holds: fewer requests"
+                )
+            }
+            SetupError::Definition {
+                database,
+                statement,
+                error,
+            } => {
+                write!(f, "{database}: {} ({}) in: {statement}", error.message, error.sqlstate)
+            }
+            SetupError::Load { table, error } => {
+                write!(f, "initial rows of {table}: {} ({})", error.message, error.sqlstate)
+            }
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
+
+/// Checks that every index leads somewhere, so that nothing can panic later.
+pub(crate) fn check(compilation: &Compilation, faults: &[Fault], options: &Options) -> Result<(), SetupError> {
+    let deployment = &compilation.deployment;
+    let nodes = deployment.nodes.len();
+    let malformed = |what: String| Err(SetupError::Malformed(what));
+    for database in &deployment.databases {
+        match deployment.nodes.get(database.node.index()) {
+            Some(node) if node.kind == NodeKind::SqlServer => {}
+            _ => return malformed(format!("database {} is on no SQL server", database.name)),
+        }
+    }
+    for pool in &deployment.pools {
+        if pool.service.index() >= nodes || pool.database.index() >= deployment.databases.len() {
+            return malformed(format!("pool {} connects nothing", pool.name));
+        }
+    }
+    for table in &compilation.logical_tables {
+        if table
+            .reads
+            .iter()
+            .chain(&table.loads)
+            .any(|(database, _)| database.index() >= deployment.databases.len())
+        {
+            return malformed(format!("table {} lies in no database", table.name));
+        }
+    }
+    if compilation
+        .entries
+        .iter()
+        .flatten()
+        .any(|entry| entry.index() >= compilation.programs.len())
+    {
+        return malformed("an operation has no entry program".to_owned());
+    }
+    for program in &compilation.programs {
+        check_program(compilation, program)
+            .map_err(|what| SetupError::Malformed(format!("{}: {what}", program.name)))?;
+    }
+    for fault in faults {
+        check_fault(compilation, fault)?;
+    }
+    if compilation
+        .workload
+        .operations
+        .iter()
+        .all(|operation| operation.weight == 0)
+        && options.requests > 0
+    {
+        return Err(SetupError::Deployment(
+            "no operation has a weight above zero: nothing to ask for".to_owned(),
+        ));
+    }
+    if !deployment.nodes.iter().any(|node| node.kind == NodeKind::Client) {
+        return Err(SetupError::Deployment("the deployment has no client".to_owned()));
+    }
+    if let Some(node) = deployment
+        .nodes
+        .iter()
+        .find(|node| node.cores == 0 && node.kind != NodeKind::Client)
+    {
+        return Err(SetupError::Deployment(format!("{} has no processor", node.name)));
+    }
+    Ok(())
+}
+
+/// Do unique numbers fit the integers that they are made for?
+pub(crate) fn check_numbers(plan: &Plan) -> Result<(), SetupError> {
+    let workload = &plan.compilation.workload;
+    let largest = plan.requests.largest_number(plan.options.requests);
+    let small = |(_, data_type, generator): &(String, base::Type, Generator)| {
+        *data_type == base::Type::Int4 && matches!(generator, Generator::Unique { .. })
+    };
+    let asked = workload
+        .operations
+        .iter()
+        .any(|operation| operation.parameters.iter().any(small));
+    if asked && largest > i32::MAX as u64 {
+        return Err(SetupError::TooManyNumbers { largest });
+    }
+    Ok(())
+}
+
+fn check_fault(compilation: &Compilation, fault: &Fault) -> Result<(), SetupError> {
+    if let Trigger::Step(trigger) = &fault.trigger {
+        let program = compilation.programs.get(trigger.program.index());
+        if program.is_none_or(|program| trigger.step.index() >= program.steps.len()) {
+            return Err(SetupError::Malformed(
+                "a fault strikes at a step that does not exist".to_owned(),
+            ));
+        }
+    } else if !matches!(fault.action, FaultAction::Crash { .. }) {
+        return Err(SetupError::Deployment(
+            "at an instant only a crash can strike: messages belong to steps".to_owned(),
+        ));
+    }
+    match fault.action {
+        FaultAction::Crash { node, .. } if node.index() >= compilation.deployment.nodes.len() => Err(
+            SetupError::Malformed("a fault crashes a node that does not exist".to_owned()),
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn check_program(compilation: &Compilation, program: &Program) -> Result<(), String> {
+    let registers = program.registers.len();
+    let nodes = compilation.deployment.nodes.len();
+    if program.home.index() >= nodes {
+        return Err("its home does not exist".to_owned());
+    }
+    for pool in &program.connections {
+        let pool = compilation
+            .deployment
+            .pools
+            .get(pool.index())
+            .ok_or("a pool does not exist")?;
+        if pool.service != program.home {
+            return Err(format!("pool {} belongs to another node", pool.name));
+        }
+    }
+    let mut blocks: Vec<&[StepId]> = vec![&program.body];
+    let mut used: Vec<usize> = program.parameters.iter().map(|register| register.index()).collect();
+    for step in &program.steps {
+        match &step.op {
+            Op::Acquire { connection } | Op::Release { connection } => {
+                known(usize::from(connection.0), program.connections.len(), "connection")?;
+            }
+            Op::Statement { connection, into, .. } => {
+                known(usize::from(connection.0), program.connections.len(), "connection")?;
+                used.extend(registers_of(into));
+            }
+            Op::Set { register, .. } | Op::Rethrow { error: register } => used.push(register.index()),
+            Op::If { then, otherwise, .. } => blocks.extend([&then[..], otherwise]),
+            Op::ForEach { rows, bind, body, .. } => {
+                used.push(rows.index());
+                used.extend(bind.iter().map(|register| register.index()));
+                blocks.push(body);
+            }
+            Op::Par { branches } => blocks.extend(branches.iter().map(Vec::as_slice)),
+            Op::Try {
+                body, error, handler, ..
+            } => {
+                used.extend(error.iter().map(|register| register.index()));
+                blocks.extend([&body[..], handler]);
+            }
+            Op::Retry { body, .. } => blocks.push(body),
+            Op::Call {
+                program: callee, into, ..
+            } => {
+                known(callee.index(), compilation.programs.len(), "program")?;
+                used.extend(into.iter().map(|register| register.index()));
+            }
+            Op::Send { program: callee, .. } => known(callee.index(), compilation.programs.len(), "program")?,
+            Op::Compose { tables, into, .. } => {
+                used.extend(tables.iter().map(|table| table.rows.index()));
+                used.extend(registers_of(into));
+            }
+            Op::Work { node, .. } => known(node.index(), nodes, "node")?,
+            Op::Return { values } => used.extend(values.iter().map(|register| register.index())),
+            Op::Abort { .. } => {}
+        }
+    }
+    if let Some(register) = used.into_iter().find(|register| *register >= registers) {
+        return Err(format!("register {register} does not exist"));
+    }
+    let mut seen = BTreeSet::new();
+    for step in blocks.into_iter().flatten() {
+        known(step.index(), program.steps.len(), "step")?;
+        if !seen.insert(*step) {
+            return Err(format!("step {} is in two places", step.0));
+        }
+    }
+    Ok(())
+}
+
+fn registers_of(into: &Into) -> Vec<usize> {
+    match into {
+        Into::Nothing => Vec::new(),
+        Into::Values(registers) => registers.iter().map(|register| register.index()).collect(),
+        Into::Rows(register) | Into::Count(register) => vec![register.index()],
+    }
+}
+
+fn known(index: usize, count: usize, what: &str) -> Result<(), String> {
+    if index < count {
+        Ok(())
+    } else {
+        Err(format!("{what} {index} does not exist"))
+    }
+}
+
+/// The servers at time zero, with their databases and initial rows.
+pub(crate) fn engines(plan: &Plan) -> Result<Vec<Option<Server>>, SetupError> {
+    let compilation = &plan.compilation;
+    let workload = &compilation.workload;
+    let config = ServerConfig {
+        epoch_micros: workload.epoch_micros,
+        ..ServerConfig::default()
+    };
+    let server = |node: &program::Node| (node.kind == NodeKind::SqlServer).then(|| Server::new(config.clone()));
+    let mut engines: Vec<Option<Server>> = compilation.deployment.nodes.iter().map(server).collect();
+    for database in &compilation.deployment.databases {
+        if let Some(engine) = &mut engines[database.node.index()] {
+            define(engine, database)?;
+        }
+    }
+    for table in &compilation.logical_tables {
+        let Some(population) = plan.population.table(&table.name) else {
+            continue;
+        };
+        for (database, physical) in &table.loads {
+            let database = &compilation.deployment.databases[database.index()];
+            if let Some(engine) = &mut engines[database.node.index()] {
+                let mut rows = plan.population.rows(population, &table.columns);
+                engine
+                    .load(&database.name, physical, &mut rows)
+                    .map_err(|error| SetupError::Load {
+                        table: table.name.clone(),
+                        error,
+                    })?;
+            }
+        }
+    }
+    Ok(engines)
+}
+
+fn define(engine: &mut Server, database: &Database) -> Result<(), SetupError> {
+    let failed = |statement: &str, error: SqlError| SetupError::Definition {
+        database: database.name.clone(),
+        statement: statement.to_owned(),
+        error,
+    };
+    engine
+        .create_database(&database.name)
+        .map_err(|error| failed("CREATE DATABASE", error))?;
+    let session = engine
+        .connect(&database.name, "postgres", Time::ZERO)
+        .map_err(|error| failed("connect", error))?;
+    for statement in &database.definitions {
+        execute(engine, session, statement).map_err(|error| failed(statement, error))?;
+    }
+    engine.disconnect(session, Time::ZERO);
+    Ok(())
+}
+
+/// Outside of time: nobody else is there to wait for.
+fn execute(engine: &mut Server, session: SessionId, sql: &str) -> Result<(), SqlError> {
+    let statement = engine.prepare(session, sql)?;
+    engine.start(session, statement, &[], Time::ZERO);
+    let mut now = Time::ZERO;
+    loop {
+        let mut fuel = u64::MAX;
+        match engine.resume(session, now, &mut fuel) {
+            Progress::Done(result) => return result.map(|_| ()),
+            Progress::Flush(lsn) => engine.flushed(lsn),
+            Progress::OutOfFuel => {}
+            Progress::Blocked(blocker) => now = blocker.deadline.unwrap_or(now + Nanos::from_secs(1)),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A run: made from a compilation, driven in slices, forked, asked for what it has found.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use base::{Fingerprint, Fingerprinter, Nanos, Row, Time};
+use program::profile::Profile;
+use program::workload::ClientLoop;
+use program::{Compilation, Event, Fault};
+
+use crate::measure::Measurements;
+use crate::plan::Plan;
+use crate::setup::{self, SetupError};
+use crate::trace::{Record, Trace};
+use crate::watch::{self, Checks, InvariantState};
+use crate::world::World;
+
+/// How to run; none of it changes what happens, but the number of requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Requests to issue.
+    pub requests: u64,
+    /// The first so many requests are not measured.
+    pub warm_up: u64,
+    pub checks: Checks,
+    pub record: Record,
+    /// How long, in virtual time, to wait for quiet when no request is open any more.
+    pub drain_limit: Nanos,
+}
+
+impl Options {
+    /// As the workload says; a tenth of the requests is warm-up.
+    pub fn of(compilation: &Compilation) -> Options {
+        let requests = compilation.workload.requests;
+        Options {
+            requests,
+            warm_up: if compilation.workload.clients == ClientLoop::Serial {
+                0
+            } else {
+                requests / 10
+            },
+            checks: Checks::End,
+            record: Record::Nothing,
+            drain_limit: Nanos::from_secs(60),
+        }
+    }
+}
+
+/// `Clone` forks a run in the middle of whatever happens in it; both copies go on alike.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    plan: Arc<Plan>,
+    world: World,
+    end: Option<End>,
+    quiet_since: Option<Time>,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Running {
+        issued: u64,
+        ended: u64,
+        requests: u64,
+        now: Time,
+    },
+    Done(End),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    pub at: Time,
+    /// False: something was still going on when the drain limit was reached.
+    pub quiet: bool,
+}
+
+/// What a node has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeUse {
+    pub processor_time: Nanos,
+    pub cores: u32,
+    pub statements: u64,
+    pub flushes: u64,
+    pub commits: u64,
+    pub crashes: u32,
+}
+
+impl Simulation {
+    /// Checks the compilation, creates its databases and loads their initial rows.
+    pub fn new(
+        compilation: Arc<Compilation>,
+        profile: &Profile,
+        faults: Vec<Fault>,
+        options: Options,
+    ) -> Result<Simulation, SetupError> {
+        setup::check(&compilation, &faults, &options)?;
+        let plan = Plan::new(compilation, profile, faults, options);
+        setup::check_numbers(&plan)?;
+        let operations = plan.compilation.workload.operations.len();
+        let measurements = Measurements::new(operations, plan.options.requests, plan.options.warm_up);
+        let trace = Trace::new(plan.options.record.clone(), measurements);
+        let world = World::new(&plan, trace, setup::engines(&plan)?);
+        Ok(Simulation {
+            plan: Arc::new(plan),
+            world,
+            end: None,
+            quiet_since: None,
+        })
+    }
+
+    /// Lets up to `budget` things happen. Between slices a caller may show progress, or stop.
+    pub fn run_slice(&mut self, budget: u64) -> Progress {
+        let plan = Arc::clone(&self.plan);
+        for _ in 0..budget {
+            if self.end.is_some() || self.ends(&plan) || !self.world.step(&plan) {
+                break;
+            }
+        }
+        if self.end.is_none() && self.world.scheduler.is_empty() {
+            self.finish(&plan);
+        }
+        self.progress()
+    }
+
+    pub fn run(&mut self) -> End {
+        loop {
+            if let Progress::Done(end) = self.run_slice(u64::MAX) {
+                return end;
+            }
+        }
+    }
+
+    pub fn progress(&self) -> Progress {
+        match self.end {
+            Some(end) => Progress::Done(end),
+            None => Progress::Running {
+                issued: self.world.clients.issued,
+                ended: self.world.clients.ended,
+                requests: self.plan.options.requests,
+                now: self.world.now(),
+            },
+        }
+    }
+
+    /// Looks whether everything has come to rest; lets a serial client ask again if so.
+    fn ends(&mut self, plan: &Plan) -> bool {
+        if self.world.clients.waiting > 0 {
+            self.quiet_since = None;
+            return false;
+        }
+        let ended = self.world.clients.have_ended(plan);
+        let serial = plan.compilation.workload.clients == ClientLoop::Serial && self.world.clients.issued > 0;
+        if !ended && !serial {
+            return false;
+        }
+        let since = *self.quiet_since.get_or_insert(self.world.now());
+        let late = self.world.now().since(since) > plan.options.drain_limit;
+        if !late && !self.world.is_quiet(plan) {
+            return false;
+        }
+        self.quiet_since = None;
+        if ended {
+            self.finish(plan);
+        } else {
+            self.world.next_serial(plan);
+        }
+        ended
+    }
+
+    fn finish(&mut self, plan: &Plan) {
+        self.end = Some(End {
+            at: self.world.now(),
+            quiet: self.world.is_quiet(plan),
+        });
+        self.world.look_at_end(plan);
+    }
+
+    pub fn compilation(&self) -> &Compilation {
+        &self.plan.compilation
+    }
+
+    pub fn now(&self) -> Time {
+        self.world.now()
+    }
+
+    /// Requests asked, and those that have ended: answered or given up.
+    pub fn requests(&self) -> (u64, u64) {
+        (self.world.clients.issued, self.world.clients.ended)
+    }
+
+    pub fn measurements(&self) -> &Measurements {
+        &self.world.trace.measurements
+    }
+
+    /// What [`Options::record`] asked for.
+    pub fn recorded(&self) -> &[Event] {
+        self.world.trace.recorded()
+    }
+
+    /// Hands over what was recorded so far: a sink that is emptied between slices needs no memory.
+    pub fn take_recorded(&mut self) -> Vec<Event> {
+        self.world.trace.take_recorded()
+    }
+
+    /// By the compilation's order.
+    pub fn invariants(&self) -> &[InvariantState] {
+        &self.world.watch.states
+    }
+
+    /// By the deployment's order.
+    pub fn nodes(&self) -> Vec<NodeUse> {
+        let node_use = |node: &crate::world::NodeState| NodeUse {
+            processor_time: node.cpu.used(),
+            cores: node.cpu.cores(),
+            statements: node.server.as_ref().map_or(0, |server| server.statements),
+            flushes: node.server.as_ref().map_or(0, |server| server.flushes),
+            commits: node.server.as_ref().map_or(0, |server| server.commits),
+            crashes: node.crashes,
+        };
+        self.world.nodes.iter().map(node_use).collect()
+    }
+
+    /// Which of the faults have struck.
+    pub fn struck(&self) -> &[bool] {
+        self.world.faults.struck()
+    }
+
+    /// The committed rows of a logical table, wherever they lie, in no particular order.
+    pub fn read_table(&self, name: &str) -> Result<Vec<Row>, String> {
+        let compilation = &self.plan.compilation;
+        let table = compilation.logical_tables.iter().find(|table| table.name == name);
+        let table = table.ok_or_else(|| format!("there is no logical table {name}"))?;
+        watch::rows_of(compilation, &self.world.nodes, table)
+    }
+
+    /// How many events there were, and the fingerprint of their whole ordered stream.
+    pub fn trace(&self) -> (u64, Fingerprint) {
+        (self.world.trace.events(), self.world.trace.fingerprint())
+    }
+
+    /// How much the scheduler has handled.
+    pub fn happened(&self) -> u64 {
+        self.world.scheduler.happened()
+    }
+
+    /// Of the whole world: what is planned, what runs, what is stored.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = Fingerprinter::new();
+        self.world.hash_state(&mut hasher);
+        hasher.write_u8(u8::from(self.end.is_some()));
+        hasher.fingerprint()
+    }
+}

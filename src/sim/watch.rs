@@ -1,0 +1,224 @@
+//! Invariants, watched by an observer outside of time: it sees committed rows, takes no lock and no time, and
+//! changes nothing of the run.
+//!
+//! Logical tables are read back from every place that holds rows of them, and the invariant's query is evaluated
+//! over them; its rows are the violations. It is evaluated again when a database that holds one of its tables has
+//! committed a write.
+
+use std::collections::BTreeSet;
+
+use base::{Row, Time};
+use engine_sql::Output;
+use program::{Compilation, DatabaseId, Event, EventKind, LogicalTable, NodeId, RequestId};
+
+use crate::engine::{self, EphemeralTable};
+use crate::plan::Plan;
+use crate::world::{NodeState, World};
+
+/// When to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Checks {
+    Never,
+    /// When the run has ended.
+    #[default]
+    End,
+    /// After each commit that wrote, and at the end.
+    EveryCommit,
+}
+
+/// A time during which an invariant was broken.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BrokenWindow {
+    pub from: Time,
+    /// `None`: to the end.
+    pub to: Option<Time>,
+    /// The most violations seen.
+    pub rows: u64,
+    /// Statements of operations that only read one of its tables meanwhile.
+    pub readers: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvariantState {
+    pub windows: Vec<BrokenWindow>,
+    /// The violations when the run had ended; `None` if nobody looked.
+    pub at_end: Option<Output>,
+    /// Why it could not be evaluated, if so.
+    pub error: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    databases: Vec<BTreeSet<DatabaseId>>,
+    pub(crate) states: Vec<InvariantState>,
+}
+
+impl Watch {
+    pub(crate) fn new(plan: &Plan) -> Watch {
+        let compilation = &plan.compilation;
+        let databases = |invariant: &program::Invariant| {
+            let tables = compilation
+                .logical_tables
+                .iter()
+                .filter(|table| invariant.tables.contains(&table.name));
+            tables
+                .flat_map(|table| &table.reads)
+                .map(|(database, _)| *database)
+                .collect()
+        };
+        Watch {
+            databases: compilation.invariants.iter().map(databases).collect(),
+            states: vec![InvariantState::default(); compilation.invariants.len()],
+        }
+    }
+
+    fn is_broken(&self, invariant: usize) -> bool {
+        self.states[invariant]
+            .windows
+            .last()
+            .is_some_and(|window| window.to.is_none())
+    }
+}
+
+impl World {
+    pub(crate) fn watch_commit(&mut self, plan: &Plan, node: NodeId, database: DatabaseId) {
+        if plan.options.checks == Checks::EveryCommit {
+            for invariant in 0..self.watch.states.len() {
+                if self.watch.databases[invariant].contains(&database) {
+                    self.look(plan, node, invariant);
+                }
+            }
+        }
+    }
+
+    /// A server is up again: what was not flushed never was.
+    pub(crate) fn watch_server(&mut self, plan: &Plan, node: NodeId) {
+        let databases = &plan.compilation.deployment.databases;
+        for index in 0..databases.len() {
+            if databases[index].node == node {
+                self.watch_commit(plan, node, DatabaseId(index as u16));
+            }
+        }
+    }
+
+    /// A statement of a read-only operation has read: did it read something broken?
+    pub(crate) fn watch_reader(&mut self, plan: &Plan, request: Option<RequestId>) {
+        if (0..self.watch.states.len()).all(|invariant| !self.watch.is_broken(invariant)) {
+            return;
+        }
+        let Some(operation) = request.and_then(|request| self.clients.operation_of(request)) else {
+            return;
+        };
+        let load = plan.compilation.workload.operation(operation);
+        if !load.read_only {
+            return;
+        }
+        for (invariant, definition) in plan.compilation.invariants.iter().enumerate() {
+            if self.watch.is_broken(invariant)
+                && definition.tables.iter().any(|table| load.tables.contains(table))
+                && let Some(window) = self.watch.states[invariant].windows.last_mut()
+            {
+                window.readers += 1;
+            }
+        }
+    }
+
+    fn look(&mut self, plan: &Plan, node: NodeId, invariant: usize) {
+        let at = self.now();
+        let Some(output) = self.evaluate(plan, invariant) else {
+            return;
+        };
+        let rows = output.rows.len() as u64;
+        let was_broken = self.watch.is_broken(invariant);
+        let windows = &mut self.watch.states[invariant].windows;
+        let index = invariant as u16;
+        let kind = match (was_broken, rows) {
+            (false, 0) => return,
+            (true, 0) => {
+                if let Some(window) = windows.last_mut() {
+                    window.to = Some(at);
+                }
+                EventKind::InvariantHolds { invariant: index }
+            }
+            (true, rows) => {
+                if let Some(window) = windows.last_mut() {
+                    window.rows = window.rows.max(rows);
+                }
+                return;
+            }
+            (false, rows) => {
+                windows.push(BrokenWindow {
+                    from: at,
+                    to: None,
+                    rows,
+                    readers: 0,
+                });
+                EventKind::InvariantBroken { invariant: index, rows }
+            }
+        };
+        self.trace.remark(Event {
+            at,
+            node,
+            request: None,
+            kind,
+        });
+    }
+
+    fn evaluate(&mut self, plan: &Plan, invariant: usize) -> Option<Output> {
+        match violations(&plan.compilation, &self.nodes, invariant) {
+            Ok(output) => Some(output),
+            Err(error) => {
+                self.watch.states[invariant].error.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    /// The run has ended.
+    pub(crate) fn look_at_end(&mut self, plan: &Plan) {
+        if plan.options.checks == Checks::Never {
+            return;
+        }
+        for invariant in 0..self.watch.states.len() {
+            self.watch.states[invariant].at_end = self.evaluate(plan, invariant);
+        }
+    }
+}
+
+fn violations(compilation: &Compilation, nodes: &[NodeState], invariant: usize) -> Result<Output, String> {
+    let definition = &compilation.invariants[invariant];
+    let mut tables = Vec::new();
+    for name in &definition.tables {
+        let table = compilation.logical_tables.iter().find(|table| table.name == *name);
+        let table = table.ok_or_else(|| format!("there is no logical table {name}"))?;
+        tables.push((table, rows_of(compilation, nodes, table)?));
+    }
+    let sets: Vec<EphemeralTable<'_>> = tables
+        .iter()
+        .map(|(table, rows)| EphemeralTable {
+            name: &table.name,
+            columns: &table.columns,
+            rows,
+        })
+        .collect();
+    let evaluated = engine::evaluate(&sets, &definition.sql, &[]);
+    evaluated.map(|(output, _)| output).map_err(|error| error.message)
+}
+
+/// A logical table's rows, wherever they lie.
+pub(crate) fn rows_of(
+    compilation: &Compilation,
+    nodes: &[NodeState],
+    table: &LogicalTable,
+) -> Result<Vec<Row>, String> {
+    let mut rows = Vec::new();
+    for (database, sql) in &table.reads {
+        let database = &compilation.deployment.databases[database.index()];
+        let Some(server) = &nodes[database.node.index()].server else {
+            continue;
+        };
+        let read = server.engine.read(&database.name, sql);
+        rows.extend(read.map_err(|error| format!("{}: {}", table.name, error.message))?.rows);
+    }
+    Ok(rows)
+}

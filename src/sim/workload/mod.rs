@@ -1,0 +1,73 @@
+//! Values: initial rows and the parameters of requests, as pure functions of (seed, table, row) and (seed, request).
+//!
+//! Nothing is stored: a request names an existing row by computing that row's column again, so that
+//! every design meets the same rows and the same requests.
+
+mod population;
+mod request;
+mod zipf;
+
+pub(crate) use population::Population;
+pub(crate) use request::{Request, Requests, present};
+
+use base::random::Stream;
+use base::{Nanos, Type, Value};
+
+/// A number in a column's type: `u_17` for text, 17 for integers.
+fn numbered(prefix: &str, number: u64, data_type: Type) -> Value {
+    match data_type {
+        Type::Int4 => Value::Int4(i32::try_from(number).unwrap_or(i32::MAX)),
+        Type::Int8 => Value::Int8(i64::try_from(number).unwrap_or(i64::MAX)),
+        _ => Value::text(format!("{prefix}{number}")),
+    }
+}
+
+fn integer(number: i64, data_type: Type) -> Value {
+    match data_type {
+        Type::Int4 => Value::Int4(i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX })),
+        Type::Text => Value::text(number.to_string()),
+        Type::Bool => Value::Bool(number != 0),
+        Type::Timestamptz => Value::Timestamptz(number),
+        _ => Value::Int8(number),
+    }
+}
+
+fn choice(values: &[Value], stream: &mut Stream) -> Value {
+    values
+        .get(stream.below(values.len() as u64) as usize)
+        .cloned()
+        .unwrap_or(Value::Null)
+}
+
+fn between(low: i64, high: i64, data_type: Type, stream: &mut Stream) -> Value {
+    // The span of two i64 fits u64; all of them would be 2^64 values, one more than `below` can take.
+    let span = high.max(low).abs_diff(low).saturating_add(1);
+    integer(low.wrapping_add(stream.below(span) as i64), data_type)
+}
+
+fn instant(present_micros: i64, before: Nanos, stream: &mut Stream) -> Value {
+    let back = stream.below((before.0 / 1_000).saturating_add(1));
+    Value::Timestamptz(present_micros.saturating_sub(i64::try_from(back).unwrap_or(i64::MAX)))
+}
+
+const WORDS: [&str; 16] = [
+    "river", "stone", "amber", "north", "quiet", "maple", "orbit", "linen", "harbor", "cedar", "ember", "field",
+    "glass", "meadow", "paper", "winter",
+];
+
+/// Words up to the length.
+fn filler(length: u32, data_type: Type, stream: &mut Stream) -> Value {
+    let length = length as usize;
+    let mut text = String::with_capacity(length + 8);
+    while text.len() < length {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(WORDS[stream.below(WORDS.len() as u64) as usize]);
+    }
+    text.truncate(length);
+    match data_type {
+        Type::Jsonb => Value::Jsonb(format!("\"{text}\"").into()),
+        _ => Value::text(text),
+    }
+}

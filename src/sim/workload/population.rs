@@ -1,0 +1,188 @@
+//! The initial rows: which tenant a row belongs to, and the value of any of its columns.
+//!
+//! Rows of a tenant table lie together, tenant by tenant, in proportion to the tenants' weights; the
+//! children of row `p` are the rows `p × per …` of their table, so that a child's tenant is its parent's.
+
+use std::ops::Range;
+
+use base::random::Stream;
+use base::{Row, Value};
+use program::workload::{Draw, Generator, TablePopulation, Workload};
+
+use super::{between, choice, filler, instant, numbered, zipf};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Population {
+    seed: u64,
+    epoch_micros: i64,
+    tenants: Vec<i32>,
+    /// Running sums of the tenants' weights.
+    cumulative: Vec<u64>,
+    tables: Vec<Table>,
+}
+
+#[derive(Clone, Debug)]
+struct Table {
+    definition: TablePopulation,
+    /// Names the table's random streams.
+    purpose: String,
+    /// The first row of each tenant, and the end; empty if the rows belong to nobody.
+    starts: Vec<u64>,
+}
+
+impl Population {
+    pub(crate) fn new(workload: &Workload) -> Population {
+        let mut sum = 0_u64;
+        let cumulative = workload
+            .tenants
+            .iter()
+            .map(|tenant| {
+                sum = sum.saturating_add(tenant.weight);
+                sum
+            })
+            .collect();
+        let mut population = Population {
+            seed: workload.seed,
+            epoch_micros: workload.epoch_micros,
+            tenants: workload.tenants.iter().map(|tenant| tenant.id).collect(),
+            cumulative,
+            tables: Vec::new(),
+        };
+        for definition in &workload.tables {
+            let starts = population.starts(definition);
+            let purpose = format!("population/{}", definition.table);
+            population.tables.push(Table {
+                definition: definition.clone(),
+                purpose,
+                starts,
+            });
+        }
+        population
+    }
+
+    fn starts(&self, table: &TablePopulation) -> Vec<u64> {
+        if !table.by_tenant || self.tenants.is_empty() {
+            return Vec::new();
+        }
+        let parent = table
+            .parent
+            .as_ref()
+            .and_then(|parent| Some((self.tables.get(usize::from(parent.table))?, parent)));
+        if let Some((above, parent)) = parent.filter(|(above, _)| !above.starts.is_empty()) {
+            return above
+                .starts
+                .iter()
+                .map(|start| start.saturating_mul(parent.per).min(table.rows))
+                .collect();
+        }
+        let total = u128::from(self.cumulative.last().copied().unwrap_or(0).max(1));
+        let share = |sum: &u64| (u128::from(table.rows) * u128::from(*sum) / total) as u64;
+        std::iter::once(0).chain(self.cumulative.iter().map(share)).collect()
+    }
+
+    pub(crate) fn table(&self, name: &str) -> Option<usize> {
+        self.tables.iter().position(|table| table.definition.table == name)
+    }
+
+    /// A tenant (index) by weight; `None` if there are none.
+    pub(crate) fn draw_tenant(&self, stream: &mut Stream) -> Option<usize> {
+        (!self.tenants.is_empty()).then(|| stream.weighted(&self.cumulative))
+    }
+
+    pub(crate) fn tenant_id(&self, tenant: Option<usize>) -> Value {
+        tenant
+            .and_then(|tenant| self.tenants.get(tenant))
+            .map_or(Value::Null, |id| Value::Int4(*id))
+    }
+
+    fn tenant_of(&self, table: &Table, row: u64) -> Option<usize> {
+        let after = table.starts.partition_point(|start| *start <= row);
+        (after > 0 && after < table.starts.len()).then(|| after - 1)
+    }
+
+    /// The rows that a request of this tenant may name.
+    fn rows_of(&self, table: &Table, tenant: Option<usize>) -> Range<u64> {
+        match tenant {
+            Some(tenant) if tenant + 1 < table.starts.len() => table.starts[tenant]..table.starts[tenant + 1],
+            _ => 0..table.definition.rows,
+        }
+    }
+
+    /// A column of a row drawn among the tenant's; NULL if there is no such row.
+    pub(crate) fn existing(
+        &self,
+        table: u16,
+        column: u16,
+        draw: Draw,
+        tenant: Option<usize>,
+        stream: &mut Stream,
+    ) -> Value {
+        let Some(data) = self.tables.get(usize::from(table)) else {
+            return Value::Null;
+        };
+        let rows = self.rows_of(data, tenant);
+        let count = rows.end - rows.start;
+        if count == 0 {
+            return Value::Null;
+        }
+        let nth = match draw {
+            Draw::Uniform => stream.below(count),
+            Draw::Zipf { exponent_milli } => zipf::rank(stream, count, f64::from(exponent_milli) / 1_000.0) - 1,
+        };
+        self.value(usize::from(table), rows.start + nth, usize::from(column))
+    }
+
+    /// The value of one column of one row.
+    pub(crate) fn value(&self, table: usize, row: u64, column: usize) -> Value {
+        let Some(data) = self.tables.get(table) else {
+            return Value::Null;
+        };
+        let Some((_, data_type, generator)) = data.definition.columns.get(column) else {
+            return Value::Null;
+        };
+        let stream = || Stream::new(self.seed, &data.purpose, ((column as u64) << 48) | row);
+        match generator {
+            Generator::Constant(value) => value.clone(),
+            Generator::Unique { prefix } => numbered(prefix, row + 1, *data_type),
+            Generator::Email { prefix } => Value::text(format!("{prefix}{}@example.org", row + 1)),
+            Generator::Existing {
+                table: other,
+                column,
+                draw,
+            } => self.existing(*other, *column, *draw, self.tenant_of(data, row), &mut stream()),
+            Generator::FromParent { column } => match &data.definition.parent {
+                Some(parent) => self.value(usize::from(parent.table), row / parent.per.max(1), usize::from(*column)),
+                None => Value::Null,
+            },
+            Generator::Tenant => self.tenant_id(self.tenant_of(data, row)),
+            Generator::Choice(values) => choice(values, &mut stream()),
+            Generator::Each(values) if values.is_empty() => Value::Null,
+            Generator::Each(values) => values[(row % values.len() as u64) as usize].clone(),
+            Generator::Between { low, high } => between(*low, *high, *data_type, &mut stream()),
+            Generator::Text { length } => filler(*length, *data_type, &mut stream()),
+            Generator::Instant { before } => instant(self.epoch_micros, *before, &mut stream()),
+            // Only an earlier column, so that no definition can ask in a circle.
+            Generator::Same(other) if usize::from(*other) < column => self.value(table, row, usize::from(*other)),
+            Generator::Same(_) => Value::Null,
+        }
+    }
+
+    /// All rows of a table in the order of `columns` (by name); a column without generator is NULL.
+    pub(crate) fn rows<'a>(
+        &'a self,
+        table: usize,
+        columns: &[(String, base::Type)],
+    ) -> impl Iterator<Item = Row> + use<'a> {
+        let definition = &self.tables[table].definition;
+        let order: Vec<Option<usize>> = columns
+            .iter()
+            .map(|(name, _)| definition.columns.iter().position(|(known, _, _)| known == name))
+            .collect();
+        (0..definition.rows).map(move |row| {
+            order
+                .iter()
+                .map(|column| column.map_or(Value::Null, |column| self.value(table, row, column)))
+                .collect()
+        })
+    }
+}
