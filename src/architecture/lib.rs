@@ -18,9 +18,6 @@ mod options;
 mod schemas_in_one_database;
 mod sql;
 
-#[cfg(test)]
-mod tests;
-
 use program::Compilation;
 use scenario::{Diagnostic, Scenario};
 
