@@ -8,6 +8,7 @@ use program::{
 use scenario::{Operation, Schema};
 use syntax::Query;
 
+use super::foreign::{Prefetch, Shape};
 use super::plan::{Fetch, FetchPlan, Group, keys_name, plan};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark, Patience};
@@ -231,12 +232,27 @@ fn compose_table(schema: &Schema, builder: &mut Builder, fetch: &Fetch) -> Compo
     }
 }
 
+/// Answers a query before a statement; its result is bound to the name that the statement uses.
+pub(crate) fn prefetch_into(
+    assembly: &mut Assembly<'_>,
+    builder: &mut Builder,
+    landscape: &Landscape,
+    caller: Caller<'_>,
+    prefetch: &Prefetch,
+) -> Block {
+    let into = match prefetch.shape {
+        Shape::Value => Into::Values(vec![builder.variable(&prefetch.name)]),
+        Shape::Rows => Into::Rows(builder.rows(&prefetch.name)),
+        Shape::List => {
+            let rows = builder.rows(&format!("{} as rows", prefetch.name));
+            builder.bind(&prefetch.name, Expression::Column { rows, column: 0 });
+            Into::Rows(rows)
+        }
+    };
+    compose(assembly, builder, landscape, caller, &prefetch.query, into)
+}
+
 /// Where a composed query's result goes: as a statement's would.
 pub(crate) fn target(builder: &mut Builder, index: u16, query: &Query) -> Into {
     statement::target(builder, index, &syntax::Statement::Query(Box::new(query.clone())))
-}
-
-/// Does a query lock rows? A composition cannot.
-pub(crate) fn locks(query: &Query) -> bool {
-    !query.locking.is_empty()
 }

@@ -11,14 +11,19 @@
 //! tries to clean up when a later write fails.
 
 mod keep;
+mod ledger;
 mod memory;
+mod outbox;
+mod participant;
 mod plan;
+mod saga;
+mod services;
 mod undo;
 mod unprotected;
 mod weakening;
 
 use program::{Compilation, DatabaseId, NodeId, NodeKind};
-use scenario::{Scenario, Schema, TableId};
+use scenario::{Scenario, TableId};
 
 use crate::lower::assembly::Assembly;
 use crate::lower::definitions::definitions;
@@ -85,7 +90,10 @@ impl Architecture for DatabasePerService {
             .iter()
             .find(|v| v.slug == options.variant)
             .unwrap_or(&self.variants()[0]);
-        let databases = unprotected::compile(&mut assembly);
+        let databases = match variant.slug {
+            UNPROTECTED => unprotected::compile(&mut assembly),
+            _ => services::compile(&mut assembly, &options.sabotage),
+        };
         let holder = |id: TableId| databases[usize::from(scenario.schema.table(id).owner)];
         assembly.finish(with_variant(SLUG, variant.slug), variant.title.to_owned(), holder)
     }
@@ -107,8 +115,4 @@ fn owner_databases(assembly: &mut Assembly<'_>) -> Vec<DatabaseId> {
 fn service_node(assembly: &mut Assembly<'_>, name: &str) -> NodeId {
     let cores = setting(assembly.scenario, SLUG, &SERVICE_CORES);
     assembly.node(name, NodeKind::Service, cores)
-}
-
-fn owner_name(schema: &Schema, owner: u16) -> &str {
-    &schema.owners[usize::from(owner)]
 }

@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) parts: Vec<Part>,
     pub(crate) messages: Vec<Message>,
     pub(crate) shape: Shape,
+    /// The part whose transaction sends the messages on their way.
+    pub(crate) carrier: Option<usize>,
     /// Some statement asks for the time.
     pub(crate) timed: bool,
 }
@@ -142,9 +144,17 @@ pub(crate) fn plan(schema: &Schema, operation: &Operation, protected: bool) -> R
             },
         );
     }
-    let shape = judge(schema, &mut parts, protected)?;
-    if let (Shape::Local, Some(PartKind::Local { owner, items, .. })) = (shape, parts.first_mut().map(|p| &mut p.kind))
-    {
+    let mut shape = judge(schema, &mut parts, protected)?;
+    let mut carrier = carrier(&parts, &messages, shape);
+    if protected && carrier.is_none() && !messages.is_empty() {
+        // No local transaction can carry them: the orchestrator sees to them itself, last.
+        for message in std::mem::take(&mut messages) {
+            add_part(&mut parts, retriable(message));
+        }
+        shape = judge(schema, &mut parts, protected)?;
+        carrier = None;
+    }
+    if let (Shape::Local, Some(PartKind::Local { owner, items, .. })) = (shape, parts.first_mut().map(|p| &mut p.kind)) {
         let (own, others): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| m.owner == *owner);
         items.extend(own.into_iter().flat_map(|message| message.items));
         messages = others;
@@ -154,8 +164,37 @@ pub(crate) fn plan(schema: &Schema, operation: &Operation, protected: bool) -> R
         parts,
         messages,
         shape,
+        carrier,
         timed,
     })
+}
+
+/// The first local transaction whose commit means that the operation happens, and which knows what the
+/// messages say.
+fn carrier(parts: &[Part], messages: &[Message], shape: Shape) -> Option<usize> {
+    let decided = match shape {
+        Shape::Saga { pivot } => pivot,
+        Shape::Local | Shape::Direct => 0,
+    };
+    let uses: Vec<String> = messages.iter().flat_map(|message| message.items.iter().flat_map(Item::uses)).collect();
+    let known = |position: usize| {
+        let later = parts.iter().filter(|part| part.position > position).flat_map(Part::binds);
+        later.into_iter().all(|name| !uses.contains(&name))
+    };
+    let local = parts.iter().filter(|part| matches!(part.kind, PartKind::Local { .. }) && part.has_effect());
+    local.map(|part| part.position).find(|position| *position >= decided && known(*position))
+}
+
+fn retriable(message: Message) -> PartKind {
+    let mut items = message.items;
+    for item in &mut items {
+        item.statement.marks.retriable = true;
+    }
+    PartKind::Local {
+        owner: message.owner,
+        prefetches: Vec::new(),
+        items,
+    }
 }
 
 /// `ABORT WHEN` over tables becomes a query and a decision on its answer.

@@ -14,7 +14,7 @@
 //! there. A failing write whose opposite is not obvious is simply not cleaned up. An asynchronous statement is sent
 //! in the background and forgotten.
 
-use program::{Block, Catches, DatabaseId, Expression, Into, Op, OperationId, PoolId, ProgramKind, Role};
+use program::{Block, Catches, DatabaseId, Expression, Op, OperationId, PoolId, ProgramKind, Role};
 use scenario::Operation;
 
 use super::memory::Memory;
@@ -23,7 +23,7 @@ use super::undo::{self, Undo};
 use super::{POOL, SLUG, owner_databases, service_node, weakening};
 use crate::composition::Landscape;
 use crate::composition::foreign;
-use crate::composition::lower::{Caller, compose, target};
+use crate::composition::lower::{Caller, compose, prefetch_into, target};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark};
 use crate::lower::item::{Item, distinct};
@@ -260,26 +260,6 @@ impl Writer<'_, '_> {
         let mark = Mark::new(format!("send the rest to {owner}"), Role::Work);
         builder.step(mark.from(message.items[0].index), Op::Send { program, arguments })
     }
-}
-
-/// Answers a query before a statement; its result is bound to the name that the statement uses.
-pub(crate) fn prefetch_into(
-    assembly: &mut Assembly<'_>,
-    builder: &mut Builder,
-    landscape: &Landscape,
-    caller: Caller<'_>,
-    prefetch: &foreign::Prefetch,
-) -> Block {
-    let into = match prefetch.shape {
-        foreign::Shape::Value => Into::Values(vec![builder.variable(&prefetch.name)]),
-        foreign::Shape::Rows => Into::Rows(builder.rows(&prefetch.name)),
-        foreign::Shape::List => {
-            let rows = builder.rows(&format!("{} as rows", prefetch.name));
-            builder.bind(&prefetch.name, Expression::Column { rows, column: 0 });
-            Into::Rows(rows)
-        }
-    };
-    compose(assembly, builder, landscape, caller, &prefetch.query, into)
 }
 
 /// `try follow, if that fails: try clean_up, whatever comes of it; fail`.
