@@ -101,7 +101,8 @@ pub enum Role {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Op {
-    /// Takes a connection from the pool; waits in line if none is free.
+    /// Takes a connection from the pool; waits in line if none is free. One that the program still holds
+    /// (it repeats itself after a failure) is kept, unless it broke.
     Acquire {
         connection: ConnectionId,
     },
@@ -156,6 +157,7 @@ pub enum Op {
     /// be lost, late or doubled. `into` binds what the callee returns; a row-set register travels as a
     /// whole, as an argument (`Register`) and as a returned value. The callee's failure reaches the caller
     /// as it is: class, SQLSTATE, message. A callee goes on when its caller is gone.
+    /// `Nanos::MAX` waits for ever: a call within one process.
     Call {
         program: ProgramId,
         arguments: Vec<Expression>,

@@ -73,7 +73,9 @@ impl World {
             } else {
                 timeout
             };
-            self.scheduler.after(timeout, Happening::CallTimeout(waiting));
+            if timeout < Nanos::MAX {
+                self.scheduler.after(timeout, Happening::CallTimeout(waiting));
+            }
             let (node, activation, request) = (activation.node, activation.id, activation.request);
             Caller {
                 fiber: waiting,

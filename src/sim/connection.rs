@@ -46,9 +46,11 @@ impl World {
         connection: ConnectionId,
     ) -> Flow {
         let slot = usize::from(connection.0);
-        if activation.scope(fiber).connections[slot].is_some() {
-            let error = unavailable("the program already holds this connection");
-            return self.step_failed(plan, key, activation, fiber, error);
+        if let Some(held) = activation.scope(fiber).connections[slot] {
+            if self.connections.get(held).is_some() {
+                return self.step_done(plan, key, activation, fiber, 0);
+            }
+            activation.scope(fiber).connections[slot] = None;
         }
         let pool = plan.program(activation.id.program).connections[slot];
         let step = activation.fiber(fiber).step;

@@ -79,7 +79,8 @@ impl<'a> Ledger<'a> {
             });
         }
         if let PartKind::Local { owner, .. } = &part.kind {
-            ddl.into_iter().for_each(|ddl| assembly.define_in(site.database(*owner), ddl));
+            ddl.into_iter()
+                .for_each(|ddl| assembly.define_in(site.database(*owner), ddl));
         }
         Ledger {
             schema,
@@ -130,8 +131,12 @@ impl<'a> Ledger<'a> {
         let mark = Mark::new(statement::label(sql), role).from(item.index);
         let expect = item.statement.expect_rows;
         let insert = builder.statement_expecting(mark, connection, &text, Into::Rows(rows), expect);
-        let column = |id: &scenario::ColumnId| format!("new {} of statement {}", table.column(*id).name, item.index + 1);
-        let mut text = Text::new(format!("INSERT INTO {name} (request_key, {}) VALUES (", kept_columns(table, kept)));
+        let column =
+            |id: &scenario::ColumnId| format!("new {} of statement {}", table.column(*id).name, item.index + 1);
+        let mut text = Text::new(format!(
+            "INSERT INTO {name} (request_key, {}) VALUES (",
+            kept_columns(table, kept)
+        ));
         text.variable(KEY).push(", ").list(&kept.keys, ", ", |text, key| {
             text.variable(&column(key));
         });
@@ -188,7 +193,11 @@ impl<'a> Ledger<'a> {
 
     /// The caller may never have heard what the action bound: it is read where the action kept it.
     pub(crate) fn recall_for_undo(&self, builder: &mut Builder, connection: ConnectionId) -> Block {
-        let needed = self.entries.iter().flat_map(|entry| undo_uses(&entry.undo)).any(|name| self.binds(&name));
+        let needed = self
+            .entries
+            .iter()
+            .flat_map(|entry| undo_uses(&entry.undo))
+            .any(|name| self.binds(&name));
         if !needed {
             return Block::new();
         }
@@ -215,7 +224,9 @@ impl<'a> Ledger<'a> {
             (Undo::DeleteInserted { table, rows }, _) => {
                 let definition = self.schema.table(*table);
                 let label = format!("DELETE {}", name_of(*table));
-                rows.iter().map(|row| (label.clone(), keep::delete_inserted(definition, row))).collect()
+                rows.iter()
+                    .map(|row| (label.clone(), keep::delete_inserted(definition, row)))
+                    .collect()
             }
             (Undo::DeleteReturned { table }, Some((kept, name))) => {
                 let definition = self.schema.table(*table);
@@ -268,7 +279,10 @@ fn create_undo_table(table: &Table, kept: &Kept, name: &str) -> String {
     };
     let columns: Vec<String> = kept.columns().map(column).collect();
     let keys = identifiers(kept.keys.iter().map(|key| table.column(*key).name.as_str()));
-    format!("CREATE TABLE {name} (request_key text, {}, PRIMARY KEY (request_key, {keys}))", columns.join(", "))
+    format!(
+        "CREATE TABLE {name} (request_key text, {}, PRIMARY KEY (request_key, {keys}))",
+        columns.join(", ")
+    )
 }
 
 fn undo_table(undo: &Undo) -> Option<TableId> {
@@ -284,9 +298,11 @@ fn undo_table(undo: &Undo) -> Option<TableId> {
 fn undo_uses(undo: &Undo) -> Vec<String> {
     match undo {
         Undo::Written(sql) => facts::variables(sql),
-        Undo::DeleteInserted { rows, .. } => {
-            rows.iter().flatten().flat_map(|(_, value)| facts::variables_of(value)).collect()
-        }
+        Undo::DeleteInserted { rows, .. } => rows
+            .iter()
+            .flatten()
+            .flat_map(|(_, value)| facts::variables_of(value))
+            .collect(),
         Undo::RestoreUpdated { columns, .. } => {
             let values = columns.iter().filter_map(|(_, restore)| match restore {
                 super::undo::Restore::Opposite { value, .. } => Some(value),
@@ -310,7 +326,11 @@ pub(crate) fn free_column(name: &str, taken: &[&str]) -> String {
 /// The type of a parameter or variable; decisions of the compiler's own are true or false.
 pub(crate) fn variable_type(subject: Subject<'_>, name: &str) -> Type {
     let operation = subject.operation;
-    let parameter = operation.parameters.iter().find(|p| p.name == name).map(|p| p.data_type);
+    let parameter = operation
+        .parameters
+        .iter()
+        .find(|p| p.name == name)
+        .map(|p| p.data_type);
     let variable = || operation.variables.iter().find(|v| v.name == name).map(|v| v.data_type);
     match parameter.or_else(variable) {
         Some(data_type) => data_type,

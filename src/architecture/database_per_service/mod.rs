@@ -66,11 +66,18 @@ impl Architecture for DatabasePerService {
     }
 
     fn variants(&self) -> &'static [Variant] {
-        &[Variant {
-            slug: UNPROTECTED,
-            title: "Database per service, unprotected writes",
-            summary: "One application writes to each database in turn and tries once to clean up after a failure.",
-        }]
+        &[
+            Variant {
+                slug: "",
+                title: "Database per service, with sagas",
+                summary: "An orchestrator with a durable log; idempotency keys, compensations, outbox and relay.",
+            },
+            Variant {
+                slug: UNPROTECTED,
+                title: "Database per service, unprotected writes",
+                summary: "One application writes to each database in turn and tries once to clean up after a failure.",
+            },
+        ]
     }
 
     fn settings(&self) -> &'static [Setting] {

@@ -10,9 +10,7 @@
 //! show an older row after a younger one.
 
 use base::{Nanos, Type};
-use program::{
-    Block, Catches, ConnectionId, Expression, Into, Op, Operator, ProgramId, ProgramKind, RegisterId, Role,
-};
+use program::{Block, Catches, ConnectionId, Expression, Into, Op, Operator, ProgramId, ProgramKind, RegisterId, Role};
 
 use super::ledger::{free_column, variable_type};
 use super::participant::KEY;
@@ -50,15 +48,25 @@ pub(crate) fn post(
     connection: ConnectionId,
 ) -> Block {
     if message.owner == owner {
-        let each = message.items.iter().map(|item| statement::lower(assembly, builder, item, Some(connection), Role::Work));
+        let each = message
+            .items
+            .iter()
+            .map(|item| statement::lower(assembly, builder, item, Some(connection), Role::Work));
         return each.collect::<Vec<_>>().concat();
     }
     let outbox = Outbox::new(site, subject, message);
     outbox.define(assembly, site, owner);
     let consumer = outbox.consumer(assembly, site);
     outbox.relay(assembly, site, owner, consumer);
-    let columns: String = outbox.columns.iter().map(|(_, column, _)| format!(", {}", identifier(column))).collect();
-    let mut text = Text::new(format!("INSERT INTO {} (key, at, sent{columns}) VALUES (", outbox.table));
+    let columns: String = outbox
+        .columns
+        .iter()
+        .map(|(_, column, _)| format!(", {}", identifier(column)))
+        .collect();
+    let mut text = Text::new(format!(
+        "INSERT INTO {} (key, at, sent{columns}) VALUES (",
+        outbox.table
+    ));
     text.variable(KEY).push(", now(), false");
     for (variable, _, _) in &outbox.columns {
         text.push(", ").variable(variable);
@@ -96,13 +104,20 @@ impl<'a> Outbox<'a> {
     }
 
     fn define(&self, assembly: &mut Assembly<'_>, site: &Site, owner: u16) {
-        let columns: String =
-            (self.columns.iter()).map(|(_, column, t)| format!(", {} {}", identifier(column), short_type(*t))).collect();
+        let columns: String = (self.columns.iter())
+            .map(|(_, column, t)| format!(", {} {}", identifier(column), short_type(*t)))
+            .collect();
         let own = "key text PRIMARY KEY, at timestamptz NOT NULL, sent boolean NOT NULL";
         let outbox = &site.schemas.outbox;
         assembly.define_in(site.database(owner), format!("CREATE SCHEMA {}", identifier(outbox)));
-        assembly.define_in(site.database(owner), format!("CREATE TABLE {} ({own}{columns})", self.table));
-        assembly.define_in(site.database(owner), format!("CREATE INDEX ON {} (sent, at)", self.table));
+        assembly.define_in(
+            site.database(owner),
+            format!("CREATE TABLE {} ({own}{columns})", self.table),
+        );
+        assembly.define_in(
+            site.database(owner),
+            format!("CREATE INDEX ON {} (sent, at)", self.table),
+        );
         let inbox = format!("CREATE SCHEMA {}", identifier(&site.schemas.inbox));
         assembly.define_in(site.database(self.message.owner), inbox);
         let inbox = format!("CREATE TABLE {} (key text PRIMARY KEY)", self.inbox);
@@ -116,7 +131,12 @@ impl<'a> Outbox<'a> {
     /// The message's statements at their owner, once per key.
     fn consumer(&self, assembly: &mut Assembly<'_>, site: &Site) -> ProgramId {
         let (home, pool) = site.service(self.message.owner);
-        let name = format!("{} · message {} to {}", self.subject.operation.name, self.message.number, self.consumer_name(assembly));
+        let name = format!(
+            "{} · message {} to {}",
+            self.subject.operation.name,
+            self.message.number,
+            self.consumer_name(assembly)
+        );
         let mut builder =
             Builder::new(name, home, ProgramKind::Called).operation(self.subject.id, self.subject.operation);
         let key = builder.value(KEY, Type::Text);
@@ -128,7 +148,13 @@ impl<'a> Outbox<'a> {
         let connection = builder.connection(pool);
         let mut work = Block::new();
         for item in &self.message.items {
-            work.extend(statement::lower(assembly, &mut builder, item, Some(connection), Role::Work));
+            work.extend(statement::lower(
+                assembly,
+                &mut builder,
+                item,
+                Some(connection),
+                Role::Work,
+            ));
         }
         let body = if site.has(Sabotage::WithoutIdempotencyKey) {
             work
@@ -138,7 +164,10 @@ impl<'a> Outbox<'a> {
             let fresh = builder.value("keys taken", Type::Int8);
             let mark = Mark::new("take the message's key", Role::Idempotency);
             let take = builder.statement(mark, connection, &text, Into::Count(fresh));
-            vec![take, builder.when("if the key is new", compare(Operator::Equal, fresh, 1), work)]
+            vec![
+                take,
+                builder.when("if the key is new", compare(Operator::Equal, fresh, 1), work),
+            ]
         };
         let acquire = builder.acquire(connection);
         let whole = transaction(&mut builder, connection, self.subject.operation.isolation, body);
@@ -150,14 +179,28 @@ impl<'a> Outbox<'a> {
     fn relay(&self, assembly: &mut Assembly<'_>, site: &Site, owner: u16, consumer: ProgramId) {
         let (home, pool) = site.service(owner);
         let to = self.consumer_name(assembly);
-        let name = format!("{} · relay of message {} to {to}", self.subject.operation.name, self.message.number);
+        let name = format!(
+            "{} · relay of message {} to {to}",
+            self.subject.operation.name, self.message.number
+        );
         let mut builder = Builder::new(name, home, ProgramKind::Periodic { every: POLL_EVERY });
         let connection = builder.connection(pool);
         let rows = builder.rows("messages not sent");
         let key = builder.value(KEY, Type::Text);
-        let fields: Vec<RegisterId> = self.columns.iter().map(|(name, _, t)| builder.value(name, *t)).collect();
-        let columns: String = self.columns.iter().map(|(_, column, _)| format!(", {}", identifier(column))).collect();
-        let poll = format!("SELECT key{columns} FROM {} WHERE sent = false ORDER BY at LIMIT {BATCH}", self.table);
+        let fields: Vec<RegisterId> = self
+            .columns
+            .iter()
+            .map(|(name, _, t)| builder.value(name, *t))
+            .collect();
+        let columns: String = self
+            .columns
+            .iter()
+            .map(|(_, column, _)| format!(", {}", identifier(column)))
+            .collect();
+        let poll = format!(
+            "SELECT key{columns} FROM {} WHERE sent = false ORDER BY at LIMIT {BATCH}",
+            self.table
+        );
         let mark = Mark::new("look for messages", Role::Outbox);
         let poll = builder.statement(mark, connection, &Text::new(poll), Into::Rows(rows));
         let bind = std::iter::once(key).chain(fields).collect::<Vec<_>>();

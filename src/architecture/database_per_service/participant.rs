@@ -93,7 +93,9 @@ pub(crate) fn action(
     part: &Part,
     contract: Contract,
 ) -> ProgramId {
-    let PartKind::Local { owner, items, .. } = &part.kind else { return assembly.reserve() };
+    let PartKind::Local { owner, items, .. } = &part.kind else {
+        return assembly.reserve();
+    };
     let (home, pool) = site.service(*owner);
     let name = part_name(assembly, subject, part);
     let mut builder = Builder::new(name, home, ProgramKind::Called).operation(subject.id, subject.operation);
@@ -104,10 +106,25 @@ pub(crate) fn action(
     let mut body = if contract == Contract::Once && part.has_effect() {
         let ledger = Ledger::new(assembly, site, subject, part);
         let work = action_work(assembly, &mut builder, part, &ledger, connection);
-        let posts = if carries { post_all(assembly, site, &mut builder, subject, *owner, connection) } else { Vec::new() };
-        once(&mut builder, subject, &ledger, connection, [work, posts].concat(), keyed)
+        let posts = if carries {
+            post_all(assembly, site, &mut builder, subject, *owner, connection)
+        } else {
+            Vec::new()
+        };
+        once(
+            &mut builder,
+            subject,
+            &ledger,
+            connection,
+            [work, posts].concat(),
+            keyed,
+        )
     } else {
-        let posts = if carries { post_all(assembly, site, &mut builder, subject, *owner, connection) } else { Vec::new() };
+        let posts = if carries {
+            post_all(assembly, site, &mut builder, subject, *owner, connection)
+        } else {
+            Vec::new()
+        };
         local::operation(assembly, &mut builder, subject.operation, items, connection, posts)
     };
     let results = results(&mut builder, subject, part, contract);
@@ -129,14 +146,21 @@ fn post_all(
     connection: ConnectionId,
 ) -> Block {
     let messages = &subject.plan.messages;
-    let each = messages.iter().map(|message| outbox::post(assembly, site, builder, subject, message, owner, connection));
+    let each = messages
+        .iter()
+        .map(|message| outbox::post(assembly, site, builder, subject, message, owner, connection));
     each.collect::<Vec<_>>().concat()
 }
 
 fn parameters(builder: &mut Builder, subject: Subject<'_>, part: &Part) {
     let key = builder.value(KEY, Type::Text);
     builder.parameter(key);
-    let rows: Vec<&String> = part.items().iter().filter_map(|item| item.per_row.as_ref()).map(|p| &p.rows).collect();
+    let rows: Vec<&String> = part
+        .items()
+        .iter()
+        .filter_map(|item| item.per_row.as_ref())
+        .map(|p| &p.rows)
+        .collect();
     for name in rows {
         builder.rows(name);
     }
@@ -155,7 +179,10 @@ pub(crate) fn exports(subject: Subject<'_>, part: &Part) -> Vec<String> {
 
 /// What it binds and, outside of sagas, its rows.
 fn results(builder: &mut Builder, subject: Subject<'_>, part: &Part, contract: Contract) -> Vec<RegisterId> {
-    let mut results: Vec<RegisterId> = exports(subject, part).iter().map(|name| builder.variable(name)).collect();
+    let mut results: Vec<RegisterId> = exports(subject, part)
+        .iter()
+        .map(|name| builder.variable(name))
+        .collect();
     if contract == Contract::Plain {
         let items: Vec<Item> = part.items().into_iter().cloned().collect();
         results.extend(local::answers(builder, &items));
@@ -207,7 +234,8 @@ fn once(
 /// `INSERT … ON CONFLICT DO NOTHING`, and the register that counts the rows.
 fn take_key(builder: &mut Builder, ledger: &Ledger<'_>, connection: ConnectionId, state: &str) -> (StepId, RegisterId) {
     let mut text = Text::new(format!("INSERT INTO {} (key, state) VALUES (", ledger.table));
-    text.variable(KEY).push(&format!(", '{state}') ON CONFLICT (key) DO NOTHING"));
+    text.variable(KEY)
+        .push(&format!(", '{state}') ON CONFLICT (key) DO NOTHING"));
     let fresh = builder.value("keys taken", Type::Int8);
     let mark = Mark::new("take the idempotency key", Role::Idempotency);
     (builder.statement(mark, connection, &text, Into::Count(fresh)), fresh)
@@ -234,7 +262,13 @@ pub(crate) fn call(
     let mut values = vec![key];
     values.extend(arguments(subject, part).iter().map(|name| builder.operand(name)));
     let into = results(builder, subject, part, contract);
-    let call = builder.call(mark(format!("ask {owner}"), part, part.role), program, values, into, CALL_TIMEOUT);
+    let call = builder.call(
+        mark(format!("ask {owner}"), part, part.role),
+        program,
+        values,
+        into,
+        CALL_TIMEOUT,
+    );
     match (contract, part.role, part.has_effect()) {
         _ if for_ever => builder.retry(vec![call], &EVERY_FAILURE, FOR_EVER),
         (_, Role::Retriable, _) => builder.retry(vec![call], &EVERY_FAILURE, FOR_EVER),
@@ -247,7 +281,9 @@ pub(crate) fn call(
 /// Writes the program that undoes a compensatable part; it succeeds whether the action has happened, happens
 /// later or never.
 pub(crate) fn compensation(assembly: &mut Assembly<'_>, site: &Site, subject: Subject<'_>, part: &Part) -> ProgramId {
-    let PartKind::Local { owner, .. } = &part.kind else { return assembly.reserve() };
+    let PartKind::Local { owner, .. } = &part.kind else {
+        return assembly.reserve();
+    };
     let (home, pool) = site.service(*owner);
     let name = format!("{} · undo", part_name(assembly, subject, part));
     let mut builder = Builder::new(name, home, ProgramKind::Called).operation(subject.id, subject.operation);
@@ -273,7 +309,10 @@ pub(crate) fn compensation(assembly: &mut Assembly<'_>, site: &Site, subject: Su
         let undo = [recall, undo].concat();
         let happened = builder.when("if the action had happened", compare(Operator::Equal, changed, 1), undo);
         let known = compare(Operator::Equal, fresh, 0);
-        vec![take, builder.when("if the key was taken", known, vec![cancel, happened])]
+        vec![
+            take,
+            builder.when("if the key was taken", known, vec![cancel, happened]),
+        ]
     };
     let acquire = builder.acquire(connection);
     let whole = transaction(&mut builder, connection, None, body);
@@ -283,7 +322,9 @@ pub(crate) fn compensation(assembly: &mut Assembly<'_>, site: &Site, subject: Su
 
 /// Writes the program that keeps a pivot from happening, and answers `done` if it has, else `cancelled`.
 pub(crate) fn cancel(assembly: &mut Assembly<'_>, site: &Site, subject: Subject<'_>, part: &Part) -> ProgramId {
-    let PartKind::Local { owner, .. } = &part.kind else { return assembly.reserve() };
+    let PartKind::Local { owner, .. } = &part.kind else {
+        return assembly.reserve();
+    };
     let (home, pool) = site.service(*owner);
     let name = format!("{} · cancel", part_name(assembly, subject, part));
     let mut builder = Builder::new(name, home, ProgramKind::Called).operation(subject.id, subject.operation);

@@ -154,7 +154,8 @@ pub(crate) fn plan(schema: &Schema, operation: &Operation, protected: bool) -> R
         shape = judge(schema, &mut parts, protected)?;
         carrier = None;
     }
-    if let (Shape::Local, Some(PartKind::Local { owner, items, .. })) = (shape, parts.first_mut().map(|p| &mut p.kind)) {
+    if let (Shape::Local, Some(PartKind::Local { owner, items, .. })) = (shape, parts.first_mut().map(|p| &mut p.kind))
+    {
         let (own, others): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| m.owner == *owner);
         items.extend(own.into_iter().flat_map(|message| message.items));
         messages = others;
@@ -176,13 +177,23 @@ fn carrier(parts: &[Part], messages: &[Message], shape: Shape) -> Option<usize> 
         Shape::Saga { pivot } => pivot,
         Shape::Local | Shape::Direct => 0,
     };
-    let uses: Vec<String> = messages.iter().flat_map(|message| message.items.iter().flat_map(Item::uses)).collect();
+    let uses: Vec<String> = messages
+        .iter()
+        .flat_map(|message| message.items.iter().flat_map(Item::uses))
+        .collect();
     let known = |position: usize| {
-        let later = parts.iter().filter(|part| part.position > position).flat_map(Part::binds);
+        let later = parts
+            .iter()
+            .filter(|part| part.position > position)
+            .flat_map(Part::binds);
         later.into_iter().all(|name| !uses.contains(&name))
     };
-    let local = parts.iter().filter(|part| matches!(part.kind, PartKind::Local { .. }) && part.has_effect());
-    local.map(|part| part.position).find(|position| *position >= decided && known(*position))
+    let local = parts
+        .iter()
+        .filter(|part| matches!(part.kind, PartKind::Local { .. }) && part.has_effect());
+    local
+        .map(|part| part.position)
+        .find(|position| *position >= decided && known(*position))
 }
 
 fn retriable(message: Message) -> PartKind {

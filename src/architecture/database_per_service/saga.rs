@@ -102,7 +102,11 @@ impl Log {
         };
         let started = subject.plan.timed.then(|| STARTED.to_owned());
         let parameters = subject.operation.parameters.iter().map(|p| p.name.clone());
-        let bound = subject.plan.parts.iter().flat_map(|part| participant::exports(subject, part));
+        let bound = subject
+            .plan
+            .parts
+            .iter()
+            .flat_map(|part| participant::exports(subject, part));
         Log {
             table: qualified(&site.schemas.saga, &subject.operation.name),
             given: started.into_iter().chain(parameters).map(column).collect(),
@@ -111,11 +115,19 @@ impl Log {
     }
 
     fn define(&self, assembly: &mut Assembly<'_>, site: &Site, orchestrator: Orchestrator) {
-        let columns: String =
-            self.values().map(|(_, column, t)| format!(", {} {}", identifier(column), short_type(*t))).collect();
+        let columns: String = self
+            .values()
+            .map(|(_, column, t)| format!(", {} {}", identifier(column), short_type(*t)))
+            .collect();
         let own = "saga_id text PRIMARY KEY, position integer NOT NULL, state text NOT NULL, error text";
-        assembly.define_in(orchestrator.database, format!("CREATE SCHEMA {}", identifier(&site.schemas.saga)));
-        assembly.define_in(orchestrator.database, format!("CREATE TABLE {} ({own}{columns})", self.table));
+        assembly.define_in(
+            orchestrator.database,
+            format!("CREATE SCHEMA {}", identifier(&site.schemas.saga)),
+        );
+        assembly.define_in(
+            orchestrator.database,
+            format!("CREATE TABLE {} ({own}{columns})", self.table),
+        );
     }
 
     fn values(&self) -> impl Iterator<Item = &(String, String, Type)> {
@@ -159,8 +171,15 @@ impl Writer<'_, '_> {
 
     /// Makes position, state, error and what was bound what the log says.
     fn read_log(&self, builder: &mut Builder, patience: Patience) -> StepId {
-        let columns: String = self.log.values().map(|(_, column, _)| format!(", {}", identifier(column))).collect();
-        let mut text = Text::new(format!("SELECT position, state, error{columns} FROM {}", self.log.table));
+        let columns: String = self
+            .log
+            .values()
+            .map(|(_, column, _)| format!(", {}", identifier(column)))
+            .collect();
+        let mut text = Text::new(format!(
+            "SELECT position, state, error{columns} FROM {}",
+            self.log.table
+        ));
         text.push(" WHERE saga_id = ").variable(KEY);
         let names = [POSITION, STATE, ERROR].into_iter().chain(self.log.names());
         let into = Into::Values(names.map(|name| builder.variable(name)).collect());
@@ -193,8 +212,16 @@ impl Writer<'_, '_> {
     }
 
     fn insert_text(&self) -> Text {
-        let columns: String = self.log.given.iter().map(|(_, column, _)| format!(", {}", identifier(column))).collect();
-        let mut text = Text::new(format!("INSERT INTO {} (saga_id, position, state{columns})", self.log.table));
+        let columns: String = self
+            .log
+            .given
+            .iter()
+            .map(|(_, column, _)| format!(", {}", identifier(column)))
+            .collect();
+        let mut text = Text::new(format!(
+            "INSERT INTO {} (saga_id, position, state{columns})",
+            self.log.table
+        ));
         text.push(" VALUES (").variable(KEY).push(", 0, 'running'");
         for (variable, _, _) in &self.log.given {
             text.push(", ").variable(variable);
@@ -229,8 +256,10 @@ impl Writer<'_, '_> {
         if !until_pivot.is_empty() {
             let abort = builder.abort(register(error));
             let mut forward = vec![builder.when("if it is being undone", is_text(state, "compensating"), vec![abort])];
-            let actions: Vec<Option<ProgramId>> =
-                until_pivot.iter().map(|part| self.forward(&mut builder, part, &mut forward)).collect();
+            let actions: Vec<Option<ProgramId>> = until_pivot
+                .iter()
+                .map(|part| self.forward(&mut builder, part, &mut forward))
+                .collect();
             let failure = builder.error("saga failure");
             let handler = self.handler(&mut builder, &until_pivot, actions.last().copied().flatten(), failure);
             body.push(builder.attempt(forward, Catches::ALL, Some(failure), handler));
@@ -244,8 +273,7 @@ impl Writer<'_, '_> {
 
     /// `if position < k: the part, a savepoint`. Gives the participant's program, if it has one.
     fn forward(&mut self, builder: &mut Builder, part: &Part, block: &mut Block) -> Option<ProgramId> {
-        let (mut steps, program) =
-            part_steps(self.assembly, self.site, builder, self.subject, part, Contract::Once);
+        let (mut steps, program) = part_steps(self.assembly, self.site, builder, self.subject, part, Contract::Once);
         let last = part.position == self.subject.plan.parts.len();
         if last || part.has_effect() || !participant::exports(self.subject, part).is_empty() {
             steps.extend(self.savepoint(builder, part));
@@ -264,20 +292,37 @@ impl Writer<'_, '_> {
             text.push(", state = 'done'");
         }
         let exports = participant::exports(self.subject, part);
-        for (variable, column, _) in self.log.bound.iter().filter(|(variable, _, _)| exports.contains(variable)) {
+        for (variable, column, _) in self
+            .log
+            .bound
+            .iter()
+            .filter(|(variable, _, _)| exports.contains(variable))
+        {
             text.push(&format!(", {} = ", identifier(column))).variable(variable);
         }
         text.push(" WHERE saga_id = ").variable(KEY);
         text.push(&format!(" AND state = 'running' AND position < {}", part.position));
         let saved = builder.value("savepoints", Type::Int8);
-        let label = if last { "save: done".to_owned() } else { format!("save position {}", part.position) };
+        let label = if last {
+            "save: done".to_owned()
+        } else {
+            format!("save position {}", part.position)
+        };
         let save = self.on_log(builder, &label, &text, Into::Count(saved), FOR_EVER);
         let read = self.read_log(builder, FOR_EVER);
         let (state, error) = (builder.variable(STATE), builder.variable(ERROR));
         let goes_on = Expression::binary(Operator::Or, is_text(state, "running"), is_text(state, "done"));
         let abort = builder.abort(register(error));
-        let stop = builder.when("if another run undoes it", Expression::Not(Box::new(goes_on)), vec![abort]);
-        let met = builder.when("if another run has been here", compare(Operator::Equal, saved, 0), vec![read, stop]);
+        let stop = builder.when(
+            "if another run undoes it",
+            Expression::Not(Box::new(goes_on)),
+            vec![abort],
+        );
+        let met = builder.when(
+            "if another run has been here",
+            compare(Operator::Equal, saved, 0),
+            vec![read, stop],
+        );
         vec![save, met]
     }
 
@@ -290,14 +335,20 @@ impl Writer<'_, '_> {
         pivot_program: Option<ProgramId>,
         failure: RegisterId,
     ) -> Block {
-        let Some((pivot, before)) = parts.split_last() else { return Block::new() };
+        let Some((pivot, before)) = parts.split_last() else {
+            return Block::new();
+        };
         let mut steps = Block::new();
         if pivot.position > 1 {
             let condition = format!(" AND position < {}", pivot.position - 1);
             steps.push(self.turn_back(builder, failure, &condition));
         }
         steps.push(self.read_log(builder, FOR_EVER));
-        let (state, position, error) = (builder.variable(STATE), builder.variable(POSITION), builder.variable(ERROR));
+        let (state, position, error) = (
+            builder.variable(STATE),
+            builder.variable(POSITION),
+            builder.variable(ERROR),
+        );
         let settle = self.settle_pivot(builder, pivot, pivot_program, failure);
         let undecided = Expression::binary(
             Operator::And,
@@ -340,18 +391,31 @@ impl Writer<'_, '_> {
     ) -> Block {
         let back = self.turn_back(builder, failure, "");
         let read = self.read_log(builder, FOR_EVER);
-        let (Some(program), true) = (program, pivot.has_effect()) else { return vec![back, read] };
+        let (Some(program), true) = (program, pivot.has_effect()) else {
+            return vec![back, read];
+        };
         let cancel = participant::cancel(self.assembly, self.site, self.subject, pivot);
         let pivot_state = builder.value("pivot state", Type::Text);
         let key = action_key(builder, pivot.position);
         let ask = mark("cancel the pivot".to_owned(), pivot, Role::Compensation);
         let call = builder.call(ask, cancel, vec![key], vec![pivot_state], CALL_TIMEOUT);
         let call = builder.retry(vec![call], &participant::EVERY_FAILURE, FOR_EVER);
-        let again = participant::call(self.assembly, builder, self.subject, program, pivot, Contract::Once, true);
+        let again = participant::call(
+            self.assembly,
+            builder,
+            self.subject,
+            program,
+            pivot,
+            Contract::Once,
+            true,
+        );
         let mut forward = vec![again];
         forward.extend(self.savepoint(builder, pivot));
         let too_late = is_text(pivot_state, "done");
-        vec![call, builder.when_else("if it has happened", too_late, forward, vec![back, read])]
+        vec![
+            call,
+            builder.when_else("if it has happened", too_late, forward, vec![back, read]),
+        ]
     }
 
     /// The compensations, the last one first; also of the part that was under way.
@@ -360,7 +424,11 @@ impl Writer<'_, '_> {
         if self.site.has(Sabotage::WithoutCompensation) {
             return steps;
         }
-        for part in parts.iter().rev().filter(|part| part.undo.iter().any(|undo| *undo != Undo::Nothing)) {
+        for part in parts
+            .iter()
+            .rev()
+            .filter(|part| part.undo.iter().any(|undo| *undo != Undo::Nothing))
+        {
             let position = builder.variable(POSITION);
             let (at_least, work) = match &part.kind {
                 PartKind::External { item } => (part.position, self.undo_external(builder, part, item.index)),
@@ -378,8 +446,13 @@ impl Writer<'_, '_> {
         let mut values = vec![action_key(builder, part.position)];
         values.extend(arguments.iter().map(|name| builder.operand(name)));
         let label = format!("undo step {}", part.position);
-        let call =
-            builder.call(mark(label, part, Role::Compensation), program, values, Vec::new(), CALL_TIMEOUT);
+        let call = builder.call(
+            mark(label, part, Role::Compensation),
+            program,
+            values,
+            Vec::new(),
+            CALL_TIMEOUT,
+        );
         builder.retry(vec![call], &participant::EVERY_FAILURE, FOR_EVER)
     }
 
@@ -387,7 +460,14 @@ impl Writer<'_, '_> {
         let mut steps = Block::new();
         for undo in &part.undo {
             if let Undo::WrittenCall { name, external } = undo {
-                steps.push(statement::lower_call(self.assembly, builder, index, name, external, Role::Compensation));
+                steps.push(statement::lower_call(
+                    self.assembly,
+                    builder,
+                    index,
+                    name,
+                    external,
+                    Role::Compensation,
+                ));
             }
         }
         steps
@@ -400,7 +480,11 @@ impl Writer<'_, '_> {
     fn recovery(&mut self, saga: ProgramId) {
         let name = format!("{} · recovery", self.subject.operation.name);
         let mut builder = self.builder(&name, ProgramKind::Recovery);
-        let columns: String = self.log.values().map(|(_, column, _)| format!(", {}", identifier(column))).collect();
+        let columns: String = self
+            .log
+            .values()
+            .map(|(_, column, _)| format!(", {}", identifier(column)))
+            .collect();
         let table = &self.log.table;
         let text = Text::new(format!(
             "SELECT saga_id, position, state, error{columns} FROM {table} WHERE state IN ('running', 'compensating') ORDER BY saga_id"

@@ -102,7 +102,11 @@ impl Subject<'_> {
 
 pub(crate) fn compile(assembly: &mut Assembly<'_>, sabotage: &[Sabotage]) -> Vec<DatabaseId> {
     let scenario = assembly.scenario;
-    let plans: Vec<_> = scenario.operations.iter().map(|operation| plan(&scenario.schema, operation, true)).collect();
+    let plans: Vec<_> = scenario
+        .operations
+        .iter()
+        .map(|operation| plan(&scenario.schema, operation, true))
+        .collect();
     let orchestrated = plans.iter().flatten().any(|plan| plan.shape != Shape::Local);
     let site = site(assembly, orchestrated, sabotage);
     for ((operation, plan), number) in scenario.operations.iter().zip(plans).zip(0..) {
@@ -137,9 +141,15 @@ fn site(assembly: &mut Assembly<'_>, orchestrated: bool, sabotage: &[Sabotage]) 
     let schemas = Schemas::new(scenario);
     let orchestrator = orchestrated.then(|| orchestrator(assembly, size));
     let owners = &scenario.schema.owners;
-    let nodes: Vec<NodeId> = owners.iter().map(|owner| service_node(assembly, &format!("{owner}-service"))).collect();
+    let nodes: Vec<NodeId> = owners
+        .iter()
+        .map(|owner| service_node(assembly, &format!("{owner}-service")))
+        .collect();
     let databases = owner_databases(assembly);
-    let pools = nodes.into_iter().zip(&databases).map(|(node, database)| (node, assembly.pool(node, *database, size)));
+    let pools = nodes
+        .into_iter()
+        .zip(&databases)
+        .map(|(node, database)| (node, assembly.pool(node, *database, size)));
     let landscape = Landscape {
         owners: pools.collect(),
         services: true,
@@ -169,7 +179,9 @@ fn orchestrator(assembly: &mut Assembly<'_>, size: u16) -> Orchestrator {
 /// One local transaction; what other owners must do later goes into the outbox with it.
 fn compile_local(assembly: &mut Assembly<'_>, site: &Site, subject: Subject<'_>) {
     let Subject { id, operation, plan } = subject;
-    let Some(PartKind::Local { owner, items, .. }) = plan.parts.first().map(|part| &part.kind) else { return };
+    let Some(PartKind::Local { owner, items, .. }) = plan.parts.first().map(|part| &part.kind) else {
+        return;
+    };
     let (home, pool) = site.service(*owner);
     let mut builder = Builder::new(&operation.name, home, ProgramKind::Entry).operation(id, operation);
     builder.entry_parameters(operation);
@@ -225,17 +237,34 @@ pub(crate) fn part_steps(
         PartKind::Local { prefetches, .. } => {
             let mut steps = Block::new();
             for (index, prefetch) in prefetches {
-                steps.extend(prefetch_into(assembly, builder, &site.landscape, subject.caller(*index), prefetch));
+                steps.extend(prefetch_into(
+                    assembly,
+                    builder,
+                    &site.landscape,
+                    subject.caller(*index),
+                    prefetch,
+                ));
             }
             let action = participant::action(assembly, site, subject, part, contract);
-            steps.push(participant::call(assembly, builder, subject, action, part, contract, false));
+            steps.push(participant::call(
+                assembly, builder, subject, action, part, contract, false,
+            ));
             program = Some(action);
             steps
         }
         PartKind::Composed { item, checks } => {
-            let Some(syntax::Statement::Query(query)) = item.sql() else { return (Block::new(), None) };
+            let Some(syntax::Statement::Query(query)) = item.sql() else {
+                return (Block::new(), None);
+            };
             let into = target(builder, item.index, query);
-            let mut steps = compose(assembly, builder, &site.landscape, subject.caller(item.index), query, into);
+            let mut steps = compose(
+                assembly,
+                builder,
+                &site.landscape,
+                subject.caller(item.index),
+                query,
+                into,
+            );
             for check in checks {
                 steps.extend(statement::lower(assembly, builder, check, None, Role::Work));
             }
@@ -243,7 +272,9 @@ pub(crate) fn part_steps(
         }
         PartKind::External { item } => statement::lower(assembly, builder, item, None, part.role),
         PartKind::Checks { items } => {
-            let each = items.iter().map(|item| statement::lower(assembly, builder, item, None, Role::Work));
+            let each = items
+                .iter()
+                .map(|item| statement::lower(assembly, builder, item, None, Role::Work));
             each.collect::<Vec<_>>().concat()
         }
     };
@@ -253,7 +284,11 @@ pub(crate) fn part_steps(
 /// `key` with the position behind it: one idempotency key per action.
 pub(crate) fn action_key(builder: &mut Builder, position: usize) -> Expression {
     let key = builder.operand(participant::KEY);
-    Expression::binary(program::Operator::Concat, key, Expression::text(&format!("/{position}")))
+    Expression::binary(
+        program::Operator::Concat,
+        key,
+        Expression::text(&format!("/{position}")),
+    )
 }
 
 /// `create_user, step 2: permissions`

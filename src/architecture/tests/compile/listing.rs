@@ -10,7 +10,12 @@ pub(crate) fn compilation(compilation: &Compilation) -> String {
         let _ = writeln!(out, "node {} ({:?})", node.name, node.kind);
     }
     for database in &compilation.deployment.databases {
-        let _ = writeln!(out, "database {} on {}", database.name, compilation.deployment.node(database.node).name);
+        let _ = writeln!(
+            out,
+            "database {} on {}",
+            database.name,
+            compilation.deployment.node(database.node).name
+        );
         for ddl in &database.definitions {
             let _ = writeln!(out, "  {}", ddl.replace('\n', " "));
         }
@@ -59,13 +64,20 @@ pub(crate) fn expression(program: &Program, e: &Expression) -> String {
         Expression::Not(inner) => format!("not {}", expression(program, inner)),
         Expression::IsNull(inner) => format!("{} is null", expression(program, inner)),
         Expression::Binary { operator, left, right } => {
-            format!("({} {operator:?} {})", expression(program, left), expression(program, right))
+            format!(
+                "({} {operator:?} {})",
+                expression(program, left),
+                expression(program, right)
+            )
         }
     }
 }
 
 fn expressions(program: &Program, all: &[Expression]) -> String {
-    all.iter().map(|e| expression(program, e)).collect::<Vec<_>>().join(", ")
+    all.iter()
+        .map(|e| expression(program, e))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: usize, out: &mut String) {
@@ -77,7 +89,13 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
         let text = match &step.op {
             Op::Acquire { .. } => "acquire".to_owned(),
             Op::Release { .. } => "release".to_owned(),
-            Op::Statement { connection, sql, operands, into: target, expect_rows } => {
+            Op::Statement {
+                connection,
+                sql,
+                operands,
+                into: target,
+                expect_rows,
+            } => {
                 let pool = &compilation.deployment.pools[program.connections[usize::from(connection.0)].index()];
                 let database = &compilation.deployment.databases[pool.database.index()].name;
                 let expect = expect_rows.map(|n| format!(" expecting {n}")).unwrap_or_default();
@@ -85,37 +103,73 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
                 format!("{database}: {sql} [{operands}]{}{expect}", into(program, target))
             }
             Op::Set { register, value } => format!("{} := {}", name(program, *register), expression(program, value)),
-            Op::If { condition, then, otherwise } => {
+            Op::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 inner.push(("", then));
                 inner.push(("else", otherwise));
                 format!("if {}", expression(program, condition))
             }
-            Op::ForEach { rows, bind, body, parallel } => {
+            Op::ForEach {
+                rows,
+                bind,
+                body,
+                parallel,
+            } => {
                 inner.push(("", body));
-                format!("for each ({}) of {} by {parallel}", list(program, bind), name(program, *rows))
+                format!(
+                    "for each ({}) of {} by {parallel}",
+                    list(program, bind),
+                    name(program, *rows)
+                )
             }
             Op::Par { branches } => {
                 branches.iter().for_each(|branch| inner.push(("branch", branch)));
                 "par".to_owned()
             }
-            Op::Try { body, handler, catches, .. } => {
+            Op::Try {
+                body, handler, catches, ..
+            } => {
                 inner.push(("", body));
                 inner.push(("catch", handler));
                 format!("try {:06b}", catches.0)
             }
-            Op::Retry { body, catches, attempts, .. } => {
+            Op::Retry {
+                body,
+                catches,
+                attempts,
+                ..
+            } => {
                 inner.push(("", body));
                 format!("retry {attempts} {:06b}", catches.0)
             }
-            Op::Call { program: id, arguments, into, .. } => {
+            Op::Call {
+                program: id,
+                arguments,
+                into,
+                ..
+            } => {
                 let results = list(program, into);
                 format!("call {} [{}] → {results}", callee(*id), expressions(program, arguments))
             }
-            Op::Send { program: id, arguments } => format!("send {} [{}]", callee(*id), expressions(program, arguments)),
-            Op::Compose { tables, sql, operands, into: target } => {
+            Op::Send { program: id, arguments } => {
+                format!("send {} [{}]", callee(*id), expressions(program, arguments))
+            }
+            Op::Compose {
+                tables,
+                sql,
+                operands,
+                into: target,
+            } => {
                 let tables: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
                 let operands = expressions(program, operands);
-                format!("compose {}: {sql} [{operands}]{}", tables.join(", "), into(program, target))
+                format!(
+                    "compose {}: {sql} [{operands}]{}",
+                    tables.join(", "),
+                    into(program, target)
+                )
             }
             Op::Work { node, .. } => format!("work at {}", compilation.deployment.node(*node).name),
             Op::Abort { message } => format!("abort {}", expression(program, message)),

@@ -11,7 +11,15 @@ fn scenario(text: &str) -> Scenario {
     let parsed = scenario::parse(text);
     match parsed.scenario {
         Some(scenario) => scenario,
-        None => panic!("{}", parsed.diagnostics.iter().map(|d| d.to_string()).collect::<Vec<_>>().join("\n")),
+        None => panic!(
+            "{}",
+            parsed
+                .diagnostics
+                .iter()
+                .map(|d| d.to_string())
+                .collect::<Vec<_>>()
+                .join("\n")
+        ),
     }
 }
 
