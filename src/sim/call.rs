@@ -16,6 +16,8 @@ pub(crate) struct CallMessage {
     pub(crate) arguments: Vec<Register>,
     pub(crate) request: Option<RequestId>,
     pub(crate) origin: Origin,
+    /// Sent by a process to itself.
+    pub(crate) within: bool,
 }
 
 impl World {
@@ -95,6 +97,7 @@ impl World {
                     arguments,
                     request,
                     origin,
+                    within: message.from == message.to,
                 };
                 self.quiet.travelling += 1;
                 self.scheduler.at(arrives, Happening::CallArrives(Box::new(call)));
@@ -110,7 +113,9 @@ impl World {
     pub(crate) fn call_arrives(&mut self, plan: &Plan, call: CallMessage) {
         self.quiet.travelling -= 1;
         let home = plan.program(call.program).home;
-        if self.is_up(home) {
+        // A process that recovers takes no requests, but may call itself.
+        let recovering = matches!(self.nodes[home.index()].up, Up::Recovering(_));
+        if self.is_up(home) || (recovering && call.within) {
             self.start_program(plan, call.program, call.arguments, call.request, call.origin);
         } else if let Origin::Caller(caller) = call.origin {
             self.reply(plan, home, &caller, Err(down(plan, home)));

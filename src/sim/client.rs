@@ -222,6 +222,7 @@ impl World {
             arguments,
             request: Some(id),
             origin: Origin::Client,
+            within: false,
         };
         self.quiet.travelling += 1;
         self.scheduler.after(latency, Happening::CallArrives(Box::new(call)));
