@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::StorageError;
 use super::cow::CowVec;
+use super::hashed::Hashed;
 use super::ids::{IndexId, RowId, Xid};
 use super::page::{MAX_TUPLE, Page, Slot};
 use super::tuple::{HEADER, TupleHeader};
@@ -11,7 +12,7 @@ use super::tuple::{HEADER, TupleHeader};
 /// See the module's text.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Heap {
-    pages: CowVec<Arc<Page>>,
+    pages: CowVec<Arc<Hashed<Page>>>,
     /// Room on each page when it was last written.
     room: CowVec<u16>,
     /// The page that the next insertion tries.
@@ -41,12 +42,14 @@ impl Heap {
 
     #[inline]
     pub(crate) fn page(&self, page: u32) -> Option<&Page> {
-        self.pages.get(page as usize).map(|page| &**page)
+        self.pages.get(page as usize).map(|page| &***page)
     }
 
     #[inline]
     pub(crate) fn page_mut(&mut self, page: u32) -> Option<&mut Page> {
-        self.pages.get_mut(page as usize).map(Arc::make_mut)
+        self.pages
+            .get_mut(page as usize)
+            .map(|page| Arc::make_mut(page).write())
     }
 
     #[inline]
@@ -125,7 +128,7 @@ impl Heap {
     pub(crate) fn replace_header(&mut self, row: RowId, header: &TupleHeader, by: Xid) {
         if let Some(page) = self.page_mut(row.page) {
             page.set_header(row.slot, header);
-            page.note_prunable(by);
+            page.note_replaced(row.slot, by);
         }
     }
 
@@ -133,13 +136,23 @@ impl Heap {
         self.page(page).is_some_and(|page| page.room() >= size)
     }
 
-    /// Changes the meaning of slots of a page; redirects and dead ones as pruning decided.
-    pub(crate) fn clear(&mut self, page: u32, slots: &[(u16, Slot)], prunable: Xid) {
+    /// Changes the meaning of slots of a page as pruning decided; `waiting` versions are to be pruned later.
+    pub(crate) fn clear(&mut self, page: u32, slots: &[(u16, Slot)], waiting: &[(u16, Xid)]) {
         if let Some(target) = self.page_mut(page) {
             for &(slot, value) in slots {
                 target.clear(slot, value);
             }
-            target.note_pruned(prunable);
+            target.note_pruned(waiting);
+        }
+        self.note_room(page);
+    }
+
+    /// Frees slots whose index entries are gone.
+    pub(crate) fn clear_dead(&mut self, page: u32, slots: &[(u16, Slot)]) {
+        if let Some(target) = self.page_mut(page) {
+            for &(slot, value) in slots {
+                target.clear(slot, value);
+            }
         }
         self.note_room(page);
     }
@@ -166,7 +179,7 @@ impl Heap {
         let page = self.page_count();
         let empty = Page::new();
         self.room.push(empty.room() as u16);
-        self.pages.push(Arc::new(empty));
+        self.pages.push(Arc::new(Hashed::new(empty)));
         page
     }
 }

@@ -21,14 +21,16 @@ impl Storage {
     /// Adds an entry; nothing happens if it is there already.
     pub fn index_insert(&mut self, index: IndexId, key: &[u8], row: RowId) -> Result<(), StorageError> {
         BTree::check_key(key)?;
-        if let Some(leaf) = self.objects.index(index).and_then(|tree| tree.full_leaf(key, row)) {
-            // A leaf is split only if it has no entries to lose.
-            self.remove_dead_from(index, leaf);
-        }
         let Some(tree) = self.objects.index_mut(index) else {
             return Ok(());
         };
-        tree.insert(key, row);
+        if let Err(leaf) = tree.insert_if_room(key, row) {
+            // A leaf is split only if it has no entries to lose.
+            self.remove_dead_from(index, leaf);
+            if let Some(tree) = self.objects.index_mut(index) {
+                tree.insert(key, row);
+            }
+        }
         self.wal.append(Xid::NONE, &Record::IndexInsert { index, key, row });
         Ok(())
     }

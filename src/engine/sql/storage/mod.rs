@@ -35,6 +35,7 @@ mod commit_log;
 mod cow;
 mod deadlock;
 mod dml;
+mod hashed;
 mod heap;
 mod holders;
 mod ids;

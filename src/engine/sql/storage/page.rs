@@ -1,7 +1,7 @@
 //! A slotted page of 8 KiB.
 //!
 //! ```text
-//! 0        16       lower          upper            8192
+//! 0        32       lower          upper            8192
 //! │ header │ slot 1 slot 2 … │ free │ … tuple 2 tuple 1 │
 //! ```
 //!
@@ -14,7 +14,9 @@ use super::tuple::{HEADER, TupleHeader};
 
 /// Bytes of a page.
 pub(crate) const PAGE: usize = 8192;
-const START: usize = 16;
+const START: usize = 32;
+/// Versions that a page remembers as removed or replaced.
+pub(crate) const REMEMBERED: usize = 6;
 const SLOT: usize = 4;
 /// The longest tuple (with its header) that fits a page.
 pub(crate) const MAX_TUPLE: usize = PAGE - START - SLOT;
@@ -33,8 +35,9 @@ pub(crate) enum Slot {
 }
 
 /// One page. Fields at its head: number of slots, `upper`, the oldest transaction whose end may allow
-/// to clear something away, the number of unused slots, bytes that compaction would win, and how many
-/// versions were removed or replaced since the last pruning.
+/// to clear something away, the number of unused slots, bytes that compaction would win, how many
+/// versions were removed or replaced since the last pruning, and the place of one hole (so that in a full
+/// page a row can be replaced again and again without compaction) and the slots of the versions last removed or replaced.
 #[derive(Clone)]
 pub(crate) struct Page {
     bytes: [u8; PAGE],
@@ -85,24 +88,48 @@ impl Page {
         self.bytes[4..8].copy_from_slice(&xid.0.to_le_bytes());
     }
 
-    /// Notes that `xid` removes or replaces a version here.
-    pub(crate) fn note_prunable(&mut self, xid: Xid) {
+    /// Notes that `xid` removes or replaces the version in `slot`.
+    pub(crate) fn note_replaced(&mut self, slot: u16, xid: Xid) {
         let old = self.prunable();
         if old == Xid::NONE || xid < old {
             self.set_prunable(xid);
         }
+        let count = usize::from(self.replaced());
+        if count < REMEMBERED {
+            self.set_half(20 + 2 * count, slot);
+        }
         self.set_half(12, self.replaced().saturating_add(1));
     }
 
-    /// Versions removed or replaced here since the page was last pruned.
+    /// Versions removed or replaced here that pruning has not yet cleared away.
     pub(crate) fn replaced(&self) -> u16 {
         self.half(12)
     }
 
-    /// The page has been pruned; `prunable` is the next transaction to wait for.
-    pub(crate) fn note_pruned(&mut self, prunable: Xid) {
-        self.set_prunable(prunable);
+    /// Their slots, oldest first, or nothing if there are too many to remember.
+    pub(crate) fn replaced_slots(&self) -> Option<impl Iterator<Item = u16> + '_> {
+        let count = usize::from(self.replaced());
+        (count <= REMEMBERED).then(|| (0..count).map(|at| self.half(20 + 2 * at)))
+    }
+
+    /// The page has been pruned; these slots and their transactions must wait.
+    pub(crate) fn note_pruned(&mut self, waiting: &[(u16, Xid)]) {
+        self.set_prunable(Xid::NONE);
         self.set_half(12, 0);
+        self.bytes[20..20 + 2 * REMEMBERED].fill(0);
+        for &(slot, xid) in waiting {
+            self.note_replaced(slot, xid);
+        }
+    }
+
+    /// The slot that leads on to this one by a redirect.
+    pub(crate) fn redirect_to(&self, slot: u16) -> Option<u16> {
+        let wanted = (2 << 14 | slot).to_le_bytes();
+        let slots = &self.bytes[START..START + SLOT * usize::from(self.slots())];
+        slots
+            .chunks_exact(SLOT)
+            .position(|raw| raw[..2] == wanted)
+            .map(|at| at as u16 + 1)
     }
 
     fn unused_slots(&self) -> u16 {
@@ -115,6 +142,16 @@ impl Page {
 
     fn add_holes(&mut self, bytes: usize) {
         self.set_half(10, (self.holes() + bytes) as u16);
+    }
+
+    /// Where one of the holes lies: offset and length.
+    fn hole(&self) -> (usize, usize) {
+        (usize::from(self.half(16)), usize::from(self.half(18)))
+    }
+
+    fn set_hole(&mut self, offset: usize, length: usize) {
+        self.set_half(16, offset as u16);
+        self.set_half(18, length as u16);
     }
 
     #[inline]
@@ -172,6 +209,14 @@ impl Page {
         self.tuple(slot).map(|(header, _)| header)
     }
 
+    /// Nothing has removed, replaced or locked the version in this slot: the most frequent case, told from one
+    /// word of its header.
+    #[inline]
+    pub(crate) fn is_untouched(&self, slot: u16) -> bool {
+        let word = self.half(Self::slot_at(slot));
+        word >> 14 == 1 && TupleHeader::is_untouched(&self.bytes[usize::from(word & 0x3fff)..])
+    }
+
     pub(crate) fn set_header(&mut self, slot: u16, header: &TupleHeader) {
         if let Slot::Tuple { offset, .. } = self.slot(slot) {
             header.write(&mut self.bytes[usize::from(offset)..]);
@@ -217,13 +262,9 @@ impl Page {
             self.set_slot(fresh, Slot::Unused);
             self.set_half(8, self.unused_slots() + 1);
         }
-        if self.upper() - (START + SLOT * usize::from(self.slots())) < length {
-            self.compact();
-        }
-        let offset = self.upper() - length;
+        let offset = self.space_for(length);
         header.write(&mut self.bytes[offset..offset + HEADER]);
         self.bytes[offset + HEADER..offset + length].copy_from_slice(data);
-        self.set_half(2, offset as u16);
         self.set_slot(
             slot,
             Slot::Tuple {
@@ -234,10 +275,32 @@ impl Page {
         self.set_half(8, self.unused_slots().saturating_sub(1));
     }
 
+    /// Takes the known hole, or free space at `upper`, after compaction if need be.
+    fn space_for(&mut self, length: usize) -> usize {
+        let (hole, size) = self.hole();
+        if size >= length {
+            self.set_hole(hole + length, size - length);
+            self.set_half(10, (self.holes() - length) as u16);
+            return hole;
+        }
+        if self.upper() - (START + SLOT * usize::from(self.slots())) < length {
+            self.compact();
+        }
+        let offset = self.upper() - length;
+        self.set_half(2, offset as u16);
+        offset
+    }
+
     /// Ends a slot's tuple (if it has one) and gives the slot another meaning.
     pub(crate) fn clear(&mut self, slot: u16, value: Slot) {
         match self.slot(slot) {
-            Slot::Tuple { length, .. } => self.add_holes(usize::from(length)),
+            Slot::Tuple { offset, length } => {
+                self.add_holes(usize::from(length));
+                if usize::from(length) > self.hole().1 {
+                    self.set_hole(usize::from(offset), usize::from(length));
+                }
+                self.bytes[usize::from(offset)..usize::from(offset) + usize::from(length)].fill(0);
+            }
             Slot::Unused => self.set_half(8, self.unused_slots().saturating_sub(1)),
             Slot::Redirect(_) | Slot::Dead => {}
         }
@@ -270,6 +333,7 @@ impl Page {
         self.bytes[lower..upper].fill(0);
         self.set_half(2, upper as u16);
         self.set_half(10, 0);
+        self.set_hole(0, 0);
     }
 }
 

@@ -6,38 +6,55 @@
 
 use super::Storage;
 use super::ids::{RelationId, RowId, Xid};
-use super::page::{Page, Slot};
+use super::page::{Page, REMEMBERED, Slot};
 use super::tuple::Flags;
 use super::visibility::{Remains, Visibility};
 use super::wal::Record;
 
-/// Replaced versions on a page that make pruning worth while though there is room: chains stay short.
-const MANY: u16 = 16;
+/// How much of a page is looked at.
+#[derive(Clone, Copy)]
+enum Scope {
+    /// The versions that it remembers as removed or replaced.
+    Replaced,
+    Page,
+}
 
 impl Storage {
     /// Prunes the page if that may be needed to place `needed` bytes, or if chains may have grown long.
-    pub(crate) fn make_room(&mut self, relation: RelationId, page: u32, needed: usize) {
-        let Some(target) = self.heap(relation).and_then(|heap| heap.page(page)) else {
+    pub(crate) fn make_room(&mut self, relation: RelationId, number: u32, needed: usize) {
+        let Some(page) = self.heap(relation).and_then(|heap| heap.page(number)) else {
             return;
         };
-        if target.prunable() == Xid::NONE || (target.room() >= needed && target.replaced() < MANY) {
+        if page.prunable() == Xid::NONE || (page.room() >= needed && usize::from(page.replaced()) < REMEMBERED) {
             return;
         }
         let horizon = self.transactions.horizon();
-        if target.prunable() < horizon {
-            self.prune(relation, page, horizon);
+        if page.prunable() >= horizon {
+            return;
+        }
+        if page.replaced_slots().is_some() {
+            self.prune(relation, number, horizon, Scope::Replaced);
+        }
+        let full = self
+            .heap(relation)
+            .and_then(|heap| heap.page(number))
+            .is_some_and(|page| page.prunable() != Xid::NONE && page.prunable() < horizon && page.room() < needed);
+        if full {
+            self.prune(relation, number, horizon, Scope::Page);
         }
     }
 
-    fn prune(&mut self, relation: RelationId, number: u32, horizon: Xid) {
+    fn prune(&mut self, relation: RelationId, number: u32, horizon: Xid, scope: Scope) {
         let Some(heap) = self.heap(relation) else { return };
         let Some(page) = heap.page(number) else { return };
         let indexed = !heap.indexes.is_empty();
         let mut pruning = Pruning::new(page, number, self.visibility(), horizon, indexed);
-        pruning.judge();
-        let Pruning { cleared, prunable, .. } = pruning;
-        let heap = self.heap_mut(relation);
-        heap.clear(number, &cleared, prunable);
+        match scope {
+            Scope::Replaced => pruning.judge_replaced(),
+            Scope::Page => pruning.judge_all(),
+        }
+        let Pruning { cleared, waiting, .. } = pruning;
+        self.heap_mut(relation).clear(number, &cleared, &waiting);
         if !cleared.is_empty() {
             self.wal.append(
                 Xid::NONE,
@@ -57,7 +74,7 @@ impl Storage {
         let Some(heap) = self.heap(relation) else { return 0 };
         let (pages, indexes) = (heap.page_count(), heap.indexes.clone());
         for page in 0..pages {
-            self.prune(relation, page, horizon);
+            self.prune(relation, page, horizon, Scope::Page);
         }
         for index in indexes {
             self.remove_dead_entries(index);
@@ -75,8 +92,7 @@ impl Storage {
                 continue;
             }
             freed += dead.len() as u64;
-            let prunable = target.prunable();
-            self.heap_mut(relation).clear(page, &dead, prunable);
+            self.heap_mut(relation).clear_dead(page, &dead);
             self.wal.append(
                 Xid::NONE,
                 &Record::Clear {
@@ -119,8 +135,8 @@ struct Pruning<'a> {
     /// Index entries may lead to a chain's first slot.
     indexed: bool,
     cleared: Vec<(u16, Slot)>,
-    /// The oldest transaction whose end may allow more.
-    prunable: Xid,
+    /// Versions removed or replaced that somebody may still need, and by whom.
+    waiting: Vec<(u16, Xid)>,
 }
 
 impl<'a> Pruning<'a> {
@@ -132,12 +148,66 @@ impl<'a> Pruning<'a> {
             horizon,
             indexed,
             cleared: Vec::new(),
-            prunable: Xid::NONE,
+            waiting: Vec::new(),
         }
     }
 
-    fn judge(&mut self) {
+    /// Looks only at the versions that the page remembers as removed or replaced: the frequent case of a
+    /// full page whose rows are replaced one after another.
+    fn judge_replaced(&mut self) {
+        for slot in self.page.replaced_slots().into_iter().flatten() {
+            self.judge_one(slot);
+        }
+    }
+
+    fn judge_one(&mut self, slot: u16) {
+        let Some(header) = self.page.header(slot) else { return };
+        let Some(writer) = self.visibility.writer(&header) else {
+            return;
+        };
+        if self.visibility.remains(&header, self.horizon) != Remains::Dead {
+            if !self.visibility.transactions.is_committed(writer) && !self.visibility.transactions.is_running(writer) {
+                return;
+            }
+            self.waiting.push((slot, writer));
+            return;
+        }
+        // The chain's first slot leads here, or is this one. Else versions before this one are still needed.
+        let root = if header.flags.has(Flags::HEAP_ONLY) {
+            self.root_before(slot)
+        } else {
+            Some(slot)
+        };
+        let Some(root) = root else {
+            self.waiting.push((slot, writer));
+            return;
+        };
+        let survivor = (header.flags.has(Flags::HOT_UPDATED) && header.next.page == self.number)
+            .then_some(header.next.slot)
+            .filter(|&next| self.page.header(next).is_some_and(|next| next.xmin == writer));
+        if slot != root {
+            self.clear(slot, Slot::Unused);
+        }
+        let meaning = survivor.map_or(self.nothing(), Slot::Redirect);
+        self.cleared.retain(|&(known, _)| known != root);
+        self.cleared.push((root, meaning));
+    }
+
+    /// The redirect that leads to the slot, as things will be.
+    fn root_before(&self, slot: u16) -> Option<u16> {
+        let now = self
+            .cleared
+            .iter()
+            .find(|&&(_, value)| value == Slot::Redirect(slot))
+            .map(|&(root, _)| root);
+        now.or_else(|| self.page.redirect_to(slot))
+    }
+
+    fn judge_all(&mut self) {
         for slot in 1..=self.page.slots() {
+            if self.page.is_untouched(slot) {
+                continue;
+            }
             match self.page.slot(slot) {
                 Slot::Unused | Slot::Dead => {}
                 Slot::Redirect(target) => self.judge_chain(slot, Some(target)),
@@ -149,10 +219,9 @@ impl<'a> Pruning<'a> {
     fn judge_tuple(&mut self, slot: u16) {
         let Some(header) = self.page.header(slot) else { return };
         if let Some(writer) = self.visibility.writer(&header)
-            && (self.prunable == Xid::NONE || writer < self.prunable)
             && writer >= self.horizon
         {
-            self.prunable = writer;
+            self.waiting.push((slot, writer));
         }
         if !header.flags.has(Flags::HEAP_ONLY) {
             self.judge_chain(slot, None);

@@ -87,6 +87,14 @@ impl TupleHeader {
         }
     }
 
+    /// Is `xmax` not set, and the version at the beginning of its chain?
+    #[inline]
+    pub(crate) fn is_untouched(bytes: &[u8]) -> bool {
+        let flags = Flags(u16::from_le_bytes([bytes[14], bytes[15]]) >> 4);
+        flags.0 & (Flags::XMAX_INVALID | Flags::HEAP_ONLY | Flags::XMIN_COMMITTED)
+            == Flags::XMAX_INVALID | Flags::XMIN_COMMITTED
+    }
+
     pub(crate) fn write(&self, bytes: &mut [u8]) {
         bytes[0..4].copy_from_slice(&self.xmin.0.to_le_bytes());
         bytes[4..8].copy_from_slice(&self.xmax.0.to_le_bytes());

@@ -14,6 +14,7 @@ use node::{AFTER, MAX_KEY, Node, OwnedPlace, Place};
 
 use super::StorageError;
 use super::cow::CowVec;
+use super::hashed::Hashed;
 use super::ids::{RelationId, RowId};
 
 /// No tree is higher: each level has at least two entries a node.
@@ -23,7 +24,7 @@ const MAX_HEIGHT: usize = 32;
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct BTree {
     pub(crate) relation: RelationId,
-    nodes: CowVec<Arc<Node>>,
+    nodes: CowVec<Arc<Hashed<Node>>>,
     root: u32,
     height: u32,
     free: Vec<u32>,
@@ -36,7 +37,7 @@ type Path = Vec<(u32, usize)>;
 impl BTree {
     pub(crate) fn new(relation: RelationId) -> BTree {
         let mut nodes = CowVec::new();
-        nodes.push(Arc::new(Node::new(None, None)));
+        nodes.push(Arc::new(Hashed::new(Node::new(None, None))));
         BTree {
             relation,
             nodes,
@@ -66,7 +67,7 @@ impl BTree {
 
     fn node_mut(&mut self, number: u32) -> &mut Node {
         match self.nodes.get_mut(number as usize) {
-            Some(node) => Arc::make_mut(node),
+            Some(node) => Arc::make_mut(node).write(),
             None => unreachable!("node {number} is missing"),
         }
     }
@@ -76,7 +77,7 @@ impl BTree {
             *self.node_mut(number) = node;
             return number;
         }
-        self.nodes.push(Arc::new(node));
+        self.nodes.push(Arc::new(Hashed::new(node)));
         (self.nodes.len() - 1) as u32
     }
 
@@ -103,15 +104,6 @@ impl BTree {
         (path, number)
     }
 
-    /// The leaf where this entry belongs, if it has no room for it.
-    pub(crate) fn full_leaf(&self, key: &[u8], row: RowId) -> Option<u32> {
-        let leaf = self.leaf_for(Place {
-            key,
-            row: u64::from(row.pack()),
-        });
-        (!self.node(leaf).fits(key)).then_some(leaf)
-    }
-
     pub(crate) fn check_key(key: &[u8]) -> Result<(), StorageError> {
         if key.len() > MAX_KEY {
             return Err(StorageError::IndexKeyTooBig {
@@ -122,8 +114,9 @@ impl BTree {
         Ok(())
     }
 
-    /// Adds an entry; nothing happens if it is there already. The key is not longer than `check_key` allows.
-    pub(crate) fn insert(&mut self, key: &[u8], row: RowId) {
+    /// Adds an entry, if it is not there already and its leaf has room; else names the full leaf.
+    #[inline]
+    pub(crate) fn insert_if_room(&mut self, key: &[u8], row: RowId) -> Result<(), u32> {
         let place = Place {
             key,
             row: u64::from(row.pack()),
@@ -132,16 +125,27 @@ impl BTree {
         let node = self.node(leaf);
         let at = node.lower_bound(place);
         if at < node.len() && node.row(at) == row.pack() && node.has_key(at, key) {
-            return;
+            return Ok(());
         }
-        let fits = node.fits(key);
+        if !node.fits(key) {
+            return Err(leaf);
+        }
         self.entries += 1;
-        if fits {
-            self.node_mut(leaf).insert(at, place, None);
-            return;
+        self.node_mut(leaf).insert(at, place, None);
+        Ok(())
+    }
+
+    /// Adds an entry, and splits nodes as need be. The key is not longer than `check_key` allows.
+    pub(crate) fn insert(&mut self, key: &[u8], row: RowId) {
+        if self.insert_if_room(key, row).is_err() {
+            let place = Place {
+                key,
+                row: u64::from(row.pack()),
+            };
+            let (mut path, leaf) = self.path_to(place);
+            self.entries += 1;
+            self.split_for(&mut path, leaf, place, None);
         }
-        let (mut path, leaf) = self.path_to(place);
-        self.split_for(&mut path, leaf, place, None);
     }
 
     /// Splits a full node (given the path to it) and puts the entry into one of the halves, then the

@@ -170,7 +170,12 @@ impl Node {
                 Ordering::Greater => return false,
                 Ordering::Equal => {}
             }
-            match self.rest(slot).cmp(rest) {
+            let order = if slot.length <= 4 && rest.len() <= 4 {
+                usize::from(slot.length).cmp(&rest.len())
+            } else {
+                self.rest(slot).cmp(rest)
+            };
+            match order {
                 Ordering::Less => true,
                 Ordering::Greater => false,
                 Ordering::Equal => u64::from(slot.row) < place.row,

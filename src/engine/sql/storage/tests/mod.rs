@@ -2,4 +2,5 @@
 
 mod recovery;
 mod rows;
+mod speed;
 mod world;
