@@ -1,15 +1,18 @@
 //! The link that reproduces a run: the query part of the page's address.
 //!
 //! ```text
-//! ?v=1&scenario=sign-up&on=schemas-in-one-database,database-per-service
+//! ?v=1.5e2a90&scenario=sign-up&on=schemas-in-one-database,database-per-service
 //!     &fault=crash+orchestrator+after+step+3+of+create_user&seed=7&requests=2000
 //! ```
+//!
+//! `v` is the version and a check over all that follows it: a link cut short by a mail program is refused, not half
+//! obeyed. Written by hand, the check may be left out: `v=1&scenario=sign-up`.
 //!
 //! A scenario of one's own travels as `text=…` instead of a name, packed; only the worker unpacks it
 //! (bounded). A link is written by strangers: its size is bounded, every part is checked, and what is
 //! not understood is refused by name instead of being dropped.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -47,6 +50,8 @@ pub enum LinkError {
         bytes: usize,
     },
     OtherVersion(String),
+    /// Its check does not fit.
+    Damaged,
     /// Not `name=value`, or bytes that are no text.
     Malformed(String),
     Unknown(String),
@@ -69,6 +74,7 @@ impl fmt::Display for LinkError {
                     "the link is of version “{version}”, and this page reads version {VERSION}"
                 )
             }
+            LinkError::Damaged => f.write_str("the link is damaged or cut short; copy it again, as a whole"),
             LinkError::Malformed(part) => write!(f, "“{part}” in the link is not name=value"),
             LinkError::Unknown(name) => write!(f, "the link says “{name}”, which this page does not know"),
             LinkError::Twice(name) => write!(f, "the link says “{name}” twice"),
@@ -92,11 +98,11 @@ impl fmt::Display for Link {
         if self.is_empty() {
             return Ok(());
         }
-        write!(f, "v={VERSION}")?;
+        let mut rest = String::new();
         let mut part = |name: &str, value: Option<&str>| match value {
             // A `+` is a space: faults are sentences, and stay readable.
             Some(value) => write!(
-                f,
+                rest,
                 "&{name}={}",
                 utf8_percent_encode(value, ESCAPED).to_string().replace("%20", "+")
             ),
@@ -118,7 +124,8 @@ impl fmt::Display for Link {
             "requests",
             options.requests.map(|requests| requests.to_string()).as_deref(),
         )?;
-        part("text", self.text.as_deref())
+        part("text", self.text.as_deref())?;
+        write!(f, "v={VERSION}.{}{rest}", check(&rest))
     }
 }
 
@@ -130,9 +137,11 @@ impl FromStr for Link {
         if query.len() > MOST_BYTES {
             return Err(LinkError::TooLong { bytes: query.len() });
         }
+        let query = query.trim_start_matches('?');
+        verify(query)?;
         let mut link = Link::default();
         let mut seen: Vec<String> = Vec::new();
-        for part in query.trim_start_matches('?').split('&').filter(|part| !part.is_empty()) {
+        for part in query.split('&').filter(|part| !part.is_empty()) {
             let malformed = || LinkError::Malformed(excerpt(part));
             let (name, value) = part.split_once('=').ok_or_else(malformed)?;
             let value = value.replace('+', " ");
@@ -160,7 +169,7 @@ impl Link {
             value: excerpt(value),
         };
         match name {
-            "v" if value == VERSION => {}
+            "v" if version(&value).0 == VERSION => {}
             "v" => return Err(LinkError::OtherVersion(excerpt(&value))),
             "scenario" if is_slug(&value) => self.scenario = Some(value),
             "scenario" => return Err(wrong("scenario's name", &value)),
@@ -174,6 +183,31 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// The version, and the check if there is one.
+fn version(value: &str) -> (&str, Option<&str>) {
+    value
+        .split_once('.')
+        .map_or((value, None), |(version, check)| (version, Some(check)))
+}
+
+/// Of a link with a check, all that follows it must be as it was written.
+fn verify(query: &str) -> Result<(), LinkError> {
+    let Some(value) = query.strip_prefix("v=") else {
+        return Ok(());
+    };
+    let (value, rest) = value.split_at(value.find('&').unwrap_or(value.len()));
+    match version(value) {
+        (VERSION, Some(given)) if given != check(rest) => Err(LinkError::Damaged),
+        _ => Ok(()),
+    }
+}
+
+fn check(rest: &str) -> String {
+    let mut hasher = base::Fingerprinter::new();
+    std::hash::Hasher::write(&mut hasher, rest.as_bytes());
+    format!("{:06x}", hasher.finish64() & 0xff_ffff)
 }
 
 fn names(value: &str) -> Option<Vec<String>> {
@@ -231,12 +265,27 @@ mod tests {
     fn a_link_stays_readable() {
         let text = sample().to_string();
         assert!(
-            text.starts_with("v=1&scenario=sign-up&on=schemas-in-one-database,"),
+            text.starts_with("v=1.") && text.contains("&scenario=sign-up&on=schemas-in-one-database,"),
             "{text}"
         );
         assert!(
             text.contains("&fault=crash+server+after+step+3+of+create_user+restart+after+500+ms&"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn a_link_that_is_cut_short_or_changed_is_refused() {
+        let text = sample().to_string();
+        // `v=1` alone says nothing, and nothing is what it opens.
+        for end in (1..text.len()).filter(|end| *end != "v=1".len()) {
+            assert!(text[..end].parse::<Link>().is_err(), "{}", &text[..end]);
+        }
+        let changed = text.replace("seed=1", "seed=2");
+        assert_eq!(changed.parse::<Link>(), Err(LinkError::Damaged));
+        assert!(
+            "v=1&scenario=sign-up".parse::<Link>().is_ok(),
+            "by hand, without a check"
         );
     }
 

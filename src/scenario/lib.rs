@@ -27,7 +27,7 @@ mod source;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use fault::{Actor, Fault, FaultAction, Message, Moment, StepPlace};
 pub use generator::{Draw, Generator};
-pub use link::{LINK_VERSION, Link, LinkError, LinkedScenario, MAX_LINK_BYTES};
+pub use link::{LinkError, MAX_PACKED_BYTES, pack, unpack};
 pub use operation::{Action, Compensation, External, Marks, Operation, Parameter, Statement, Variable};
 pub use phrase::{PhraseError, parse_duration};
 pub use population::{Count, Population, TablePopulation, TenantSizes};

@@ -1,15 +1,14 @@
-//! A run as a link: everything that a person chose, in a query string.
+//! A scenario's text in the form that a link carries.
 //!
 //! ```text
-//! v=1.5e2a90&scenario=sign-up&seed=9&fault=crash+server+at+120+ms     a built-in scenario and what differs
-//! v=1.0c77d1&text=nVPBbtswDL3…&designs=schemas-in-one-database         an own one: deflate, base64url
+//! 1.5e2a90.nVPBbtswDL3…      version . check . deflate, base64url
 //! ```
 //!
-//! `v` is the version and a check over all that follows it, so that a link cut short by a mail program is
-//! noticed and not half obeyed. Written by hand, the check may be left out: `v=1&scenario=sign-up`.
+//! The rest of a link, which names a built-in scenario and says what differs, is `protocol`'s: a page reads it
+//! before anything can unpack this part.
 //!
-//! A link is a stranger's text: length and unpacked size are bounded, and whatever is wrong with it ends in
-//! one sentence.
+//! A link is a stranger's text: its length and unpacked size are bounded, its end is noticed when it is missing, and
+//! whatever is wrong with it ends in one sentence.
 
 use std::fmt;
 
@@ -19,260 +18,223 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit};
 
-use crate::Fault;
 use crate::read::limits::FILE_BYTES;
 
-/// Raised when an older reader would misunderstand a newer link.
-pub const LINK_VERSION: u32 = 1;
+/// Raised when an older reader would misunderstand a newer text.
+const VERSION: &str = "1";
 
-/// Longest link that is read or written. Browsers take more, mail programs and chats often less.
-pub const MAX_LINK_BYTES: usize = 64 * 1024;
-
-const MAX_DESIGNS: usize = 16;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    pub scenario: LinkedScenario,
-    /// Slugs with variants; empty: those that the page shows by itself.
-    pub architectures: Vec<String>,
-    /// In place of the scenario's own.
-    pub fault: Option<Fault>,
-    pub seed: Option<u64>,
-    pub requests: Option<u64>,
-    /// The operation that is looked at.
-    pub operation: Option<String>,
-}
+/// The longest packed text: with the rest of a link it stays below 64 KiB. Browsers take more, mail programs and
+/// chats often less.
+pub const MAX_PACKED_BYTES: usize = 60 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkedScenario {
-    /// By its slug: `sign-up`.
-    BuiltIn(String),
-    /// The text of a file.
-    Own(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkError {
-    pub message: String,
-    pub hint: Option<String>,
+pub enum LinkError {
+    /// More than a file may have, or more than a link can carry.
+    TooLong {
+        bytes: usize,
+        limit: usize,
+    },
+    /// The text that was packed has more bytes than a scenario may have.
+    Bomb,
+    OtherVersion(String),
+    /// Cut short, or changed on its way.
+    Damaged,
 }
 
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, " ({hint})"),
-            None => Ok(()),
+        match self {
+            LinkError::TooLong { bytes, limit } => {
+                write!(
+                    f,
+                    "the scenario takes {bytes} bytes, and a link carries {limit}; save it as a file instead"
+                )
+            }
+            LinkError::Bomb => write!(f, "the scenario in the link unpacks to more than {FILE_BYTES} bytes"),
+            LinkError::OtherVersion(version) => {
+                write!(
+                    f,
+                    "the scenario in the link is of version “{version}”; only version {VERSION} is known here"
+                )
+            }
+            LinkError::Damaged => {
+                f.write_str("the scenario in the link is damaged or cut short; copy the link again, as a whole")
+            }
         }
     }
 }
 
 impl std::error::Error for LinkError {}
 
-fn error<T>(message: impl Into<String>, hint: impl Into<Option<&'static str>>) -> Result<T, LinkError> {
-    let hint = hint.into().map(str::to_owned);
-    Err(LinkError {
-        message: message.into(),
-        hint,
-    })
-}
-
-impl Link {
-    /// The query string, without `?`. Refused if it would not be read again: too long, or a name that is none.
-    pub fn to_query(&self) -> Result<String, LinkError> {
-        let mut fields = form_urlencoded::Serializer::new(String::new());
-        if let LinkedScenario::BuiltIn(slug) = &self.scenario {
-            fields.append_pair("scenario", slug);
-        }
-        if !self.architectures.is_empty() {
-            fields.append_pair("designs", &self.architectures.join(","));
-        }
-        if let Some(operation) = &self.operation {
-            fields.append_pair("operation", operation);
-        }
-        if let Some(fault) = &self.fault {
-            fields.append_pair("fault", &fault.to_string());
-        }
-        for (key, number) in [("seed", self.seed), ("requests", self.requests)] {
-            if let Some(number) = number {
-                fields.append_pair(key, &number.to_string());
-            }
-        }
-        if let LinkedScenario::Own(text) = &self.scenario {
-            fields.append_pair("text", &pack(text)?);
-        }
-        let rest = fields.finish();
-        let query = format!("v={LINK_VERSION}.{}&{rest}", check(&rest));
-        match Link::parse(&query)? {
-            link if link == *self => Ok(query),
-            _ => error("the link would not be read as it was meant", None),
-        }
-    }
-
-    /// Reads a query string, with or without `?`.
-    pub fn parse(query: &str) -> Result<Link, LinkError> {
-        if query.len() > MAX_LINK_BYTES {
-            return error(
-                format!("the link has {} bytes, the limit is {MAX_LINK_BYTES}", query.len()),
-                None,
-            );
-        }
-        let query = query.strip_prefix('?').unwrap_or(query);
-        let Some((version, rest)) = query.strip_prefix("v=").and_then(|rest| rest.split_once('&')) else {
-            return error("this is no link to a run", "it begins with v=1&scenario=…");
-        };
-        verify(version, rest)?;
-        fields(rest)
-    }
-}
-
-fn verify(version: &str, rest: &str) -> Result<(), LinkError> {
-    let (version, given) = version
-        .split_once('.')
-        .map_or((version, None), |(version, check)| (version, Some(check)));
-    match version.parse::<u32>() {
-        Ok(LINK_VERSION) => {}
-        Ok(newer) if newer > LINK_VERSION => {
-            let message = format!("the link is of version {newer}, and only version {LINK_VERSION} is known here");
-            return error(message, "reload the page to get its newest version");
-        }
-        _ => return error("the link's version is no number that was ever used", None),
-    }
-    match given {
-        Some(given) if given != check(rest) => error(
-            "the link is damaged or cut short: its check does not fit",
-            "copy it again, as a whole",
-        ),
-        _ => Ok(()),
-    }
-}
-
-fn fields(rest: &str) -> Result<Link, LinkError> {
-    let mut seen: Vec<String> = vec![];
-    let mut scenario = None;
-    let mut link = Link {
-        scenario: LinkedScenario::BuiltIn(String::new()),
-        architectures: vec![],
-        fault: None,
-        seed: None,
-        requests: None,
-        operation: None,
-    };
-    for (key, value) in form_urlencoded::parse(rest.as_bytes()) {
-        if seen.iter().any(|known| *known == key) {
-            return error(format!("the link says \"{}\" twice", shown(&key)), None);
-        }
-        seen.push(key.to_string());
-        match &*key {
-            "scenario" | "text" if scenario.is_some() => return error("the link names two scenarios", None),
-            "scenario" if is_slug(&value, "-") => scenario = Some(LinkedScenario::BuiltIn(value.into_owned())),
-            "scenario" => return error(format!("\"{}\" is no scenario's name", shown(&value)), None),
-            "text" => scenario = Some(LinkedScenario::Own(unpack(&value)?)),
-            "designs" => link.architectures = designs(&value)?,
-            "operation" if is_slug(&value, "_") => link.operation = Some(value.into_owned()),
-            "operation" => return error(format!("\"{}\" is no operation's name", shown(&value)), None),
-            "fault" => match value.parse() {
-                Ok(fault) => link.fault = Some(fault),
-                Err(problem) => return error(format!("the link's fault cannot be read: {problem}"), None),
-            },
-            "seed" => link.seed = Some(number(&key, &value)?),
-            "requests" => link.requests = Some(number(&key, &value)?),
-            _ => {
-                return error(
-                    format!("the link says \"{}\", which means nothing here", shown(&key)),
-                    None,
-                );
-            }
-        }
-    }
-    match scenario {
-        Some(scenario) => Ok(Link { scenario, ..link }),
-        None => error("the link names no scenario", "for example v=1&scenario=sign-up"),
-    }
-}
-
-fn designs(value: &str) -> Result<Vec<String>, LinkError> {
-    let designs: Vec<String> = value.split(',').map(str::to_owned).collect();
-    if designs.len() > MAX_DESIGNS {
-        return error(
-            format!("the link names {} designs, the limit is {MAX_DESIGNS}", designs.len()),
-            None,
-        );
-    }
-    match designs.iter().find(|design| !is_slug(design, "-+")) {
-        Some(design) => error(format!("\"{}\" is no design's name", shown(design)), None),
-        None => Ok(designs),
-    }
-}
-
-/// Lower-case letters, digits and some signs.
-fn is_slug(text: &str, signs: &str) -> bool {
-    let belongs = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || signs.contains(c);
-    (1..=64).contains(&text.len()) && text.chars().all(belongs)
-}
-
-fn number(key: &str, value: &str) -> Result<u64, LinkError> {
-    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    match value.parse() {
-        Ok(number) if is_number => Ok(number),
-        _ => error(format!("the link's {key} is no number: \"{}\"", shown(value)), None),
-    }
-}
-
-/// The start of a stranger's text, for a message.
-fn shown(text: &str) -> String {
-    let clean: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
-    if clean.len() < text.len() {
-        format!("{clean}…")
-    } else {
-        clean
-    }
-}
-
-fn check(rest: &str) -> String {
-    let mut hasher = Fingerprinter::new();
-    std::hash::Hasher::write(&mut hasher, rest.as_bytes());
-    format!("{:06x}", hasher.finish64() & 0xff_ffff)
-}
-
-fn pack(text: &str) -> Result<String, LinkError> {
+/// The text for a link: letters that need no escaping.
+pub fn pack(text: &str) -> Result<String, LinkError> {
     if text.len() > FILE_BYTES {
-        return error(
-            format!("the scenario has {} bytes, the limit is {FILE_BYTES}", text.len()),
-            None,
-        );
+        return Err(LinkError::TooLong {
+            bytes: text.len(),
+            limit: FILE_BYTES,
+        });
     }
-    let packed = URL_SAFE_NO_PAD.encode(compress_to_vec(text.as_bytes(), 9));
-    if packed.len() > MAX_LINK_BYTES - 1024 {
-        return error("the scenario is too long for a link", "save it as a file instead");
+    let data = URL_SAFE_NO_PAD.encode(compress_to_vec(text.as_bytes(), 9));
+    let packed = format!("{VERSION}.{}.{data}", check(&data));
+    if packed.len() > MAX_PACKED_BYTES {
+        return Err(LinkError::TooLong {
+            bytes: packed.len(),
+            limit: MAX_PACKED_BYTES,
+        });
     }
     Ok(packed)
 }
 
-fn unpack(packed: &str) -> Result<String, LinkError> {
-    let Ok(bytes) = URL_SAFE_NO_PAD.decode(packed) else {
-        return error(
-            "the scenario in the link is damaged: letters are missing or wrong",
-            "copy it again, as a whole",
+/// The text that was packed; not yet known to be a scenario.
+pub fn unpack(packed: &str) -> Result<String, LinkError> {
+    if packed.len() > MAX_PACKED_BYTES {
+        return Err(LinkError::TooLong {
+            bytes: packed.len(),
+            limit: MAX_PACKED_BYTES,
+        });
+    }
+    let (version, rest) = packed.split_once('.').ok_or(LinkError::Damaged)?;
+    if version != VERSION {
+        let shown: String = version.chars().filter(|c| !c.is_control()).take(20).collect();
+        return Err(LinkError::OtherVersion(shown));
+    }
+    let (given, data) = rest.split_once('.').ok_or(LinkError::Damaged)?;
+    if given != check(data) {
+        return Err(LinkError::Damaged);
+    }
+    let bytes = URL_SAFE_NO_PAD.decode(data).map_err(|_| LinkError::Damaged)?;
+    let text = decompress_to_vec_with_limit(&bytes, FILE_BYTES).map_err(|error| match error.status {
+        TINFLStatus::HasMoreOutput => LinkError::Bomb,
+        _ => LinkError::Damaged,
+    })?;
+    String::from_utf8(text).map_err(|_| LinkError::Damaged)
+}
+
+fn check(data: &str) -> String {
+    let mut hasher = Fingerprinter::new();
+    std::hash::Hasher::write(&mut hasher, data.as_bytes());
+    format!("{:06x}", hasher.finish64() & 0xff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::random::Stream;
+
+    /// As a stranger would, who knows how the check is made.
+    fn forged(bytes: &[u8]) -> String {
+        let data = URL_SAFE_NO_PAD.encode(bytes);
+        format!("1.{}.{data}", check(&data))
+    }
+
+    fn text(stream: &mut Stream) -> String {
+        let letters: Vec<char> = "abcdefg \"'\n\\&=%+#ä\u{1F600}\0".chars().collect();
+        (0..stream.below(3_000))
+            .map(|_| letters[stream.below(letters.len() as u64) as usize])
+            .collect()
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked() {
+        let mut stream = Stream::new(1, "links", 0);
+        for number in 0..300 {
+            let text = text(&mut stream);
+            let packed = pack(&text).unwrap();
+            assert_eq!(unpack(&packed), Ok(text), "seed 1, text {number}");
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            assert!(packed.bytes().all(plain), "needs no escaping: {packed}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_cut_short_or_changed_is_refused() {
+        let mut stream = Stream::new(2, "links", 0);
+        for _ in 0..30 {
+            let packed = pack(&text(&mut stream)).unwrap();
+            for end in 0..packed.len() {
+                assert!(unpack(&packed[..end]).is_err(), "cut at {end}: {packed}");
+            }
+            for _ in 0..100 {
+                let mut bytes = packed.clone().into_bytes();
+                let at = stream.below(bytes.len() as u64) as usize;
+                bytes[at] = b"aZ9-_.%\n"[stream.below(8) as usize];
+                let changed = String::from_utf8(bytes).unwrap();
+                assert!(changed == packed || unpack(&changed).is_err(), "{changed}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_at_all_are_answered() {
+        let mut stream = Stream::new(3, "links", 0);
+        for _ in 0..20_000 {
+            let bytes: Vec<u8> = (0..stream.below(80)).map(|_| stream.next_u64() as u8).collect();
+            // Whatever deflate makes of it: a text or a refusal, no panic.
+            if let Ok(text) = unpack(&forged(&bytes)) {
+                assert!(text.len() <= FILE_BYTES);
+            }
+            let _ = unpack(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    #[test]
+    fn each_way_to_go_wrong_has_its_sentence() {
+        let bomb = forged(&compress_to_vec(&vec![b' '; 50_000_000], 9));
+        assert!(bomb.len() > MAX_PACKED_BYTES, "a large bomb is refused unread");
+        let small_bomb = forged(&compress_to_vec(&vec![b' '; FILE_BYTES + 1], 9));
+        let not_text = forged(&compress_to_vec(&[0xff, 0xfe], 9));
+        let damaged = "the scenario in the link is damaged or cut short; copy the link again, as a whole";
+        for (packed, sentence) in [
+            ("", damaged),
+            ("1", damaged),
+            ("1.x", damaged),
+            ("1.000000.AAAA", damaged),
+            (&forged(&[7; 9]), damaged),
+            (&not_text, damaged),
+            (
+                "2.000000.AAAA",
+                "the scenario in the link is of version “2”; only version 1 is known here",
+            ),
+            (
+                &small_bomb,
+                "the scenario in the link unpacks to more than 262144 bytes",
+            ),
+            (
+                &bomb,
+                &format!(
+                    "the scenario takes {} bytes, and a link carries 61440; save it as a file instead",
+                    bomb.len()
+                ),
+            ),
+        ] {
+            assert_eq!(unpack(packed).unwrap_err().to_string(), sentence);
+        }
+        let long = pack(&"x".repeat(FILE_BYTES + 1)).unwrap_err();
+        assert_eq!(
+            long,
+            LinkError::TooLong {
+                bytes: FILE_BYTES + 1,
+                limit: FILE_BYTES
+            }
         );
-    };
-    let text = match decompress_to_vec_with_limit(&bytes, FILE_BYTES) {
-        Ok(text) => text,
-        Err(problem) if problem.status == TINFLStatus::HasMoreOutput => {
-            return error(
-                format!("the scenario in the link unpacks to more than {FILE_BYTES} bytes"),
-                None,
-            );
-        }
-        Err(_) => {
-            return error(
-                "the scenario in the link cannot be unpacked",
-                "copy it again, as a whole",
-            );
-        }
-    };
-    match String::from_utf8(text) {
-        Ok(text) => Ok(text),
-        Err(_) => error("the scenario in the link is no text", None),
+        let mut stream = Stream::new(4, "links", 0);
+        let noise: String = (0..200_000)
+            .map(|_| char::from(b' ' + stream.below(90) as u8))
+            .collect();
+        assert!(matches!(
+            pack(&noise),
+            Err(LinkError::TooLong {
+                limit: MAX_PACKED_BYTES,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn sign_up_fits_into_a_link() {
+        let text = include_str!("../../public/scenarios/sign-up.toml");
+        let packed = pack(text).unwrap();
+        assert!(packed.len() < 8_000, "{} bytes", packed.len());
+        assert_eq!(unpack(&packed).as_deref(), Ok(text));
     }
 }
