@@ -1,4 +1,34 @@
-//! Experiments: scenario text in, reports out.
+//! Experiments: a scenario's text and a choice in, a report out.
+//!
+//! ```text
+//! text, choice ─check─▶ Outline
+//!              ─compile─▶ Compilations
+//!              ─RunJob─▶ load run of every design ─▶ RunReport
+//!              ─AtomicityJob─▶ a fault at every physical step ─▶ AtomicityReport
+//! ```
+//!
+//! Long work is a [`Job`], stepped in slices by whoever asked for it.
+//!
+//! **Architecture invariant:** nothing here decides how a design behaves (that is `architecture`) or how
+//! time passes (that is `sim`); it asks, and writes down what was found.
 
+mod atomicity;
+mod design_report;
+mod fault;
+mod job;
+pub mod library;
 mod listing;
+mod outline;
+mod run;
+mod same_rows;
+mod scale;
 mod sequence;
+mod settings;
+mod solo;
+mod summary;
+
+pub use atomicity::AtomicityJob;
+pub use job::{Job, Progress};
+pub use outline::{Checked, DesignOutline, OperationOutline, Outline, check, compilation_document, compile, describe};
+pub use run::RunJob;
+pub use settings::{Choice, MOST_REQUESTS, Settings, settings};

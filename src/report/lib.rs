@@ -12,7 +12,7 @@ use base::{Fingerprint, Nanos, Time};
 use serde::{Deserialize, Serialize};
 
 pub use sequence::*;
-pub use text::longest;
+pub use text::{limits, longest};
 
 /// One run of a scenario on some designs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

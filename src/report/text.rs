@@ -25,7 +25,7 @@ impl RunReport {
         }
         blocks.extend(self.errors());
         for design in &self.designs {
-            blocks.extend(limits(design));
+            blocks.extend(limits(&design.title, &design.weakened, &design.refusals));
         }
         blocks.push(Block::Heading(2, "Traces".to_owned()));
         blocks.push(Block::Table(self.trace_table()));
@@ -286,15 +286,16 @@ fn sample_table(sample: &TableSample) -> Table {
     table
 }
 
-fn limits(design: &DesignReport) -> Vec<Block> {
+/// What a design weakens and what it cannot express; nothing if there is neither.
+pub fn limits(title: &str, weakened: &[program::Weakening], refusals: &[program::Refusal]) -> Vec<Block> {
     let mut blocks = Vec::new();
-    if !design.weakened.is_empty() {
+    if !weakened.is_empty() {
         blocks.push(Block::Heading(
             3,
-            format!("{}: constraints that it weakens", design.title),
+            format!("{title}: constraints that it weakens"),
         ));
         let mut table = Table::new(&["constraint", "becomes", "because"]);
-        for weakening in &design.weakened {
+        for weakening in weakened {
             table.row([
                 weakening.constraint.clone(),
                 weakening.becomes.clone(),
@@ -303,10 +304,10 @@ fn limits(design: &DesignReport) -> Vec<Block> {
         }
         blocks.push(Block::Table(table));
     }
-    if !design.refusals.is_empty() {
-        blocks.push(Block::Heading(3, format!("{}: what it cannot express", design.title)));
+    if !refusals.is_empty() {
+        blocks.push(Block::Heading(3, format!("{title}: what it cannot express")));
         let mut table = Table::new(&["place", "statement", "reason", "instead"]);
-        for refusal in &design.refusals {
+        for refusal in refusals {
             table.row([
                 format!("{}:{}", refusal.line, refusal.column),
                 refusal.statement.clone(),

@@ -1,0 +1,74 @@
+//! What is built in: scenarios and hardware profiles, the same data files that the site serves.
+
+use program::profile::Profile;
+
+/// A scenario that can be named by its slug.
+#[derive(Clone, Copy, Debug)]
+pub struct BuiltIn {
+    pub slug: &'static str,
+    pub text: &'static str,
+}
+
+/// In the order in which they are shown.
+pub const SCENARIOS: &[BuiltIn] =
+    &[BuiltIn { slug: "sign-up", text: include_str!("../../public/scenarios/sign-up.toml") }];
+
+const PROFILES: &[(&str, &str)] = &[
+    ("cloud-one-zone", include_str!("../../public/profiles/cloud-one-zone.json")),
+    ("lab-two-core", include_str!("../../public/profiles/lab-two-core.json")),
+];
+
+/// The profile of a scenario that names none.
+pub const DEFAULT_PROFILE: &str = "cloud-one-zone";
+
+pub fn scenario(slug: &str) -> Option<&'static BuiltIn> {
+    SCENARIOS.iter().find(|scenario| scenario.slug == slug)
+}
+
+pub fn profile_names() -> impl Iterator<Item = &'static str> {
+    PROFILES.iter().map(|(name, _)| *name)
+}
+
+/// `None` for an unknown name.
+pub fn profile(name: &str) -> Option<Profile> {
+    let (_, text) = PROFILES.iter().find(|(known, _)| *known == name)?;
+    serde_json::from_str(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(folder: &str, extension: &str) -> Vec<String> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public").join(folder);
+        let mut slugs: Vec<String> = std::fs::read_dir(folder)
+            .expect("the folder is there")
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(extension)?.to_owned()))
+            .collect();
+        slugs.sort_unstable();
+        slugs
+    }
+
+    #[test]
+    fn every_file_is_built_in() {
+        let mut slugs: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.slug).collect();
+        slugs.sort_unstable();
+        assert_eq!(files("scenarios", ".toml"), slugs);
+        let mut names: Vec<&str> = profile_names().collect();
+        names.sort_unstable();
+        assert_eq!(files("profiles", ".json"), names);
+    }
+
+    #[test]
+    fn built_in_files_are_sound() {
+        for name in profile_names() {
+            assert_eq!(profile(name).expect("it parses").name, name);
+        }
+        for built_in in SCENARIOS {
+            let parsed = scenario::parse(built_in.text);
+            assert_eq!(parsed.diagnostics, [], "{}", built_in.slug);
+            let scenario = parsed.scenario.expect("no error, so a scenario");
+            assert_eq!(architecture::check(&scenario), []);
+        }
+    }
+}

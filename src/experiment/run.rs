@@ -1,0 +1,222 @@
+//! A load run of a scenario on some designs: latencies, errors, broken invariants, drawings of one request
+//! of each operation, and the proof that all designs did the same work.
+//!
+//! ```text
+//! for each design:  compile ─▶ load, run, drain ─▶ draw each operation alone ─▶ serial run
+//!                                                                                  └▶ same rows?
+//! ```
+
+use std::sync::Arc;
+
+use program::{Compilation, Fault, OperationId};
+use report::{DesignReport, RunReport, ScenarioSummary, Sequence};
+use scenario::{Diagnostic, Scenario};
+use sim::{Options, Simulation, Watch};
+
+use crate::fault::{self, Unplaceable};
+use crate::job::{Job, Progress};
+use crate::settings::{Choice, Settings, problem, settings};
+use crate::{design_report, same_rows, sequence, solo, summary};
+
+/// Requests at the beginning that are not measured: one in so many.
+const WARM_UP: u64 = 10;
+
+/// A load run, stepped by its caller.
+#[derive(Debug)]
+pub struct RunJob {
+    summary: ScenarioSummary,
+    scenario: Scenario,
+    settings: Settings,
+    /// The design that is being run.
+    design: usize,
+    phase: Phase,
+    reports: Vec<DesignReport>,
+    holdings: Vec<same_rows::Holdings>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Compile,
+    Load { compilation: Arc<Compilation>, faults: Vec<Fault> },
+    Run { compilation: Arc<Compilation>, simulation: Box<Simulation> },
+    Draw { compilation: Arc<Compilation>, operation: usize },
+    Serial { simulation: Box<Simulation> },
+}
+
+impl RunJob {
+    /// # Errors
+    ///
+    /// What is wrong with the scenario or the choice.
+    pub fn new(slug: &str, text: &str, choice: &Choice) -> Result<RunJob, Vec<Diagnostic>> {
+        let parsed = scenario::parse(text);
+        let Some(mut scenario) = parsed.scenario else { return Err(parsed.diagnostics) };
+        let settings = settings(&mut scenario, choice)?;
+        let summary = summary::of(slug, &scenario, &settings);
+        Ok(RunJob {
+            summary,
+            scenario,
+            settings,
+            design: 0,
+            phase: Phase::Compile,
+            reports: Vec::new(),
+            holdings: Vec::new(),
+        })
+    }
+
+    fn advance(&mut self, budget: u64) -> Result<(), Vec<Diagnostic>> {
+        let phase = std::mem::replace(&mut self.phase, Phase::Compile);
+        self.phase = match phase {
+            Phase::Compile => self.compile()?,
+            Phase::Load { compilation, faults } => {
+                let options = Options {
+                    watch: Watch::End,
+                    warm_up: compilation.workload.requests / WARM_UP,
+                    ..Options::default()
+                };
+                let simulation = Simulation::new(Arc::clone(&compilation), &self.settings.profile, faults, options);
+                Phase::Run { compilation, simulation: Box::new(self.sound(simulation)?) }
+            }
+            Phase::Run { compilation, mut simulation } => {
+                if simulation.run_slice(budget) {
+                    self.reports.push(design_report::of(&compilation, &simulation));
+                    Phase::Draw { compilation, operation: 0 }
+                } else {
+                    Phase::Run { compilation, simulation }
+                }
+            }
+            Phase::Draw { compilation, operation } if operation < compilation.entries.len() => {
+                let drawing = self.draw(&compilation, OperationId(operation as u16))?;
+                if let (Some(drawing), Some(report)) = (drawing, self.reports.last_mut()) {
+                    report.sequences.push(drawing);
+                }
+                Phase::Draw { compilation, operation: operation + 1 }
+            }
+            Phase::Draw { compilation, .. } => {
+                let simulation = same_rows::simulation(&compilation, &self.settings.profile);
+                Phase::Serial { simulation: Box::new(self.sound(simulation)?) }
+            }
+            Phase::Serial { mut simulation } => {
+                if simulation.run_slice(budget) {
+                    let holdings = same_rows::holdings(&simulation);
+                    let holdings = self.sound(holdings)?;
+                    self.holdings.push(holdings);
+                    self.design += 1;
+                    Phase::Compile
+                } else {
+                    Phase::Serial { simulation }
+                }
+            }
+        };
+        Ok(())
+    }
+
+    fn compile(&self) -> Result<Phase, Vec<Diagnostic>> {
+        let design = &self.settings.designs[self.design];
+        let compilation = Arc::new(design.compile(&self.scenario, &self.settings.sabotage));
+        let placed = self.settings.faults.iter().map(|fault| self.place(&compilation, fault));
+        let faults = placed.collect::<Result<_, _>>()?;
+        Ok(Phase::Load { compilation, faults })
+    }
+
+    /// A fault by role, on this design; the physical steps are those of its operation alone.
+    fn place(&self, compilation: &Compilation, fault: &scenario::Fault) -> Result<Fault, Vec<Diagnostic>> {
+        let steps = match &fault.moment {
+            scenario::Moment::At(_) => Vec::new(),
+            scenario::Moment::Step { operation, .. } => match fault::operation_id(compilation, operation) {
+                Some(operation) => {
+                    let alone = solo::compilation(compilation, operation);
+                    let events = solo::events(&alone, &self.settings.profile);
+                    fault::physical_steps(&alone, &self.sound(events)?)
+                }
+                None => Vec::new(),
+            },
+        };
+        fault::place(compilation, fault, &steps).map_err(|why| vec![unplaceable(compilation, fault, &why)])
+    }
+
+    fn draw(&self, full: &Compilation, operation: OperationId) -> Result<Option<Sequence>, Vec<Diagnostic>> {
+        if full.entries.get(operation.index()).copied().flatten().is_none() {
+            return Ok(None);
+        }
+        let alone = solo::compilation(full, operation);
+        let mut faults = Vec::new();
+        for fault in &self.settings.faults {
+            if matches!(&fault.moment, scenario::Moment::Step { operation: name, .. } if *name == alone.workload.operation(operation).name)
+            {
+                faults.push(self.place(full, fault)?);
+            }
+        }
+        let simulation = self.sound(solo::run(&alone, &self.settings.profile, faults))?;
+        Ok(sequence::draw(&alone, simulation.recorded(), solo::REQUEST))
+    }
+
+    /// What a compiled program cannot be loaded for is a defect of ours, and said so.
+    fn sound<T>(&self, result: Result<T, String>) -> Result<T, Vec<Diagnostic>> {
+        let design = self.settings.designs[self.design].slug();
+        result.map_err(|message| vec![problem(format!("{design}: {message}"), None)])
+    }
+
+    fn progress(&self) -> Progress<RunReport> {
+        const WHOLE: u64 = 1_000;
+        let part = match &self.phase {
+            Phase::Compile => 0,
+            Phase::Load { .. } => 50,
+            Phase::Run { simulation, .. } => 100 + share(simulation.issued(), simulation.requests(), 600),
+            Phase::Draw { compilation, operation } => 700 + share(*operation as u64, compilation.entries.len() as u64, 100),
+            Phase::Serial { simulation } => 800 + share(simulation.issued(), simulation.requests(), 200),
+        };
+        let doing = match &self.phase {
+            Phase::Compile => "compile",
+            Phase::Load { .. } => "load the first rows",
+            Phase::Run { .. } => "run",
+            Phase::Draw { .. } => "draw one request of each operation",
+            Phase::Serial { .. } => "compare the rows",
+        };
+        let title = self.settings.designs.get(self.design).map_or_else(String::new, |design| crate::describe(design).0);
+        Progress::Running {
+            done: self.design as u64 * WHOLE + part,
+            of: self.settings.designs.len() as u64 * WHOLE,
+            what: format!("{title}: {doing}"),
+        }
+    }
+}
+
+fn share(done: u64, of: u64, whole: u64) -> u64 {
+    done.saturating_mul(whole) / of.max(1)
+}
+
+fn unplaceable(compilation: &Compilation, fault: &scenario::Fault, why: &Unplaceable) -> Diagnostic {
+    let title = &compilation.title;
+    match why {
+        Unplaceable::NoOperation => {
+            problem(format!("fault \"{fault}\": {title} cannot express this operation"), None)
+        }
+        Unplaceable::NoSuchStep { steps } => problem(
+            format!("fault \"{fault}\": on {title}, the operation has {steps} physical steps"),
+            Some(format!("name a step from 1 to {steps}; the drawing of the operation numbers them")),
+        ),
+        Unplaceable::NoActor => problem(
+            format!("fault \"{fault}\": nobody on {title} plays this part in this step"),
+            Some("crash another actor, or leave the design out".to_owned()),
+        ),
+    }
+}
+
+impl Job for RunJob {
+    type Report = RunReport;
+
+    fn step(&mut self, budget: u64) -> Progress<RunReport> {
+        if self.design == self.settings.designs.len() {
+            return Progress::Finished(Box::new(RunReport {
+                scenario: self.summary.clone(),
+                designs: std::mem::take(&mut self.reports),
+                same_rows: same_rows::compare(&self.holdings),
+            }));
+        }
+        match self.advance(budget) {
+            Ok(()) => self.progress(),
+            Err(found) => Progress::Failed(found),
+        }
+    }
+}
+

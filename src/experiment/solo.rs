@@ -1,0 +1,41 @@
+//! One request alone on a small population, everything recorded: what drawings and explorations are made
+//! of.
+
+use std::sync::Arc;
+
+use program::profile::Profile;
+use program::workload::ClientLoop;
+use program::{Compilation, Event, Fault, OperationId, RequestId};
+use sim::{Options, Record, Simulation, Watch};
+
+use crate::scale;
+
+/// Initial rows of a table in a solo run, at most.
+const ROWS: u64 = 200;
+
+/// The only request.
+pub(crate) const REQUEST: RequestId = RequestId(0);
+
+/// The compilation with a small population and a workload of one request of this operation.
+pub(crate) fn compilation(full: &Compilation, operation: OperationId) -> Arc<Compilation> {
+    let mut workload = scale::scaled(&full.workload, ROWS);
+    for (index, load) in workload.operations.iter_mut().enumerate() {
+        load.weight = u32::from(index == operation.index());
+    }
+    workload.clients = ClientLoop::Serial;
+    workload.requests = 1;
+    Arc::new(Compilation { workload, ..full.clone() })
+}
+
+/// Runs it to the end, with every event recorded and every commit watched.
+pub(crate) fn run(compilation: &Arc<Compilation>, profile: &Profile, faults: Vec<Fault>) -> Result<Simulation, String> {
+    let options = Options { record: Record::Everything, watch: Watch::EveryCommit, ..Options::default() };
+    let mut simulation = Simulation::new(Arc::clone(compilation), profile, faults, options)?;
+    while !simulation.run_slice(u64::MAX) {}
+    Ok(simulation)
+}
+
+/// The events of a fault-free run: the physical steps are read off it.
+pub(crate) fn events(compilation: &Arc<Compilation>, profile: &Profile) -> Result<Vec<Event>, String> {
+    Ok(run(compilation, profile, Vec::new())?.recorded().to_vec())
+}
