@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use base::{Nanos, Time};
+use base::Nanos;
 use program::{Compilation, EventKind, Fault, FaultAction, NodeId, OperationId, Outcome, StepPoint};
 use report::{AtomicityDesign, AtomicityReport, FaultPoint, ScenarioSummary};
 use scenario::{Diagnostic, Scenario};
@@ -106,7 +106,7 @@ impl AtomicityJob {
                 return Ok(());
             };
             let simulation = solo::run(&current.compilation, &self.settings.profile, vec![point.fault.clone()])?;
-            spent += simulation.events().max(1);
+            spent += simulation.happened().max(1);
             current.done.push(found(point, &simulation));
         }
         Ok(())
@@ -160,20 +160,29 @@ fn role(actor: scenario::Actor) -> program::Actor {
 }
 
 fn found(point: Point, simulation: &Simulation) -> FaultPoint {
-    let invariants = simulation.invariants();
+    let names = simulation.compilation().invariants.iter().map(|invariant| invariant.name.clone());
     let end = simulation.now();
-    let broken = invariants.iter().filter(|found| found.rows > 0).map(|found| (found.name.clone(), found.rows));
-    let windows = invariants.iter().flat_map(|found| &found.windows);
-    let span = |from: Time, to: Option<Time>| to.unwrap_or(end).since(from);
-    FaultPoint {
+    let mut found = FaultPoint {
         fault: point.title,
         step: format!("{} {}", point.step.number, point.step.label),
         actor: point.actor,
         answer: answer(simulation),
-        broken: broken.collect(),
-        longest_window: windows.clone().map(|window| span(window.from, window.to)).max().unwrap_or(Nanos::ZERO),
-        readers: windows.map(|window| window.readers).sum(),
+        broken: Vec::new(),
+        longest_window: Nanos::ZERO,
+        readers: 0,
+    };
+    for (name, state) in names.zip(simulation.invariants()) {
+        let rows = state.at_end.as_ref().map_or(0, |output| output.rows.len() as u64);
+        if rows > 0 {
+            found.broken.push((name, rows));
+        }
+        for window in &state.windows {
+            let span = window.to.unwrap_or(end).since(window.from);
+            found.longest_window = found.longest_window.max(span);
+            found.readers += window.readers;
+        }
     }
+    found
 }
 
 /// What the client heard in the end.

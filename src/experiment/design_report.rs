@@ -4,7 +4,7 @@ use program::Compilation;
 use report::{
     DesignReport, ErrorCount, InvariantReport, Latency, NodeReport, OperationReport, TableSample, TraceSummary, Window,
 };
-use sim::{InvariantFound, OperationMeasurements, Simulation};
+use sim::{InvariantState, NodeUse, OperationMeasurements, Simulation};
 
 use crate::listing;
 
@@ -17,6 +17,7 @@ const EVIDENCE_ROWS: usize = 20;
 /// Without drawings: those are made from runs of their own.
 pub(crate) fn of(compilation: &Compilation, simulation: &Simulation) -> DesignReport {
     let measurements = simulation.measurements();
+    let (events, fingerprint) = simulation.trace();
     let sum = |count: fn(&OperationMeasurements) -> u64| measurements.operations().iter().map(count).sum();
     let operations = compilation.workload.operations.iter().zip(measurements.operations());
     let error = |(operation, message, count): (program::OperationId, &str, u64)| ErrorCount {
@@ -28,7 +29,7 @@ pub(crate) fn of(compilation: &Compilation, simulation: &Simulation) -> DesignRe
         architecture: compilation.architecture.clone(),
         title: compilation.title.clone(),
         operations: operations.map(|(load, measured)| operation(&load.name, measured)).collect(),
-        invariants: simulation.invariants().iter().map(invariant).collect(),
+        invariants: compilation.invariants.iter().zip(simulation.invariants()).map(invariant).collect(),
         errors: measurements.errors().map(error).collect(),
         duration: simulation.now().since(base::Time::ZERO),
         answered: sum(|measured| measured.answered),
@@ -39,7 +40,7 @@ pub(crate) fn of(compilation: &Compilation, simulation: &Simulation) -> DesignRe
         programs: listing::programs(compilation),
         weakened: compilation.weakened.clone(),
         refusals: compilation.refusals.clone(),
-        trace: TraceSummary { events: simulation.events(), fingerprint: simulation.trace_fingerprint() },
+        trace: TraceSummary { events, fingerprint },
     }
 }
 
@@ -62,37 +63,39 @@ fn operation(name: &str, measured: &OperationMeasurements) -> OperationReport {
     }
 }
 
-fn invariant(found: &InvariantFound) -> InvariantReport {
-    let evidence = (found.rows > 0).then(|| TableSample {
-        columns: found.columns.clone(),
-        rows: (found.sample.iter().take(EVIDENCE_ROWS))
+fn invariant((invariant, found): (&program::Invariant, &InvariantState)) -> InvariantReport {
+    let evidence = found.at_end.as_ref().filter(|output| !output.rows.is_empty()).map(|output| TableSample {
+        columns: output.columns.iter().map(|column| column.name.to_string()).collect(),
+        rows: (output.rows.iter().take(EVIDENCE_ROWS))
             .map(|row| row.iter().map(ToString::to_string).collect())
             .collect(),
-        total: found.rows,
+        total: output.rows.len() as u64,
     });
-    let window = |window: &sim::Window| Window {
+    let window = |window: &sim::BrokenWindow| Window {
         from: window.from,
         to: window.to,
         rows: window.rows,
         readers: window.readers,
     };
     InvariantReport {
-        name: found.name.clone(),
-        broken_rows: found.rows,
+        name: invariant.name.clone(),
+        broken_rows: evidence.as_ref().map_or(0, |sample| sample.total),
         evidence,
         windows: found.windows.iter().map(window).collect(),
+        error: found.error.clone(),
     }
 }
 
 fn nodes(compilation: &Compilation, simulation: &Simulation) -> Vec<NodeReport> {
-    let measured = simulation.nodes();
-    let node = |(node, measured): (&program::Node, &sim::NodeMeasurements)| NodeReport {
+    let duration = simulation.now().0.max(1);
+    let used = simulation.nodes();
+    let node = |(node, used): (&program::Node, &NodeUse)| NodeReport {
         name: node.name.clone(),
-        utilisation: measured.utilisation,
-        statements: measured.statements,
-        flushes: measured.flushes,
-        commits: measured.commits,
-        crashes: measured.crashes,
+        utilisation: used.processor_time.0 as f64 / duration as f64 / f64::from(used.cores.max(1)),
+        statements: used.statements,
+        flushes: used.flushes,
+        commits: used.commits,
+        crashes: used.crashes,
     };
-    compilation.deployment.nodes.iter().zip(&measured).map(node).collect()
+    compilation.deployment.nodes.iter().zip(&used).map(node).collect()
 }

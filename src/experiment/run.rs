@@ -11,15 +11,15 @@ use std::sync::Arc;
 use program::{Compilation, Fault, OperationId};
 use report::{DesignReport, RunReport, ScenarioSummary, Sequence};
 use scenario::{Diagnostic, Scenario};
-use sim::{Options, Simulation, Watch};
+use sim::{Options, Simulation};
 
 use crate::fault::{self, Unplaceable};
 use crate::job::{Job, Progress};
 use crate::settings::{Choice, Settings, problem, settings};
 use crate::{design_report, same_rows, sequence, solo, summary};
 
-/// Requests at the beginning that are not measured: one in so many.
-const WARM_UP: u64 = 10;
+/// A run that would need more memory is refused: a browser's tab has little more.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// A load run, stepped by its caller.
 #[derive(Debug)]
@@ -68,16 +68,13 @@ impl RunJob {
         self.phase = match phase {
             Phase::Compile => self.compile()?,
             Phase::Load { compilation, faults } => {
-                let options = Options {
-                    watch: Watch::End,
-                    warm_up: compilation.workload.requests / WARM_UP,
-                    ..Options::default()
-                };
+                let options = Options::of(&compilation);
                 let simulation = Simulation::new(Arc::clone(&compilation), &self.settings.profile, faults, options);
-                Phase::Run { compilation, simulation: Box::new(self.sound(simulation)?) }
+                let simulation = self.sound(simulation.map_err(|error| error.to_string()))?;
+                Phase::Run { compilation, simulation: Box::new(simulation) }
             }
             Phase::Run { compilation, mut simulation } => {
-                if simulation.run_slice(budget) {
+                if let sim::Progress::Done(_) = simulation.run_slice(budget) {
                     self.reports.push(design_report::of(&compilation, &simulation));
                     Phase::Draw { compilation, operation: 0 }
                 } else {
@@ -96,7 +93,7 @@ impl RunJob {
                 Phase::Serial { simulation: Box::new(self.sound(simulation)?) }
             }
             Phase::Serial { mut simulation } => {
-                if simulation.run_slice(budget) {
+                if let sim::Progress::Done(_) = simulation.run_slice(budget) {
                     let holdings = same_rows::holdings(&simulation);
                     let holdings = self.sound(holdings)?;
                     self.holdings.push(holdings);
@@ -113,6 +110,17 @@ impl RunJob {
     fn compile(&self) -> Result<Phase, Vec<Diagnostic>> {
         let design = &self.settings.designs[self.design];
         let compilation = Arc::new(design.compile(&self.scenario, &self.settings.sabotage));
+        let estimate = sim::estimate(&compilation).total_bytes();
+        if estimate > MOST_BYTES {
+            let message = format!(
+                "{}: this run would need about {} MiB of memory; {} MiB is the most",
+                design.slug(),
+                estimate >> 20,
+                MOST_BYTES >> 20
+            );
+            let hint = "fewer initial rows under [population], or fewer requests".to_owned();
+            return Err(vec![problem(message, Some(hint))]);
+        }
         let placed = self.settings.faults.iter().map(|fault| self.place(&compilation, fault));
         let faults = placed.collect::<Result<_, _>>()?;
         Ok(Phase::Load { compilation, faults })
@@ -161,9 +169,9 @@ impl RunJob {
         let part = match &self.phase {
             Phase::Compile => 0,
             Phase::Load { .. } => 50,
-            Phase::Run { simulation, .. } => 100 + share(simulation.issued(), simulation.requests(), 600),
+            Phase::Run { simulation, .. } => 100 + share(simulation.requests().1, self.summary.requests, 600),
             Phase::Draw { compilation, operation } => 700 + share(*operation as u64, compilation.entries.len() as u64, 100),
-            Phase::Serial { simulation } => 800 + share(simulation.issued(), simulation.requests(), 200),
+            Phase::Serial { simulation } => 800 + share(simulation.requests().1, simulation.compilation().workload.requests, 200),
         };
         let doing = match &self.phase {
             Phase::Compile => "compile",

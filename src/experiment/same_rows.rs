@@ -10,7 +10,7 @@ use program::profile::Profile;
 use program::workload::ClientLoop;
 use program::{Compilation, LogicalTable};
 use report::TableComparison;
-use sim::{Options, Simulation};
+use sim::{Checks, Options, Simulation};
 
 use crate::scale;
 
@@ -33,7 +33,8 @@ pub(crate) fn simulation(full: &Compilation, profile: &Profile) -> Result<Simula
     workload.clients = ClientLoop::Serial;
     workload.requests = workload.requests.min(REQUESTS);
     let compilation = Arc::new(Compilation { workload, ..full.clone() });
-    Simulation::new(compilation, profile, Vec::new(), Options::default())
+    let options = Options { checks: Checks::Never, ..Options::of(&compilation) };
+    Simulation::new(compilation, profile, Vec::new(), options).map_err(|error| error.to_string())
 }
 
 /// Reads back what a finished simulation holds.
@@ -41,7 +42,7 @@ pub(crate) fn holdings(simulation: &Simulation) -> Result<Holdings, String> {
     let compilation = simulation.compilation();
     let epoch = compilation.workload.epoch_micros;
     let read = |table: &LogicalTable| -> Result<_, String> {
-        let rows = simulation.logical_rows(&table.name)?;
+        let rows = simulation.read_table(&table.name)?;
         let mut rows: Vec<Vec<Value>> =
             rows.iter().map(|row| row.iter().map(|value| without_instant(value, epoch)).collect()).collect();
         rows.sort_unstable();

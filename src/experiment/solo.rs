@@ -6,7 +6,7 @@ use std::sync::Arc;
 use program::profile::Profile;
 use program::workload::ClientLoop;
 use program::{Compilation, Event, Fault, OperationId, RequestId};
-use sim::{Options, Record, Simulation, Watch};
+use sim::{Checks, Options, Record, Simulation};
 
 use crate::scale;
 
@@ -29,9 +29,10 @@ pub(crate) fn compilation(full: &Compilation, operation: OperationId) -> Arc<Com
 
 /// Runs it to the end, with every event recorded and every commit watched.
 pub(crate) fn run(compilation: &Arc<Compilation>, profile: &Profile, faults: Vec<Fault>) -> Result<Simulation, String> {
-    let options = Options { record: Record::Everything, watch: Watch::EveryCommit, ..Options::default() };
-    let mut simulation = Simulation::new(Arc::clone(compilation), profile, faults, options)?;
-    while !simulation.run_slice(u64::MAX) {}
+    let options = Options { record: Record::Everything, checks: Checks::EveryCommit, ..Options::of(compilation) };
+    let simulation = Simulation::new(Arc::clone(compilation), profile, faults, options);
+    let mut simulation = simulation.map_err(|error| error.to_string())?;
+    simulation.run();
     Ok(simulation)
 }
 

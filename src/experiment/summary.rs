@@ -17,7 +17,7 @@ pub(crate) fn of(slug: &str, scenario: &Scenario, settings: &Settings) -> Scenar
         clients: clients(scenario.load.clients),
         fault: if faults.is_empty() { None } else { Some(faults.join("; ")) },
         profile: settings.profile.title.clone(),
-        assumptions: settings.profile.sources.iter().map(|source| (source.figure.clone(), source.source.clone())).collect(),
+        assumptions: settings.profile.sources.clone(),
     }
 }
 

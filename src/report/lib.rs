@@ -96,6 +96,8 @@ pub struct InvariantReport {
     pub evidence: Option<TableSample>,
     /// When it was broken in between, as an observer outside of time sees committed rows.
     pub windows: Vec<Window>,
+    /// Why it could not be evaluated, if so: then the figures above say nothing.
+    pub error: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -100,7 +100,7 @@ impl RunReport {
                 table.row([
                     invariant.name.clone(),
                     design.title.clone(),
-                    invariant.broken_rows.to_string(),
+                    invariant.error.clone().unwrap_or_else(|| invariant.broken_rows.to_string()),
                     invariant.windows.len().to_string(),
                     longest(invariant, design.duration).map_or("–".to_owned(), |span| span.to_string()),
                     readers.to_string(),
