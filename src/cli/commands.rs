@@ -14,7 +14,9 @@ type Result<T> = std::result::Result<T, String>;
 pub(crate) fn list() -> Result<ExitCode> {
     let mut scenarios = Table::new(&["scenario", "title"]);
     for built_in in library::SCENARIOS {
-        let title = scenario::parse(built_in.text).scenario.map_or_else(String::new, |scenario| scenario.title);
+        let title = scenario::parse(built_in.text)
+            .scenario
+            .map_or_else(String::new, |scenario| scenario.title);
         scenarios.row([built_in.slug.to_owned(), title]);
     }
     let mut designs = Table::new(&["design", "title", "in short"]);
@@ -27,7 +29,10 @@ pub(crate) fn list() -> Result<ExitCode> {
         let title = library::profile(name).map_or_else(String::new, |profile| profile.title);
         profiles.row([name.to_owned(), title]);
     }
-    print!("{}", document::terminal(&[Block::Table(scenarios), Block::Table(designs), Block::Table(profiles)]));
+    print!(
+        "{}",
+        document::terminal(&[Block::Table(scenarios), Block::Table(designs), Block::Table(profiles)])
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -37,21 +42,42 @@ pub(crate) fn check(scenario: &str) -> Result<ExitCode> {
     if !checked.diagnostics.is_empty() {
         eprint!("{}", complaints(&input.name, &checked.diagnostics));
     }
-    let Some(outline) = checked.outline else { return Ok(ExitCode::from(1)) };
+    let Some(outline) = checked.outline else {
+        return Ok(ExitCode::from(1));
+    };
     let mut designs = Table::new(&["design", "cannot express", "weakens"]).numbers(1..3);
     for design in &outline.designs {
-        designs.row([design.slug.clone(), design.refusals.to_string(), design.weakened.to_string()]);
+        designs.row([
+            design.slug.clone(),
+            design.refusals.to_string(),
+            design.weakened.to_string(),
+        ]);
     }
-    let summary = format!("{}: {} operations, {} initial rows", outline.title, outline.operations.len(), outline.rows);
-    print!("{}", document::terminal(&[Block::Paragraph(summary), Block::Table(designs)]));
-    Ok(if outline.is_runnable() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let summary = format!(
+        "{}: {} operations, {} initial rows",
+        outline.title,
+        outline.operations.len(),
+        outline.rows
+    );
+    print!(
+        "{}",
+        document::terminal(&[Block::Paragraph(summary), Block::Table(designs)])
+    );
+    Ok(if outline.is_runnable() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 pub(crate) fn compile(what: &What, json: bool) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;
     let compiled = experiment::compile(&input.text, &choice(what)).map_err(|found| complaints(&input.name, &found))?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&compiled).map_err(|error| error.to_string())?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&compiled).map_err(|error| error.to_string())?
+        );
     } else {
         let blocks: Vec<Block> = compiled.iter().flat_map(experiment::compilation_document).collect();
         print!("{}", document::terminal(&blocks));
@@ -61,11 +87,18 @@ pub(crate) fn compile(what: &What, json: bool) -> Result<ExitCode> {
 
 pub(crate) fn run(what: &What, requests: Option<u64>, fault: Option<String>, print: Print) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;
-    let choice = Choice { requests, fault, ..choice(what) };
+    let choice = Choice {
+        requests,
+        fault,
+        ..choice(what)
+    };
     let job = experiment::RunJob::new(&input.slug, &input.text, &choice);
     let report = finish(&input, job)?;
     match print {
-        Print::Json => println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?),
+        Print::Json => println!(
+            "{}",
+            serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?
+        ),
         Print::Markdown => print!("{}", document::markdown(&report.document())),
         Print::Text => print!("{}", document::terminal(&report.document())),
     }
@@ -77,12 +110,19 @@ pub(crate) fn explore(what: &What, operation: &str, expect_none: bool, print: Pr
     let job = experiment::AtomicityJob::new(&input.slug, &input.text, &choice(what), operation);
     let report = finish(&input, job)?;
     match print {
-        Print::Json => println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?),
+        Print::Json => println!(
+            "{}",
+            serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?
+        ),
         Print::Markdown => print!("{}", document::markdown(&report.document())),
         Print::Text => print!("{}", document::terminal(&report.document())),
     }
     let broken: usize = report.designs.iter().map(report::AtomicityDesign::broken).sum();
-    Ok(if expect_none && broken > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
+    Ok(if expect_none && broken > 0 {
+        ExitCode::from(3)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn choice(what: &What) -> Choice {
@@ -114,7 +154,10 @@ fn complaints(name: &str, found: &[Diagnostic]) -> String {
     for diagnostic in found {
         text.push_str(&format!("{name}:{diagnostic}\n"));
     }
-    let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let errors = found
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .count();
     if errors > 1 {
         text.push_str(&format!("{name}: {errors} errors\n"));
     }

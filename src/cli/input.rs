@@ -19,22 +19,41 @@ pub(crate) struct Input {
 pub(crate) fn read(scenario: &str) -> Result<Input, String> {
     if scenario == "-" {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
-        return Ok(Input { name: "standard input".to_owned(), slug: "own".to_owned(), text });
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| format!("standard input: {error}"))?;
+        return Ok(Input {
+            name: "standard input".to_owned(),
+            slug: "own".to_owned(),
+            text,
+        });
     }
     if let Some(built_in) = library::scenario(scenario) {
         let name = format!("{scenario}.toml");
-        return Ok(Input { name, slug: scenario.to_owned(), text: built_in.text.to_owned() });
+        return Ok(Input {
+            name,
+            slug: scenario.to_owned(),
+            text: built_in.text.to_owned(),
+        });
     }
     let path = Path::new(scenario);
     match std::fs::read_to_string(path) {
         Ok(text) => {
-            let slug = path.file_stem().map_or_else(|| "own".to_owned(), |stem| stem.to_string_lossy().into_owned());
-            Ok(Input { name: scenario.to_owned(), slug, text })
+            let slug = path
+                .file_stem()
+                .map_or_else(|| "own".to_owned(), |stem| stem.to_string_lossy().into_owned());
+            Ok(Input {
+                name: scenario.to_owned(),
+                slug,
+                text,
+            })
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let known: Vec<&str> = library::SCENARIOS.iter().map(|built_in| built_in.slug).collect();
-            Err(format!("{scenario}: no such file, and no built-in scenario (there are: {})", known.join(", ")))
+            Err(format!(
+                "{scenario}: no such file, and no built-in scenario (there are: {})",
+                known.join(", ")
+            ))
         }
         Err(error) => Err(format!("{scenario}: {error}")),
     }

@@ -7,12 +7,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-mod bench;
 mod commands;
 mod input;
 
 #[derive(Debug, Parser)]
-#[command(name = "adr-lab", version, about = "Run a database decision before you write it down")]
+#[command(
+    name = "adr-lab",
+    version,
+    about = "Run a database decision before you write it down"
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -60,17 +63,6 @@ enum Command {
         expect_none: bool,
         #[command(flatten)]
         form: Form,
-    },
-    /// How fast the machinery is, beside known programs if they are given
-    Bench {
-        /// A command that prints the figures of sql.js as JSON (`node tests/bench/sqljs.mjs`)
-        #[arg(long, value_name = "COMMAND")]
-        sqljs: Option<String>,
-        /// A command that prints the figures of SimPy as JSON (`python3 tests/bench/simpy_mm1.py`)
-        #[arg(long, value_name = "COMMAND")]
-        simpy: Option<String>,
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -124,11 +116,18 @@ fn main() -> ExitCode {
         Command::List => commands::list(),
         Command::Check { scenario } => commands::check(&scenario),
         Command::Compile { what, json } => commands::compile(&what, json),
-        Command::Run { what, requests, fault, form } => commands::run(&what, requests, fault, form.print()),
-        Command::Explore { what, operation, expect_none, form } => {
-            commands::explore(&what, &operation, expect_none, form.print())
-        }
-        Command::Bench { sqljs, simpy, json } => bench::run(sqljs.as_deref(), simpy.as_deref(), json),
+        Command::Run {
+            what,
+            requests,
+            fault,
+            form,
+        } => commands::run(&what, requests, fault, form.print()),
+        Command::Explore {
+            what,
+            operation,
+            expect_none,
+            form,
+        } => commands::explore(&what, &operation, expect_none, form.print()),
     };
     match result {
         Ok(code) => code,

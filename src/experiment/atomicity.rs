@@ -63,29 +63,58 @@ impl AtomicityJob {
     /// What is wrong with the scenario or the choice.
     pub fn new(slug: &str, text: &str, choice: &Choice, operation: &str) -> Result<AtomicityJob, Vec<Diagnostic>> {
         let parsed = scenario::parse(text);
-        let Some(mut scenario) = parsed.scenario else { return Err(parsed.diagnostics) };
+        let Some(mut scenario) = parsed.scenario else {
+            return Err(parsed.diagnostics);
+        };
         let settings = settings(&mut scenario, choice)?;
         if scenario.operation(operation).is_none() {
-            let known: Vec<&str> = scenario.operations.iter().map(|operation| operation.name.as_str()).collect();
+            let known: Vec<&str> = scenario
+                .operations
+                .iter()
+                .map(|operation| operation.name.as_str())
+                .collect();
             let hint = format!("there are: {}", known.join(", "));
-            return Err(vec![problem(format!("there is no operation \"{operation}\""), Some(hint))]);
+            return Err(vec![problem(
+                format!("there is no operation \"{operation}\""),
+                Some(hint),
+            )]);
         }
         let summary = summary::of(slug, &scenario, &settings);
         let operation = operation.to_owned();
-        Ok(AtomicityJob { summary, scenario, settings, operation, design: 0, current: None, reports: Vec::new() })
+        Ok(AtomicityJob {
+            summary,
+            scenario,
+            settings,
+            operation,
+            design: 0,
+            current: None,
+            reports: Vec::new(),
+        })
     }
 
     fn begin(&self) -> Result<Exploration, String> {
         let design = &self.settings.designs[self.design];
         let full = design.compile(&self.scenario, &self.settings.sabotage);
         let Some(operation) = fault::operation_id(&full, &self.operation) else {
-            return Ok(Exploration { compilation: Arc::new(full), points: Vec::new(), done: Vec::new() });
+            return Ok(Exploration {
+                compilation: Arc::new(full),
+                points: Vec::new(),
+                done: Vec::new(),
+            });
         };
         let compilation = solo::compilation(&full, operation);
         let events = solo::events(&compilation, &self.settings.profile)?;
         let steps = fault::physical_steps(&compilation, &events);
-        let points = steps.iter().flat_map(|step| points(&compilation, operation, step)).rev().collect();
-        Ok(Exploration { compilation, points, done: Vec::new() })
+        let points = steps
+            .iter()
+            .flat_map(|step| points(&compilation, operation, step))
+            .rev()
+            .collect();
+        Ok(Exploration {
+            compilation,
+            points,
+            done: Vec::new(),
+        })
     }
 
     fn advance(&mut self, budget: u64) -> Result<(), String> {
@@ -96,7 +125,9 @@ impl AtomicityJob {
         let mut spent = 0;
         while spent < budget {
             let Some(point) = current.points.pop() else {
-                let Some(finished) = self.current.take() else { return Ok(()) };
+                let Some(finished) = self.current.take() else {
+                    return Ok(());
+                };
                 self.reports.push(AtomicityDesign {
                     architecture: finished.compilation.architecture.clone(),
                     title: finished.compilation.title.clone(),
@@ -121,14 +152,18 @@ fn points(compilation: &Compilation, operation: OperationId, step: &PhysicalStep
         actor: None,
         fault: Fault {
             trigger: fault::trigger(step, StepPoint::Before, step.request),
-            action: FaultAction::Refuse { message: "refused".to_owned() },
+            action: FaultAction::Refuse {
+                message: "refused".to_owned(),
+            },
         },
         title: format!("step {} ({}) is refused", step.number, step.label),
     };
     let mut points = vec![refusal];
     let mut struck: Vec<NodeId> = Vec::new();
     for actor in ACTORS {
-        let Some(node) = fault::node_of(compilation, operation, step, actor) else { continue };
+        let Some(node) = fault::node_of(compilation, operation, step, actor) else {
+            continue;
+        };
         if struck.contains(&node) {
             continue;
         }
@@ -140,7 +175,10 @@ fn points(compilation: &Compilation, operation: OperationId, step: &PhysicalStep
                 actor: Some(role(actor)),
                 fault: Fault {
                     trigger: fault::trigger(step, point, step.request),
-                    action: FaultAction::Crash { node, restart_after: Some(DOWN) },
+                    action: FaultAction::Crash {
+                        node,
+                        restart_after: Some(DOWN),
+                    },
                 },
                 title: format!("{name} crashes {when} step {} ({})", step.number, step.label),
             });
@@ -160,7 +198,11 @@ fn role(actor: scenario::Actor) -> program::Actor {
 }
 
 fn found(point: Point, simulation: &Simulation) -> FaultPoint {
-    let names = simulation.compilation().invariants.iter().map(|invariant| invariant.name.clone());
+    let names = simulation
+        .compilation()
+        .invariants
+        .iter()
+        .map(|invariant| invariant.name.clone());
     let end = simulation.now();
     let mut found = FaultPoint {
         fault: point.title,
@@ -188,7 +230,9 @@ fn found(point: Point, simulation: &Simulation) -> FaultPoint {
 /// What the client heard in the end.
 fn answer(simulation: &Simulation) -> String {
     let heard = simulation.recorded().iter().rev().find_map(|event| match &event.kind {
-        EventKind::RequestAnswered { outcome: Outcome::Done, .. } => Some("done".to_owned()),
+        EventKind::RequestAnswered {
+            outcome: Outcome::Done, ..
+        } => Some("done".to_owned()),
         EventKind::RequestAnswered { outcome, .. } => Some(outcome.to_string()),
         _ => None,
     });
@@ -207,7 +251,11 @@ impl Job for AtomicityJob {
             }));
         }
         if let Err(message) = self.advance(budget) {
-            let design = self.settings.designs.get(self.design).map_or_else(String::new, architecture::Design::slug);
+            let design = self
+                .settings
+                .designs
+                .get(self.design)
+                .map_or_else(String::new, architecture::Design::slug);
             return Progress::Failed(vec![problem(format!("{design}: {message}"), None)]);
         }
         const WHOLE: u64 = 1_000;
@@ -215,7 +263,11 @@ impl Job for AtomicityJob {
             let (done, left) = (current.done.len() as u64, current.points.len() as u64);
             done * WHOLE / (done + left).max(1)
         });
-        let title = self.settings.designs.get(self.design).map_or_else(String::new, |design| crate::describe(design).0);
+        let title = self
+            .settings
+            .designs
+            .get(self.design)
+            .map_or_else(String::new, |design| crate::describe(design).0);
         Progress::Running {
             done: self.design as u64 * WHOLE + part,
             of: self.settings.designs.len() as u64 * WHOLE,

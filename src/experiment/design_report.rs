@@ -28,8 +28,15 @@ pub(crate) fn of(compilation: &Compilation, simulation: &Simulation) -> DesignRe
     DesignReport {
         architecture: compilation.architecture.clone(),
         title: compilation.title.clone(),
-        operations: operations.map(|(load, measured)| operation(&load.name, measured)).collect(),
-        invariants: compilation.invariants.iter().zip(simulation.invariants()).map(invariant).collect(),
+        operations: operations
+            .map(|(load, measured)| operation(&load.name, measured))
+            .collect(),
+        invariants: compilation
+            .invariants
+            .iter()
+            .zip(simulation.invariants())
+            .map(invariant)
+            .collect(),
         errors: measurements.errors().map(error).collect(),
         duration: simulation.now().since(base::Time::ZERO),
         answered: sum(|measured| measured.answered),
@@ -64,13 +71,17 @@ fn operation(name: &str, measured: &OperationMeasurements) -> OperationReport {
 }
 
 fn invariant((invariant, found): (&program::Invariant, &InvariantState)) -> InvariantReport {
-    let evidence = found.at_end.as_ref().filter(|output| !output.rows.is_empty()).map(|output| TableSample {
-        columns: output.columns.iter().map(|column| column.name.to_string()).collect(),
-        rows: (output.rows.iter().take(EVIDENCE_ROWS))
-            .map(|row| row.iter().map(ToString::to_string).collect())
-            .collect(),
-        total: output.rows.len() as u64,
-    });
+    let evidence = found
+        .at_end
+        .as_ref()
+        .filter(|output| !output.rows.is_empty())
+        .map(|output| TableSample {
+            columns: output.columns.iter().map(|column| column.name.to_string()).collect(),
+            rows: (output.rows.iter().take(EVIDENCE_ROWS))
+                .map(|row| row.iter().map(ToString::to_string).collect())
+                .collect(),
+            total: output.rows.len() as u64,
+        });
     let window = |window: &sim::BrokenWindow| Window {
         from: window.from,
         to: window.to,

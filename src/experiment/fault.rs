@@ -28,7 +28,9 @@ pub(crate) struct PhysicalStep {
 pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event]) -> Vec<PhysicalStep> {
     let mut steps: Vec<PhysicalStep> = Vec::new();
     for event in events {
-        let EventKind::StepStarted { activation, step } = event.kind else { continue };
+        let EventKind::StepStarted { activation, step } = event.kind else {
+            continue;
+        };
         let program = &compilation.programs[activation.program.index()];
         let definition = program.step(step);
         if !is_physical(&definition.op) {
@@ -49,7 +51,10 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event]) -> Vec
 
 /// Does the step leave its process, or take its time? Decisions over registers do not.
 fn is_physical(op: &Op) -> bool {
-    matches!(op, Op::Statement { .. } | Op::Call { .. } | Op::Send { .. } | Op::Compose { .. } | Op::Work { .. })
+    matches!(
+        op,
+        Op::Statement { .. } | Op::Call { .. } | Op::Send { .. } | Op::Compose { .. } | Op::Work { .. }
+    )
 }
 
 /// The node that plays a role in a step of an operation; `None` if the design has nobody for it.
@@ -63,7 +68,10 @@ pub(crate) fn node_of(
     let program = &compilation.programs[step.activation.program.index()];
     match actor {
         scenario::Actor::Client => {
-            let index = deployment.nodes.iter().position(|node| node.kind == program::NodeKind::Client)?;
+            let index = deployment
+                .nodes
+                .iter()
+                .position(|node| node.kind == program::NodeKind::Client)?;
             Some(NodeId(index as u16))
         }
         scenario::Actor::Orchestrator => {
@@ -106,13 +114,22 @@ pub(crate) fn place(
     let (place, number, name, request) = match &fault.moment {
         scenario::Moment::At(at) => {
             let action = crash_at_instant(compilation, fault)?;
-            return Ok(Fault { trigger: Trigger::At(*at), action });
+            return Ok(Fault {
+                trigger: Trigger::At(*at),
+                action,
+            });
         }
-        scenario::Moment::Step { place, step, operation, request } => (*place, *step, operation, *request),
+        scenario::Moment::Step {
+            place,
+            step,
+            operation,
+            request,
+        } => (*place, *step, operation, *request),
     };
     let operation = operation_id(compilation, name).ok_or(Unplaceable::NoOperation)?;
-    let step = (number.checked_sub(1).and_then(|index| steps.get(index as usize)))
-        .ok_or(Unplaceable::NoSuchStep { steps: steps.len() as u32 })?;
+    let step = (number.checked_sub(1).and_then(|index| steps.get(index as usize))).ok_or(Unplaceable::NoSuchStep {
+        steps: steps.len() as u32,
+    })?;
     let action = match fault.action {
         scenario::FaultAction::Crash { actor, restart_after } => {
             let node = node_of(compilation, operation, step, actor).ok_or(Unplaceable::NoActor)?;
@@ -123,14 +140,19 @@ pub(crate) fn place(
         scenario::FaultAction::Delay(scenario::Message::Request, span) => FaultAction::DelayRequest(span),
         scenario::FaultAction::Delay(scenario::Message::Reply, span) => FaultAction::DelayReply(span),
         scenario::FaultAction::Duplicate => FaultAction::DuplicateRequest,
-        scenario::FaultAction::Refuse => FaultAction::Refuse { message: format!("refused: {}", step.label) },
+        scenario::FaultAction::Refuse => FaultAction::Refuse {
+            message: format!("refused: {}", step.label),
+        },
     };
     let point = match place {
         scenario::StepPlace::Before => StepPoint::Before,
         scenario::StepPlace::During => StepPoint::Done,
         scenario::StepPlace::After => StepPoint::After,
     };
-    Ok(Fault { trigger: trigger(step, point, request.map(RequestId)), action })
+    Ok(Fault {
+        trigger: trigger(step, point, request.map(RequestId)),
+        action,
+    })
 }
 
 /// Strikes when this step of this execution, or of a given request's, comes to the point.
@@ -145,7 +167,11 @@ pub(crate) fn trigger(step: &PhysicalStep, point: StepPoint, request: Option<Req
 }
 
 pub(crate) fn operation_id(compilation: &Compilation, name: &str) -> Option<OperationId> {
-    let index = compilation.workload.operations.iter().position(|operation| operation.name == name)?;
+    let index = compilation
+        .workload
+        .operations
+        .iter()
+        .position(|operation| operation.name == name)?;
     compilation.entries.get(index).copied().flatten()?;
     Some(OperationId(index as u16))
 }
@@ -156,7 +182,12 @@ fn crash_at_instant(compilation: &Compilation, fault: &scenario::Fault) -> Resul
     let scenario::FaultAction::Crash { actor, restart_after } = fault.action else {
         return Err(Unplaceable::NoActor);
     };
-    let entry = compilation.entries.iter().flatten().next().ok_or(Unplaceable::NoOperation)?;
+    let entry = compilation
+        .entries
+        .iter()
+        .flatten()
+        .next()
+        .ok_or(Unplaceable::NoOperation)?;
     let home = compilation.programs[entry.index()].home;
     let first = |kind: program::NodeKind| {
         let index = compilation.deployment.nodes.iter().position(|node| node.kind == kind);
@@ -171,5 +202,8 @@ fn crash_at_instant(compilation: &Compilation, fault: &scenario::Fault) -> Resul
             compilation.programs.iter().find(relay).map(|program| program.home)
         }
     };
-    Ok(FaultAction::Crash { node: node.ok_or(Unplaceable::NoActor)?, restart_after })
+    Ok(FaultAction::Crash {
+        node: node.ok_or(Unplaceable::NoActor)?,
+        restart_after,
+    })
 }

@@ -13,7 +13,11 @@ pub trait Job {
 #[derive(Debug)]
 pub enum Progress<R> {
     /// `what` names what is being done: `Database per service: load`.
-    Running { done: u64, of: u64, what: String },
+    Running {
+        done: u64,
+        of: u64,
+        what: String,
+    },
     Finished(Box<R>),
     /// The choice cannot be run on a design: a fault at a step that it does not have.
     Failed(Vec<Diagnostic>),

@@ -10,11 +10,16 @@ pub struct BuiltIn {
 }
 
 /// In the order in which they are shown.
-pub const SCENARIOS: &[BuiltIn] =
-    &[BuiltIn { slug: "sign-up", text: include_str!("../../public/scenarios/sign-up.toml") }];
+pub const SCENARIOS: &[BuiltIn] = &[BuiltIn {
+    slug: "sign-up",
+    text: include_str!("../../public/scenarios/sign-up.toml"),
+}];
 
 const PROFILES: &[(&str, &str)] = &[
-    ("cloud-one-zone", include_str!("../../public/profiles/cloud-one-zone.json")),
+    (
+        "cloud-one-zone",
+        include_str!("../../public/profiles/cloud-one-zone.json"),
+    ),
     ("lab-two-core", include_str!("../../public/profiles/lab-two-core.json")),
 ];
 
@@ -40,7 +45,9 @@ mod tests {
     use super::*;
 
     fn files(folder: &str, extension: &str) -> Vec<String> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public").join(folder);
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../public")
+            .join(folder);
         let mut slugs: Vec<String> = std::fs::read_dir(folder)
             .expect("the folder is there")
             .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(extension)?.to_owned()))

@@ -4,7 +4,7 @@ use program::{Compilation, Op, Program, StepId};
 use report::{ProgramLine, ProgramListing};
 
 /// All programs of a compilation, in its order.
-pub fn programs(compilation: &Compilation) -> Vec<ProgramListing> {
+pub(crate) fn programs(compilation: &Compilation) -> Vec<ProgramListing> {
     compilation
         .programs
         .iter()
@@ -52,7 +52,7 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], indent:
 }
 
 /// The SQL text that a step sends or evaluates.
-pub fn sql(op: &Op) -> Option<&str> {
+pub(crate) fn sql(op: &Op) -> Option<&str> {
     match op {
         Op::Statement { sql, .. } | Op::Compose { sql, .. } => Some(sql),
         _ => None,

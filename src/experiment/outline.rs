@@ -53,13 +53,24 @@ impl Outline {
 
 /// Parses, checks and compiles a scenario.
 pub fn check(text: &str) -> Checked {
-    let scenario::Parsed { scenario, mut diagnostics } = scenario::parse(text);
-    let Some(scenario) = scenario else { return Checked { outline: None, diagnostics } };
+    let scenario::Parsed {
+        scenario,
+        mut diagnostics,
+    } = scenario::parse(text);
+    let Some(scenario) = scenario else {
+        return Checked {
+            outline: None,
+            diagnostics,
+        };
+    };
     let more = architecture::check(&scenario);
     if !more.is_empty() {
         diagnostics.extend(more);
         diagnostics.sort();
-        return Checked { outline: None, diagnostics };
+        return Checked {
+            outline: None,
+            diagnostics,
+        };
     }
     let operation = |operation: &scenario::Operation| OperationOutline {
         name: operation.name.clone(),
@@ -73,9 +84,15 @@ pub fn check(text: &str) -> Checked {
         requests: scenario.load.requests,
         rows: scenario.population.rows(),
         operations: scenario.operations.iter().map(operation).collect(),
-        designs: architecture::designs().iter().map(|design| design_outline(design, &scenario)).collect(),
+        designs: architecture::designs()
+            .iter()
+            .map(|design| design_outline(design, &scenario))
+            .collect(),
     };
-    Checked { outline: Some(outline), diagnostics }
+    Checked {
+        outline: Some(outline),
+        diagnostics,
+    }
 }
 
 fn design_outline(design: &Design, scenario: &scenario::Scenario) -> DesignOutline {
@@ -97,7 +114,10 @@ pub fn describe(design: &Design) -> (String, String) {
     if variant.slug.is_empty() {
         return (architecture.title().to_owned(), architecture.summary().to_owned());
     }
-    (format!("{}, {}", architecture.title(), variant.title), variant.summary.to_owned())
+    (
+        format!("{}, {}", architecture.title(), variant.title),
+        variant.summary.to_owned(),
+    )
 }
 
 /// Compiles a scenario on the chosen designs.
@@ -107,9 +127,15 @@ pub fn describe(design: &Design) -> (String, String) {
 /// What is wrong with the scenario or the choice.
 pub fn compile(text: &str, choice: &Choice) -> Result<Vec<Compilation>, Vec<Diagnostic>> {
     let parsed = scenario::parse(text);
-    let Some(mut scenario) = parsed.scenario else { return Err(parsed.diagnostics) };
+    let Some(mut scenario) = parsed.scenario else {
+        return Err(parsed.diagnostics);
+    };
     let settings = settings(&mut scenario, choice)?;
-    Ok(settings.designs.iter().map(|design| design.compile(&scenario, &settings.sabotage)).collect())
+    Ok(settings
+        .designs
+        .iter()
+        .map(|design| design.compile(&scenario, &settings.sabotage))
+        .collect())
 }
 
 /// A compilation as text: deployment, programs, what is weakened or refused.
@@ -120,25 +146,40 @@ pub fn compilation_document(compilation: &Compilation) -> Vec<Block> {
         let here = |id: program::NodeId| id.index() == index;
         let databases = deployment.databases.iter().filter(|database| here(database.node));
         let pools = deployment.pools.iter().filter(|pool| here(pool.service));
-        let pool = |pool: &program::Pool| format!("{} × {}", pool.size, deployment.databases[pool.database.index()].name);
+        let pool =
+            |pool: &program::Pool| format!("{} × {}", pool.size, deployment.databases[pool.database.index()].name);
         nodes.row([
             node.name.clone(),
             format!("{:?}", node.kind).to_lowercase(),
             node.cores.to_string(),
-            databases.map(|database| database.name.clone()).collect::<Vec<_>>().join(", "),
+            databases
+                .map(|database| database.name.clone())
+                .collect::<Vec<_>>()
+                .join(", "),
             pools.map(pool).collect::<Vec<_>>().join(", "),
         ]);
     }
     let mut blocks = vec![Block::Heading(1, compilation.title.clone()), Block::Table(nodes)];
     for database in &deployment.databases {
         blocks.push(Block::Heading(3, format!("Database {}", database.name)));
-        blocks.push(Block::Code(database.definitions.iter().flat_map(|text| text.lines()).map(str::to_owned).collect()));
+        blocks.push(Block::Code(
+            database
+                .definitions
+                .iter()
+                .flat_map(|text| text.lines())
+                .map(str::to_owned)
+                .collect(),
+        ));
     }
     for program in listing::programs(compilation) {
         blocks.push(Block::Heading(3, format!("{}, run by {}", program.name, program.home)));
         blocks.push(Block::Code(program.lines.iter().flat_map(program_line).collect()));
     }
-    blocks.extend(report::limits(&compilation.title, &compilation.weakened, &compilation.refusals));
+    blocks.extend(report::limits(
+        &compilation.title,
+        &compilation.weakened,
+        &compilation.refusals,
+    ));
     blocks
 }
 
@@ -146,6 +187,11 @@ fn program_line(line: &report::ProgramLine) -> Vec<String> {
     let indent = "  ".repeat(usize::from(line.indent));
     let place = line.at.as_ref().map_or_else(String::new, |at| format!("  → {at}"));
     let mut lines = vec![format!("{indent}{}{place}", line.label)];
-    lines.extend(line.sql.iter().flat_map(|sql| sql.lines()).map(|sql| format!("{indent}    {sql}")));
+    lines.extend(
+        line.sql
+            .iter()
+            .flat_map(|sql| sql.lines())
+            .map(|sql| format!("{indent}    {sql}")),
+    );
     lines
 }

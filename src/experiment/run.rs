@@ -37,10 +37,21 @@ pub struct RunJob {
 #[derive(Debug)]
 enum Phase {
     Compile,
-    Load { compilation: Arc<Compilation>, faults: Vec<Fault> },
-    Run { compilation: Arc<Compilation>, simulation: Box<Simulation> },
-    Draw { compilation: Arc<Compilation>, operation: usize },
-    Serial { simulation: Box<Simulation> },
+    Load {
+        compilation: Arc<Compilation>,
+        faults: Vec<Fault>,
+    },
+    Run {
+        compilation: Arc<Compilation>,
+        simulation: Box<Simulation>,
+    },
+    Draw {
+        compilation: Arc<Compilation>,
+        operation: usize,
+    },
+    Serial {
+        simulation: Box<Simulation>,
+    },
 }
 
 impl RunJob {
@@ -49,7 +60,9 @@ impl RunJob {
     /// What is wrong with the scenario or the choice.
     pub fn new(slug: &str, text: &str, choice: &Choice) -> Result<RunJob, Vec<Diagnostic>> {
         let parsed = scenario::parse(text);
-        let Some(mut scenario) = parsed.scenario else { return Err(parsed.diagnostics) };
+        let Some(mut scenario) = parsed.scenario else {
+            return Err(parsed.diagnostics);
+        };
         let settings = settings(&mut scenario, choice)?;
         let summary = summary::of(slug, &scenario, &settings);
         Ok(RunJob {
@@ -71,14 +84,26 @@ impl RunJob {
                 let options = Options::of(&compilation);
                 let simulation = Simulation::new(Arc::clone(&compilation), &self.settings.profile, faults, options);
                 let simulation = self.sound(simulation.map_err(|error| error.to_string()))?;
-                Phase::Run { compilation, simulation: Box::new(simulation) }
+                Phase::Run {
+                    compilation,
+                    simulation: Box::new(simulation),
+                }
             }
-            Phase::Run { compilation, mut simulation } => {
+            Phase::Run {
+                compilation,
+                mut simulation,
+            } => {
                 if let sim::Progress::Done(_) = simulation.run_slice(budget) {
                     self.reports.push(design_report::of(&compilation, &simulation));
-                    Phase::Draw { compilation, operation: 0 }
+                    Phase::Draw {
+                        compilation,
+                        operation: 0,
+                    }
                 } else {
-                    Phase::Run { compilation, simulation }
+                    Phase::Run {
+                        compilation,
+                        simulation,
+                    }
                 }
             }
             Phase::Draw { compilation, operation } if operation < compilation.entries.len() => {
@@ -86,11 +111,16 @@ impl RunJob {
                 if let (Some(drawing), Some(report)) = (drawing, self.reports.last_mut()) {
                     report.sequences.push(drawing);
                 }
-                Phase::Draw { compilation, operation: operation + 1 }
+                Phase::Draw {
+                    compilation,
+                    operation: operation + 1,
+                }
             }
             Phase::Draw { compilation, .. } => {
                 let simulation = same_rows::simulation(&compilation, &self.settings.profile);
-                Phase::Serial { simulation: Box::new(self.sound(simulation)?) }
+                Phase::Serial {
+                    simulation: Box::new(self.sound(simulation)?),
+                }
             }
             Phase::Serial { mut simulation } => {
                 if let sim::Progress::Done(_) = simulation.run_slice(budget) {
@@ -170,8 +200,12 @@ impl RunJob {
             Phase::Compile => 0,
             Phase::Load { .. } => 50,
             Phase::Run { simulation, .. } => 100 + share(simulation.requests().1, self.summary.requests, 600),
-            Phase::Draw { compilation, operation } => 700 + share(*operation as u64, compilation.entries.len() as u64, 100),
-            Phase::Serial { simulation } => 800 + share(simulation.requests().1, simulation.compilation().workload.requests, 200),
+            Phase::Draw { compilation, operation } => {
+                700 + share(*operation as u64, compilation.entries.len() as u64, 100)
+            }
+            Phase::Serial { simulation } => {
+                800 + share(simulation.requests().1, simulation.compilation().workload.requests, 200)
+            }
         };
         let doing = match &self.phase {
             Phase::Compile => "compile",
@@ -180,7 +214,11 @@ impl RunJob {
             Phase::Draw { .. } => "draw one request of each operation",
             Phase::Serial { .. } => "compare the rows",
         };
-        let title = self.settings.designs.get(self.design).map_or_else(String::new, |design| crate::describe(design).0);
+        let title = self
+            .settings
+            .designs
+            .get(self.design)
+            .map_or_else(String::new, |design| crate::describe(design).0);
         Progress::Running {
             done: self.design as u64 * WHOLE + part,
             of: self.settings.designs.len() as u64 * WHOLE,
@@ -196,12 +234,15 @@ fn share(done: u64, of: u64, whole: u64) -> u64 {
 fn unplaceable(compilation: &Compilation, fault: &scenario::Fault, why: &Unplaceable) -> Diagnostic {
     let title = &compilation.title;
     match why {
-        Unplaceable::NoOperation => {
-            problem(format!("fault \"{fault}\": {title} cannot express this operation"), None)
-        }
+        Unplaceable::NoOperation => problem(
+            format!("fault \"{fault}\": {title} cannot express this operation"),
+            None,
+        ),
         Unplaceable::NoSuchStep { steps } => problem(
             format!("fault \"{fault}\": on {title}, the operation has {steps} physical steps"),
-            Some(format!("name a step from 1 to {steps}; the drawing of the operation numbers them")),
+            Some(format!(
+                "name a step from 1 to {steps}; the drawing of the operation numbers them"
+            )),
         ),
         Unplaceable::NoActor => problem(
             format!("fault \"{fault}\": nobody on {title} plays this part in this step"),
@@ -227,4 +268,3 @@ impl Job for RunJob {
         }
     }
 }
-

@@ -32,8 +32,14 @@ pub(crate) fn simulation(full: &Compilation, profile: &Profile) -> Result<Simula
     let mut workload = scale::scaled(&full.workload, ROWS);
     workload.clients = ClientLoop::Serial;
     workload.requests = workload.requests.min(REQUESTS);
-    let compilation = Arc::new(Compilation { workload, ..full.clone() });
-    let options = Options { checks: Checks::Never, ..Options::of(&compilation) };
+    let compilation = Arc::new(Compilation {
+        workload,
+        ..full.clone()
+    });
+    let options = Options {
+        checks: Checks::Never,
+        ..Options::of(&compilation)
+    };
     Simulation::new(compilation, profile, Vec::new(), options).map_err(|error| error.to_string())
 }
 
@@ -43,13 +49,18 @@ pub(crate) fn holdings(simulation: &Simulation) -> Result<Holdings, String> {
     let epoch = compilation.workload.epoch_micros;
     let read = |table: &LogicalTable| -> Result<_, String> {
         let rows = simulation.read_table(&table.name)?;
-        let mut rows: Vec<Vec<Value>> =
-            rows.iter().map(|row| row.iter().map(|value| without_instant(value, epoch)).collect()).collect();
+        let mut rows: Vec<Vec<Value>> = rows
+            .iter()
+            .map(|row| row.iter().map(|value| without_instant(value, epoch)).collect())
+            .collect();
         rows.sort_unstable();
         Ok((table.name.clone(), rows.len() as u64, Fingerprint::of(&rows)))
     };
     let tables = compilation.logical_tables.iter().map(read).collect::<Result<_, _>>()?;
-    Ok(Holdings { design: compilation.title.clone(), tables })
+    Ok(Holdings {
+        design: compilation.title.clone(),
+        tables,
+    })
 }
 
 /// Is it an instant of the run? All of those are one.
@@ -70,7 +81,11 @@ pub(crate) fn compare(all: &[Holdings]) -> Vec<TableComparison> {
         };
         let designs: Vec<_> = all.iter().map(of).collect();
         let equal = designs.iter().all(|(_, _, other)| other == fingerprint);
-        TableComparison { table: table.clone(), designs, equal }
+        TableComparison {
+            table: table.clone(),
+            designs,
+            equal,
+        }
     };
     first.tables.iter().enumerate().map(comparison).collect()
 }

@@ -12,7 +12,11 @@ pub(crate) fn scaled(workload: &Workload, limit: u64) -> Workload {
             Some(parent) => {
                 let (full, per) = (&workload.tables[usize::from(parent.table)], parent.per);
                 let parents = scaled.tables[usize::from(parent.table)].rows;
-                if parents == full.rows { workload.tables[index].rows } else { parents.saturating_mul(per) }
+                if parents == full.rows {
+                    workload.tables[index].rows
+                } else {
+                    parents.saturating_mul(per)
+                }
             }
             None => workload.tables[index].rows.min(limit),
         };

@@ -8,7 +8,7 @@ use crate::listing;
 
 /// Draws one request from the events of a recorded window. What belongs to nobody's request (crashes,
 /// relays, invariants) is drawn if it happened between the request's first and last event.
-pub fn draw(compilation: &Compilation, events: &[Event], request: RequestId) -> Option<Sequence> {
+pub(crate) fn draw(compilation: &Compilation, events: &[Event], request: RequestId) -> Option<Sequence> {
     let own = |event: &&Event| event.request == Some(request);
     let from = events.iter().find(own)?.at;
     let to = events.iter().rev().find(own)?.at;

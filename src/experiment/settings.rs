@@ -55,18 +55,29 @@ pub fn settings(scenario: &mut Scenario, choice: &Choice) -> Result<Settings, Ve
     let profile = library::profile(name);
     if profile.is_none() {
         let known: Vec<&str> = library::profile_names().collect();
-        wrong.push(problem(format!("unknown profile \"{name}\""), Some(format!("there are: {}", known.join(", ")))));
+        wrong.push(problem(
+            format!("unknown profile \"{name}\""),
+            Some(format!("there are: {}", known.join(", "))),
+        ));
     }
     if let Some(requests) = choice.requests {
         if (1..=MOST_REQUESTS).contains(&requests) {
             scenario.load.requests = requests;
         } else {
-            wrong.push(problem(format!("a run has from 1 to {MOST_REQUESTS} requests, not {requests}"), None));
+            wrong.push(problem(
+                format!("a run has from 1 to {MOST_REQUESTS} requests, not {requests}"),
+                None,
+            ));
         }
     }
     scenario.seed = choice.seed.unwrap_or(scenario.seed);
     match profile {
-        Some(profile) if wrong.is_empty() => Ok(Settings { designs, faults, sabotage, profile }),
+        Some(profile) if wrong.is_empty() => Ok(Settings {
+            designs,
+            faults,
+            sabotage,
+            profile,
+        }),
         _ => Err(wrong),
     }
 }
@@ -106,5 +117,10 @@ fn sabotage(choice: &Choice, wrong: &mut Vec<Diagnostic>) -> Vec<Sabotage> {
 }
 
 pub(crate) fn problem(message: String, hint: Option<String>) -> Diagnostic {
-    Diagnostic { place: Place::default(), severity: Severity::Error, message, hint }
+    Diagnostic {
+        place: Place::default(),
+        severity: Severity::Error,
+        message,
+        hint,
+    }
 }

@@ -24,12 +24,19 @@ pub(crate) fn compilation(full: &Compilation, operation: OperationId) -> Arc<Com
     }
     workload.clients = ClientLoop::Serial;
     workload.requests = 1;
-    Arc::new(Compilation { workload, ..full.clone() })
+    Arc::new(Compilation {
+        workload,
+        ..full.clone()
+    })
 }
 
 /// Runs it to the end, with every event recorded and every commit watched.
 pub(crate) fn run(compilation: &Arc<Compilation>, profile: &Profile, faults: Vec<Fault>) -> Result<Simulation, String> {
-    let options = Options { record: Record::Everything, checks: Checks::EveryCommit, ..Options::of(compilation) };
+    let options = Options {
+        record: Record::Everything,
+        checks: Checks::EveryCommit,
+        ..Options::of(compilation)
+    };
     let simulation = Simulation::new(Arc::clone(compilation), profile, faults, options);
     let mut simulation = simulation.map_err(|error| error.to_string())?;
     simulation.run();

@@ -15,7 +15,11 @@ pub(crate) fn of(slug: &str, scenario: &Scenario, settings: &Settings) -> Scenar
         initial_rows: scenario.population.rows(),
         requests: scenario.load.requests,
         clients: clients(scenario.load.clients),
-        fault: if faults.is_empty() { None } else { Some(faults.join("; ")) },
+        fault: if faults.is_empty() {
+            None
+        } else {
+            Some(faults.join("; "))
+        },
         profile: settings.profile.title.clone(),
         assumptions: settings.profile.sources.clone(),
     }

@@ -100,7 +100,10 @@ impl RunReport {
                 table.row([
                     invariant.name.clone(),
                     design.title.clone(),
-                    invariant.error.clone().unwrap_or_else(|| invariant.broken_rows.to_string()),
+                    invariant
+                        .error
+                        .clone()
+                        .unwrap_or_else(|| invariant.broken_rows.to_string()),
                     invariant.windows.len().to_string(),
                     longest(invariant, design.duration).map_or("–".to_owned(), |span| span.to_string()),
                     readers.to_string(),
@@ -290,10 +293,7 @@ fn sample_table(sample: &TableSample) -> Table {
 pub fn limits(title: &str, weakened: &[program::Weakening], refusals: &[program::Refusal]) -> Vec<Block> {
     let mut blocks = Vec::new();
     if !weakened.is_empty() {
-        blocks.push(Block::Heading(
-            3,
-            format!("{title}: constraints that it weakens"),
-        ));
+        blocks.push(Block::Heading(3, format!("{title}: constraints that it weakens")));
         let mut table = Table::new(&["constraint", "becomes", "because"]);
         for weakening in weakened {
             table.row([

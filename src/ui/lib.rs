@@ -8,7 +8,10 @@
 //! **Architecture invariant:** no engine, no compiler, no simulator and no parser of scenarios or SQL
 //! is reachable from here; reports come from the worker as plain data.
 
-#![allow(unreachable_pub, reason = "Leptos' component macro writes `pub` into private modules")]
+#![allow(
+    unreachable_pub,
+    reason = "Leptos' component macro writes `pub` into private modules"
+)]
 
 mod browser;
 mod chart;
