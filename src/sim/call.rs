@@ -76,7 +76,7 @@ impl World {
                 timeout
             };
             if timeout < Nanos::MAX {
-                self.scheduler.after(timeout, Happening::CallTimeout(waiting));
+                self.scheduler.timer(timeout, Happening::CallTimeout(waiting));
             }
             let (node, activation, request) = (activation.node, activation.id, activation.request);
             Caller {

@@ -229,7 +229,7 @@ impl World {
         let timeout = plan.compilation.workload.retry.timeout;
         if timeout > Nanos::ZERO {
             self.scheduler
-                .after(timeout, Happening::ClientTimeout { request: id, attempt });
+                .timer(timeout, Happening::ClientTimeout { request: id, attempt });
         }
     }
 

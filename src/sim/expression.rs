@@ -4,26 +4,26 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use base::Value;
-use program::{Error, ErrorClass, Expression, Operator, RegisterId};
+use program::{Error, ErrorClass, Expression, Operator, RegisterId, RequestId};
 
 use crate::activation::{Register, Scope};
 
 /// What an expression can know besides registers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Present<'a> {
-    pub(crate) request_key: &'a Value,
+pub(crate) struct Present {
+    pub(crate) request: Option<RequestId>,
     pub(crate) now_micros: i64,
 }
 
 /// As an argument: row sets and errors travel as they are.
-pub(crate) fn argument(expression: &Expression, scope: &Scope, present: Present<'_>) -> Result<Register, Error> {
+pub(crate) fn argument(expression: &Expression, scope: &Scope, present: Present) -> Result<Register, Error> {
     match expression {
         Expression::Register(id) => Ok(register(scope, *id).clone()),
         other => evaluate(other, scope, present).map(Register::Value),
     }
 }
 
-pub(crate) fn evaluate(expression: &Expression, scope: &Scope, present: Present<'_>) -> Result<Value, Error> {
+pub(crate) fn evaluate(expression: &Expression, scope: &Scope, present: Present) -> Result<Value, Error> {
     Ok(match expression {
         Expression::Constant(value) => value.clone(),
         Expression::Register(id) => match register(scope, *id) {
@@ -50,7 +50,10 @@ pub(crate) fn evaluate(expression: &Expression, scope: &Scope, present: Present<
             }
             _ => Value::List(Vec::new().into()),
         },
-        Expression::RequestKey => present.request_key.clone(),
+        // Equal when the request is asked again.
+        Expression::RequestKey => present
+            .request
+            .map_or(Value::Null, |request| Value::text(format!("request-{}", request.0))),
         Expression::Now => Value::Timestamptz(present.now_micros),
         Expression::Not(inner) => match evaluate(inner, scope, present)? {
             Value::Null => Value::Null,
@@ -69,7 +72,7 @@ pub(crate) fn evaluate(expression: &Expression, scope: &Scope, present: Present<
 }
 
 /// A condition holds only if it is true.
-pub(crate) fn holds(expression: &Expression, scope: &Scope, present: Present<'_>) -> Result<bool, Error> {
+pub(crate) fn holds(expression: &Expression, scope: &Scope, present: Present) -> Result<bool, Error> {
     match evaluate(expression, scope, present)? {
         Value::Bool(b) => Ok(b),
         Value::Null => Ok(false),
@@ -183,7 +186,7 @@ mod tests {
             expression,
             &scope,
             Present {
-                request_key: &Value::text("r7"),
+                request: Some(RequestId(7)),
                 now_micros: 5,
             },
         )
@@ -233,5 +236,6 @@ mod tests {
         let column = value_of(&Expression::Column { rows, column: 0 });
         assert_eq!(column, Ok(Value::List([Value::Int4(3), Value::Int4(1)].into())));
         assert!(value_of(&Expression::Register(rows)).is_err());
+        assert_eq!(value_of(&Expression::RequestKey), Ok(Value::text("request-7")));
     }
 }

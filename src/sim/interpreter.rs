@@ -133,6 +133,7 @@ impl World {
         };
         frame.index += 1;
         state.step = step;
+        self.steps += 1;
         let (id, node, request) = (activation.id, activation.node, activation.request);
         self.emit(node, request, EventKind::StepStarted { activation: id, step });
         activation.fiber(fiber).armed = self.arm(plan, id.program, step, request);
@@ -188,8 +189,7 @@ impl World {
                 Err(error) => self.step_failed(plan, key, activation, fiber, error),
             },
             Op::If { condition, .. } => {
-                let key_text = World::request_key(activation.request);
-                let present = self.present(plan, &key_text);
+                let present = self.present(plan, activation);
                 match expression::holds(condition, activation.scope(fiber), present) {
                     Ok(holds) => enter(activation, fiber, step, u16::from(!holds), FrameKind::Plain),
                     Err(error) => self.step_failed(plan, key, activation, fiber, error),
@@ -289,8 +289,8 @@ impl World {
         fiber: u16,
         value: &program::Expression,
     ) -> Result<Register, Error> {
-        let key = World::request_key(activation.request);
-        expression::argument(value, activation.scope(fiber), self.present(plan, &key))
+        let present = self.present(plan, activation);
+        expression::argument(value, activation.scope(fiber), present)
     }
 
     /// An operand of a statement: a value.
@@ -301,14 +301,15 @@ impl World {
         fiber: u16,
         operand: &program::Expression,
     ) -> Result<Value, Error> {
-        let key = World::request_key(activation.request);
-        expression::evaluate(operand, activation.scope(fiber), self.present(plan, &key))
+        let present = self.present(plan, activation);
+        expression::evaluate(operand, activation.scope(fiber), present)
     }
 
-    pub(crate) fn present<'a>(&self, plan: &Plan, request_key: &'a Value) -> Present<'a> {
+    fn present(&self, plan: &Plan, activation: &Activation) -> Present {
+        let now_micros = present(plan.compilation.workload.epoch_micros, self.now());
         Present {
-            request_key,
-            now_micros: present(plan.compilation.workload.epoch_micros, self.now()),
+            request: activation.request,
+            now_micros,
         }
     }
 

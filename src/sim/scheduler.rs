@@ -4,7 +4,7 @@
 //! a function of its inputs. It knows nothing of what it schedules.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::hash::{Hash, Hasher};
 
 use base::{Nanos, Time};
@@ -15,6 +15,8 @@ pub struct Scheduler<T> {
     sequence: u64,
     happened: u64,
     heap: BinaryHeap<Entry<T>>,
+    /// Timers by their span: those of one span end in the order in which they were set.
+    lines: Vec<(Nanos, VecDeque<Entry<T>>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -24,6 +26,9 @@ struct Entry<T> {
     what: T,
 }
 
+/// More different spans than this go to the heap.
+const LINES: usize = 4;
+
 impl<T> Scheduler<T> {
     pub fn new() -> Scheduler<T> {
         Scheduler {
@@ -31,6 +36,7 @@ impl<T> Scheduler<T> {
             sequence: 0,
             happened: 0,
             heap: BinaryHeap::new(),
+            lines: Vec::new(),
         }
     }
 
@@ -44,32 +50,56 @@ impl<T> Scheduler<T> {
         self.happened
     }
 
-    pub fn len(&self) -> usize {
-        self.heap.len()
-    }
-
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.heap.is_empty() && self.lines.iter().all(|(_, line)| line.is_empty())
     }
 
     /// Plans `what`; an instant in the past means now.
     pub fn at(&mut self, at: Time, what: T) {
-        let sequence = self.sequence;
-        self.sequence += 1;
-        self.heap.push(Entry {
-            at: at.max(self.now),
-            sequence,
-            what,
-        });
+        let entry = self.entry(at, what);
+        self.heap.push(entry);
     }
 
     pub fn after(&mut self, span: Nanos, what: T) {
         self.at(self.now + span, what);
     }
 
+    /// As [`Scheduler::after`], for time-outs: one of few spans, and mostly void when it ends. They wait beside the heap,
+    /// whose depth they would otherwise determine.
+    pub fn timer(&mut self, span: Nanos, what: T) {
+        let entry = self.entry(self.now + span, what);
+        match self.lines.iter().position(|(known, _)| *known == span) {
+            Some(line) => self.lines[line].1.push_back(entry),
+            None if self.lines.len() < LINES => self.lines.push((span, VecDeque::from([entry]))),
+            None => self.heap.push(entry),
+        }
+    }
+
+    fn entry(&mut self, at: Time, what: T) -> Entry<T> {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        Entry {
+            at: at.max(self.now),
+            sequence,
+            what,
+        }
+    }
+
     /// Takes what comes next, and makes its instant the present.
     pub fn take(&mut self) -> Option<T> {
-        let entry = self.heap.pop()?;
+        let mut first: Option<(Time, u64, Option<usize>)> =
+            self.heap.peek().map(|entry| (entry.at, entry.sequence, None));
+        for (index, (_, line)) in self.lines.iter().enumerate() {
+            if let Some(entry) = line.front()
+                && first.is_none_or(|(at, sequence, _)| (entry.at, entry.sequence) < (at, sequence))
+            {
+                first = Some((entry.at, entry.sequence, Some(index)));
+            }
+        }
+        let entry = match first? {
+            (_, _, None) => self.heap.pop()?,
+            (_, _, Some(line)) => self.lines[line].1.pop_front()?,
+        };
         self.now = entry.at;
         self.happened += 1;
         Some(entry.what)
@@ -86,7 +116,8 @@ impl<T> Default for Scheduler<T> {
 impl<T: Hash> Hash for Scheduler<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.now, self.sequence, self.happened).hash(state);
-        let mut entries: Vec<&Entry<T>> = self.heap.iter().collect();
+        let timers = self.lines.iter().flat_map(|(_, line)| line);
+        let mut entries: Vec<&Entry<T>> = self.heap.iter().chain(timers).collect();
         entries.sort_unstable_by_key(|entry| (entry.at, entry.sequence));
         for entry in entries {
             (entry.at, entry.sequence).hash(state);
@@ -133,5 +164,23 @@ mod tests {
         assert_eq!(scheduler.now(), Time(10));
         assert_eq!(scheduler.take(), Some("c"));
         assert_eq!(scheduler.take(), None);
+    }
+
+    #[test]
+    fn timers_happen_in_the_same_order_as_anything_else() {
+        let (mut with, mut without) = (Scheduler::new(), Scheduler::new());
+        let mut stream = base::random::Stream::new(1, "timers", 0);
+        for n in 0..2_000 {
+            let span = Nanos(10 * stream.below(6));
+            with.timer(span, n);
+            without.after(span, n);
+            if n % 3 == 0 {
+                assert_eq!(with.take(), without.take());
+            }
+        }
+        while !without.is_empty() {
+            assert_eq!(with.take(), without.take());
+        }
+        assert!(with.is_empty());
     }
 }

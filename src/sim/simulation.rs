@@ -238,6 +238,11 @@ impl Simulation {
         (self.world.trace.events(), self.world.trace.fingerprint())
     }
 
+    /// How many steps of programs have been begun.
+    pub fn steps(&self) -> u64 {
+        self.world.steps
+    }
+
     /// How much the scheduler has handled.
     pub fn happened(&self) -> u64 {
         self.world.scheduler.happened()

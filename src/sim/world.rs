@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use base::random::Stream;
-use base::{Nanos, Time, Value};
+use base::{Nanos, Time};
 use engine_sql::SessionId;
 use program::{Error, ErrorClass, Event, EventKind, NodeId, ProgramId, RequestId, StepId, WaitCause};
 
@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) connections: Arena<Connection>,
     pub(crate) activations: Arena<Box<Activation>>,
     pub(crate) started: u64,
+    /// Steps begun.
+    pub(crate) steps: u64,
     pub(crate) clients: Clients,
     pub(crate) faults: FaultState,
     /// Per link and direction, made when first used.
@@ -209,6 +211,7 @@ impl World {
             connections: Arena::new(),
             activations: Arena::new(),
             started: 0,
+            steps: 0,
             clients: Clients::new(plan),
             faults: FaultState::new(plan.faults.len()),
             links: BTreeMap::new(),
@@ -453,11 +456,6 @@ impl World {
                 })
             }
         }
-    }
-
-    /// The unique text of a request, equal when it is asked again.
-    pub(crate) fn request_key(request: Option<RequestId>) -> Value {
-        request.map_or(Value::Null, |request| Value::text(format!("request-{}", request.0)))
     }
 
     /// Has everything come to rest? Relays may go round, but find nothing to do.
