@@ -303,8 +303,8 @@ impl World {
         base + stream.exponential(jitter)
     }
 
-    /// Sends a step's request or reply; `None` if it is lost, else when it arrives. Nothing leaves the node if
-    /// both ends are the same one.
+    /// Sends a step's request or reply; `None` if it is lost, else when it arrives. If both ends are the same node
+    /// nothing leaves it, and nothing can be lost.
     pub(crate) fn transmit(&mut self, plan: &Plan, message: Message) -> Option<Time> {
         let Message {
             from,
@@ -327,9 +327,6 @@ impl World {
                     reply,
                 },
             );
-            return None;
-        }
-        if lost {
             return None;
         }
         let arrives = self.now() + self.latency(plan, from, to) + delay;
