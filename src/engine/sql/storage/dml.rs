@@ -1,10 +1,10 @@
 //! Changing and locking row versions.
 
-use super::heap::Heap;
+use super::heap::{Heap, size_on_page};
 use super::holders::NewXmax;
 use super::ids::{CommandId, RelationId, RowId, Xid};
 use super::row_lock::RowLock;
-use super::tuple::{Flags, HEADER, TupleHeader};
+use super::tuple::{Flags, TupleHeader};
 use super::visibility::{Visibility, Writable};
 use super::wal::Record;
 use super::{Change, RowOutcome, Storage, StorageError, Updated};
@@ -73,7 +73,7 @@ impl Storage {
         self.set_xmax(&mut header, inherited, xid);
         let mut old = self.marked(old, xid, command, strength)?;
 
-        let needed = HEADER + data.len();
+        let needed = size_on_page(data);
         let mut hot = false;
         if !change.indexed {
             self.make_room(relation, row.page, needed);
@@ -108,6 +108,7 @@ impl Storage {
                 data,
             },
         );
+        self.note_dead(relation);
         Ok(RowOutcome::Done(Updated { row: new, hot }))
     }
 
@@ -131,6 +132,7 @@ impl Storage {
         heap.live = heap.live.saturating_sub(1);
         heap.dead = heap.dead.saturating_add(1);
         self.wal.append(xid, &Record::Mark { relation, row, header });
+        self.note_dead(relation);
         Ok(RowOutcome::Done(()))
     }
 

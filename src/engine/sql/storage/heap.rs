@@ -4,31 +4,46 @@ use std::sync::Arc;
 
 use super::StorageError;
 use super::cow::CowVec;
+use super::free_space::FreeSpace;
 use super::hashed::Hashed;
 use super::ids::{IndexId, RowId, Xid};
+use super::long_rows::LongRows;
 use super::page::{MAX_TUPLE, Page, Slot};
 use super::tuple::{HEADER, TupleHeader};
+
+/// The longest row: PostgreSQL's limit for a field, 1 GB.
+const MAX_ROW: usize = 0x3fff_ffff;
 
 /// See the module's text.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Heap {
     pages: CowVec<Arc<Hashed<Page>>>,
-    /// Room on each page when it was last written.
-    room: CowVec<u16>,
+    space: FreeSpace,
+    long: LongRows,
     /// The page that the next insertion tries.
     target: u32,
     pub(crate) indexes: Vec<IndexId>,
     /// Versions inserted less versions removed or replaced, committed or not: an estimate.
     pub(crate) live: u64,
-    /// Versions removed or replaced since the last vacuum: an estimate.
+    /// Versions removed or replaced and not cleared away: an estimate.
     pub(crate) dead: u64,
+}
+
+/// Bytes that a row takes on its page, header included.
+pub(crate) fn size_on_page(data: &[u8]) -> usize {
+    if is_long(data) { HEADER + 4 } else { HEADER + data.len() }
+}
+
+fn is_long(data: &[u8]) -> bool {
+    HEADER + data.len() > MAX_TUPLE
 }
 
 impl Heap {
     pub(crate) fn new() -> Heap {
         Heap {
             pages: CowVec::new(),
-            room: CowVec::new(),
+            space: FreeSpace::new(),
+            long: LongRows::new(),
             target: 0,
             indexes: Vec::new(),
             live: 0,
@@ -46,15 +61,21 @@ impl Heap {
     }
 
     #[inline]
-    pub(crate) fn page_mut(&mut self, page: u32) -> Option<&mut Page> {
-        self.pages
-            .get_mut(page as usize)
-            .map(|page| Arc::make_mut(page).write())
+    fn page_mut(&mut self, page: u32) -> Option<&mut Page> {
+        let page = self.pages.get_mut(page as usize)?;
+        Some(Arc::make_mut(page).write())
     }
 
     #[inline]
     pub(crate) fn tuple(&self, row: RowId) -> Option<(TupleHeader, &[u8])> {
-        self.page(row.page)?.tuple(row.slot)
+        self.tuple_on(self.page(row.page)?, row.slot)
+    }
+
+    /// Header and data of the version in a slot of one of this heap's pages.
+    #[inline]
+    pub(crate) fn tuple_on<'a>(&'a self, page: &'a Page, slot: u16) -> Option<(TupleHeader, &'a [u8])> {
+        let (header, data, long) = page.tuple(slot)?;
+        Some((header, if long { self.long.get(data)? } else { data }))
     }
 
     #[inline]
@@ -68,25 +89,12 @@ impl Heap {
         }
     }
 
-    /// Notes a page's room after it was written.
-    pub(crate) fn note_room(&mut self, page: u32) {
-        let Some(room) = self.page(page).map(|page| page.room() as u16) else {
-            return;
-        };
-        if self.room.get(page as usize) != Some(&room)
-            && let Some(noted) = self.room.get_mut(page as usize)
-        {
-            *noted = room;
-        }
-    }
-
-    /// Refuses a row that no page can hold.
+    /// Refuses a row that cannot be stored at all.
     pub(crate) fn check_size(data: &[u8]) -> Result<(), StorageError> {
-        let size = HEADER + data.len();
-        if size > MAX_TUPLE {
+        if data.len() > MAX_ROW {
             return Err(StorageError::RowTooBig {
-                size,
-                maximum: MAX_TUPLE,
+                size: data.len(),
+                maximum: MAX_ROW,
             });
         }
         Ok(())
@@ -95,20 +103,27 @@ impl Heap {
     /// Places a version somewhere. Its `next` is itself.
     pub(crate) fn insert(&mut self, header: TupleHeader, data: &[u8]) -> Result<RowId, StorageError> {
         Self::check_size(data)?;
-        let page = self.page_with_room(HEADER + data.len())?;
+        let page = self.page_with_room(size_on_page(data))?;
         self.insert_on(page, header, data).ok_or(StorageError::RelationFull)
     }
 
     /// Places a version on this page, or nowhere.
     pub(crate) fn insert_on(&mut self, page: u32, header: TupleHeader, data: &[u8]) -> Option<RowId> {
-        let target = self.page_mut(page)?;
-        let slot = target.add(&header, data)?;
-        let row = RowId { page, slot };
-        target.set_header(slot, &TupleHeader { next: row, ..header });
-        let room = target.room() as u16;
-        if let Some(noted) = self.room.get_mut(page as usize) {
-            *noted = room;
+        let room = self.page(page)?.room();
+        if room < size_on_page(data) {
+            return None;
         }
+        let number = is_long(data).then(|| self.long.put(data));
+        let target = self.page_mut(page)?;
+        let slot = target.free_slot();
+        let row = RowId { page, slot };
+        let header = TupleHeader { next: row, ..header };
+        match number {
+            Some(number) => target.place(slot, &header, &number, true),
+            None => target.place(slot, &header, data, false),
+        }
+        let room = target.room() as u16;
+        self.space.set(page, room);
         Some(row)
     }
 
@@ -118,8 +133,12 @@ impl Heap {
             self.extend();
         }
         self.target = row.page;
+        let number = is_long(data).then(|| self.long.put(data));
         if let Some(page) = self.page_mut(row.page) {
-            page.place(row.slot, &header, data);
+            match number {
+                Some(number) => page.place(row.slot, &header, &number, true),
+                None => page.place(row.slot, &header, data, false),
+            }
         }
         self.note_room(row.page);
     }
@@ -138,36 +157,44 @@ impl Heap {
 
     /// Changes the meaning of slots of a page as pruning decided; `waiting` versions are to be pruned later.
     pub(crate) fn clear(&mut self, page: u32, slots: &[(u16, Slot)], waiting: &[(u16, Xid)]) {
+        self.clear_slots(page, slots);
         if let Some(target) = self.page_mut(page) {
-            for &(slot, value) in slots {
-                target.clear(slot, value);
-            }
             target.note_pruned(waiting);
         }
-        self.note_room(page);
     }
 
     /// Frees slots whose index entries are gone.
-    pub(crate) fn clear_dead(&mut self, page: u32, slots: &[(u16, Slot)]) {
-        if let Some(target) = self.page_mut(page) {
-            for &(slot, value) in slots {
+    pub(crate) fn clear_slots(&mut self, page: u32, slots: &[(u16, Slot)]) {
+        for &(slot, value) in slots {
+            let Some(target) = self.page(page) else { return };
+            let mut cleared = 0;
+            if let Some((_, number, long)) = target.tuple(slot) {
+                cleared = u64::from(value != Slot::Dead);
+                if long {
+                    let number = number.to_vec();
+                    self.long.remove(&number);
+                }
+            }
+            self.dead = self.dead.saturating_sub(cleared);
+            if let Some(target) = self.page_mut(page) {
                 target.clear(slot, value);
             }
         }
         self.note_room(page);
     }
 
+    fn note_room(&mut self, page: u32) {
+        if let Some(room) = self.page(page).map(Page::room) {
+            self.space.set(page, room as u16);
+        }
+    }
+
     fn page_with_room(&mut self, size: usize) -> Result<u32, StorageError> {
-        let fits = |heap: &Heap, page: usize| heap.room.get(page).is_some_and(|&room| usize::from(room) >= size);
-        if fits(self, self.target as usize) {
+        if self.space.fits(self.target, size) {
             return Ok(self.target);
         }
-        let count = self.pages.len();
-        let found = (self.target as usize + 1..count)
-            .chain(0..count)
-            .find(|&page| fits(self, page));
-        self.target = match found {
-            Some(page) => page as u32,
+        self.target = match self.space.find(self.target, size) {
+            Some(page) => page,
             None if self.page_count() > RowId::MAX_PAGE => return Err(StorageError::RelationFull),
             None => self.extend(),
         };
@@ -178,7 +205,7 @@ impl Heap {
     fn extend(&mut self) -> u32 {
         let page = self.page_count();
         let empty = Page::new();
-        self.room.push(empty.room() as u16);
+        self.space.set(page, empty.room() as u16);
         self.pages.push(Arc::new(Hashed::new(empty)));
         page
     }

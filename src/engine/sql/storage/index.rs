@@ -4,6 +4,7 @@ use super::btree::{BTree, IndexCursor};
 use super::ids::{IndexId, RelationId, RowId, Xid};
 use super::scan::Chain;
 use super::tuple::TupleHeader;
+use super::visibility::Remains;
 use super::wal::Record;
 use super::{Storage, StorageError};
 
@@ -72,11 +73,9 @@ impl Storage {
 
     /// Is a version of the chain alive, as things are now, with what others have not yet committed?
     fn liveness(&self, relation: RelationId, root: RowId, except: RowId, top: Xid) -> Unique {
-        let Some(page) = self.heap(relation).and_then(|heap| heap.page(root.page)) else {
-            return Unique::Free;
-        };
         let visibility = self.visibility();
-        let mut chain = Chain::new(page, root);
+        let chain = self.heap(relation).and_then(|heap| Chain::new(heap, root));
+        let Some(mut chain) = chain else { return Unique::Free };
         while let Some((slot, header, _)) = chain.next(|header| visibility.writer(header)) {
             let at = RowId { page: root.page, slot };
             if at == except {
@@ -114,7 +113,21 @@ impl Storage {
         }
     }
 
-    /// Removes the entries of all leaves that lead to dead slots.
+    /// Is there no version at this entry's row id that anybody may want, now or later?
+    fn leads_nowhere(&self, relation: RelationId, root: RowId, horizon: Xid) -> bool {
+        let visibility = self.visibility();
+        let Some(mut chain) = self.heap(relation).and_then(|heap| Chain::new(heap, root)) else {
+            return true;
+        };
+        while let Some((_, header, _)) = chain.next(|header| visibility.writer(header)) {
+            if visibility.remains(&header, horizon) != Remains::Dead {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Removes the entries of all leaves that lead to nothing.
     pub(crate) fn remove_dead_entries(&mut self, index: IndexId) {
         let Some(leaves) = self.objects.index(index).map(BTree::leaves) else {
             return;
@@ -126,9 +139,10 @@ impl Storage {
 
     fn remove_dead_from(&mut self, index: IndexId, leaf: u32) {
         let Some(tree) = self.objects.index(index) else { return };
+        let horizon = self.transactions.horizon();
         let dead: Vec<u16> = (0_u16..)
             .zip(tree.leaf_rows(leaf))
-            .filter(|&(_, row)| self.leads_nowhere(tree.relation, row))
+            .filter(|&(_, row)| self.leads_nowhere(tree.relation, row, horizon))
             .map(|(at, _)| at)
             .collect();
         if dead.is_empty() {

@@ -35,6 +35,7 @@ mod commit_log;
 mod cow;
 mod deadlock;
 mod dml;
+mod free_space;
 mod hashed;
 mod heap;
 mod holders;
@@ -43,6 +44,7 @@ mod index;
 mod lock;
 mod lock_table;
 mod locking;
+mod long_rows;
 mod multixact;
 mod objects;
 mod page;
@@ -184,6 +186,8 @@ pub struct Storage {
     committing: Vec<recovery::Committing>,
     /// What running transactions will drop when they commit.
     drops: Vec<(Xid, wal::Object)>,
+    /// Heaps with so many dead versions that the next commit vacuums them.
+    vacuum_due: Vec<RelationId>,
     wal: wal::Wal,
     checkpoint: Arc<recovery::Checkpoint>,
     /// Taken, but not valid before the WAL is flushed up to it.
@@ -199,6 +203,7 @@ impl Storage {
             locks: lock_table::LockTable::default(),
             committing: Vec::new(),
             drops: Vec::new(),
+            vacuum_due: Vec::new(),
             wal: wal::Wal::new(),
             checkpoint: Arc::new(recovery::Checkpoint::empty()),
             next_checkpoint: None,
@@ -223,6 +228,7 @@ impl Hash for Storage {
         self.locks.hash(state);
         self.committing.hash(state);
         self.drops.hash(state);
+        self.vacuum_due.hash(state);
         self.wal.hash_unflushed(state);
     }
 }

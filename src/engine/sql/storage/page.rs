@@ -18,15 +18,19 @@ const START: usize = 32;
 /// Versions that a page remembers as removed or replaced.
 pub(crate) const REMEMBERED: usize = 6;
 const SLOT: usize = 4;
+/// The bit of a slot's length that marks a long row.
+const LONG: u16 = 1 << 15;
 /// The longest tuple (with its header) that fits a page.
 pub(crate) const MAX_TUPLE: usize = PAGE - START - SLOT;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
     Unused,
+    /// `long`: its data is the number of a row that lies beside the pages.
     Tuple {
         offset: u16,
         length: u16,
+        long: bool,
     },
     /// The root of a chain whose first versions were cleared away.
     Redirect(u16),
@@ -168,10 +172,14 @@ impl Page {
         let word = self.half(at);
         let offset = word & 0x3fff;
         match word >> 14 {
-            1 => Slot::Tuple {
-                offset,
-                length: self.half(at + 2),
-            },
+            1 => {
+                let length = self.half(at + 2);
+                Slot::Tuple {
+                    offset,
+                    length: length & !LONG,
+                    long: length & LONG != 0,
+                }
+            }
             2 => Slot::Redirect(offset),
             3 => Slot::Dead,
             _ => Slot::Unused,
@@ -182,7 +190,7 @@ impl Page {
         let at = Self::slot_at(slot);
         let (word, length) = match value {
             Slot::Unused => (0, 0),
-            Slot::Tuple { offset, length } => (1 << 14 | offset, length),
+            Slot::Tuple { offset, length, long } => (1 << 14 | offset, length | if long { LONG } else { 0 }),
             Slot::Redirect(target) => (2 << 14 | target, 0),
             Slot::Dead => (3 << 14, 0),
         };
@@ -190,15 +198,15 @@ impl Page {
         self.set_half(at + 2, length);
     }
 
-    /// Header and data of the version in a slot.
+    /// Header and data of the version in a slot, and whether the data is a long row's number.
     #[inline]
-    pub(crate) fn tuple(&self, slot: u16) -> Option<(TupleHeader, &[u8])> {
+    pub(crate) fn tuple(&self, slot: u16) -> Option<(TupleHeader, &[u8], bool)> {
         match self.slot(slot) {
-            Slot::Tuple { offset, length } => {
+            Slot::Tuple { offset, length, long } => {
                 let tuple = self
                     .bytes
                     .get(usize::from(offset)..usize::from(offset) + usize::from(length))?;
-                Some((TupleHeader::read(tuple), tuple.get(HEADER..)?))
+                Some((TupleHeader::read(tuple), tuple.get(HEADER..)?, long))
             }
             _ => None,
         }
@@ -206,7 +214,7 @@ impl Page {
 
     #[inline]
     pub(crate) fn header(&self, slot: u16) -> Option<TupleHeader> {
-        self.tuple(slot).map(|(header, _)| header)
+        self.tuple(slot).map(|(header, ..)| header)
     }
 
     /// Nothing has removed, replaced or locked the version in this slot: the most frequent case, told from one
@@ -223,25 +231,14 @@ impl Page {
         }
     }
 
-    /// Bytes for a tuple that [`Page::add`] could place, after compaction if need be.
+    /// Bytes for a tuple that [`Page::place`] can place, compacting if need be.
     pub(crate) fn room(&self) -> usize {
         let slot = if self.unused_slots() > 0 { 0 } else { SLOT };
         (self.upper() + self.holes()).saturating_sub(START + SLOT * usize::from(self.slots()) + slot)
     }
 
-    /// Places a tuple; the slot, or `None` if there is no room. The header's `next` is to be set by
-    /// the caller, who learns the slot only now.
-    pub(crate) fn add(&mut self, header: &TupleHeader, data: &[u8]) -> Option<u16> {
-        if self.room() < HEADER + data.len() {
-            return None;
-        }
-        let slot = self.free_slot();
-        self.place(slot, header, data);
-        Some(slot)
-    }
-
-    /// The slot that the next [`Page::add`] takes.
-    fn free_slot(&self) -> u16 {
+    /// The slot that a new tuple takes.
+    pub(crate) fn free_slot(&self) -> u16 {
         if self.unused_slots() > 0
             && let Some(slot) = (1..=self.slots()).find(|&slot| self.slot(slot) == Slot::Unused)
         {
@@ -250,8 +247,8 @@ impl Page {
         self.slots() + 1
     }
 
-    /// Places a tuple into a free or new slot, which the log names. There must be room.
-    pub(crate) fn place(&mut self, slot: u16, header: &TupleHeader, data: &[u8]) {
+    /// Places a tuple into a free or new slot. There must be room ([`Page::room`]).
+    pub(crate) fn place(&mut self, slot: u16, header: &TupleHeader, data: &[u8], long: bool) {
         let length = HEADER + data.len();
         while self.slots() < slot {
             if START + SLOT * (usize::from(self.slots()) + 1) > self.upper() {
@@ -270,6 +267,7 @@ impl Page {
             Slot::Tuple {
                 offset: offset as u16,
                 length: length as u16,
+                long,
             },
         );
         self.set_half(8, self.unused_slots().saturating_sub(1));
@@ -294,7 +292,7 @@ impl Page {
     /// Ends a slot's tuple (if it has one) and gives the slot another meaning.
     pub(crate) fn clear(&mut self, slot: u16, value: Slot) {
         match self.slot(slot) {
-            Slot::Tuple { offset, length } => {
+            Slot::Tuple { offset, length, .. } => {
                 self.add_holes(usize::from(length));
                 if usize::from(length) > self.hole().1 {
                     self.set_hole(usize::from(offset), usize::from(length));
@@ -315,7 +313,7 @@ impl Page {
         let old = self.bytes;
         let mut upper = PAGE;
         for slot in 1..=self.slots() {
-            if let Slot::Tuple { offset, length } = self.slot(slot) {
+            if let Slot::Tuple { offset, length, long } = self.slot(slot) {
                 let (from, size) = (usize::from(offset), usize::from(length));
                 upper -= size;
                 self.bytes[upper..upper + size].copy_from_slice(&old[from..from + size]);
@@ -324,6 +322,7 @@ impl Page {
                     Slot::Tuple {
                         offset: upper as u16,
                         length,
+                        long,
                     },
                 );
             }
@@ -371,6 +370,12 @@ mod tests {
         }
     }
 
+    fn add(page: &mut Page, header: &TupleHeader, data: &[u8]) -> Option<u16> {
+        let slot = (page.room() >= HEADER + data.len()).then(|| page.free_slot())?;
+        page.place(slot, header, data, false);
+        Some(slot)
+    }
+
     #[test]
     fn a_page_behaves_as_a_map_from_slots_to_tuples() {
         for seed in 0..50 {
@@ -381,7 +386,7 @@ mod tests {
                 if random.chance(2, 3) {
                     let data = vec![step as u8; random.below(300) as usize];
                     let room = page.room();
-                    match page.add(&header(step), &data) {
+                    match add(&mut page, &header(step), &data) {
                         Some(slot) => assert_eq!(model.insert(slot, (step, data)), None, "seed {seed}"),
                         None => assert!(room < HEADER + data.len(), "seed {seed}: refused though there is room"),
                     }
@@ -392,7 +397,7 @@ mod tests {
                 for (&slot, (xmin, data)) in &model {
                     assert_eq!(
                         page.tuple(slot),
-                        Some((header(*xmin), data.as_slice())),
+                        Some((header(*xmin), data.as_slice(), false)),
                         "seed {seed} step {step}"
                     );
                 }
@@ -404,7 +409,7 @@ mod tests {
     fn the_largest_tuple_fits_an_empty_page_exactly() {
         let mut page = Page::new();
         assert_eq!(page.room(), MAX_TUPLE);
-        assert_eq!(page.add(&header(3), &vec![1; MAX_TUPLE - HEADER]), Some(1));
+        assert_eq!(add(&mut page, &header(3), &vec![1; MAX_TUPLE - HEADER]), Some(1));
         assert_eq!(page.room(), 0);
     }
 }

@@ -92,7 +92,7 @@ impl Storage {
                 continue;
             }
             freed += dead.len() as u64;
-            self.heap_mut(relation).clear_dead(page, &dead);
+            self.heap_mut(relation).clear_slots(page, &dead);
             self.wal.append(
                 Xid::NONE,
                 &Record::Clear {
@@ -102,27 +102,29 @@ impl Storage {
                 },
             );
         }
+        // What is still needed is counted again only when as much has come together anew.
         self.heap_mut(relation).dead = 0;
         freed
     }
 
-    /// Whether enough versions were removed or replaced for a vacuum: more than 50 and a fifth of the
-    /// live rows (PostgreSQL's autovacuum_vacuum_threshold and _scale_factor).
-    pub fn needs_vacuum(&self, relation: RelationId) -> bool {
-        self.heap(relation).is_some_and(|heap| heap.dead > 50 + heap.live / 5)
+    /// Notes that a heap has so many dead versions that it should be vacuumed: more than 50 and a fifth
+    /// of its live rows (PostgreSQL's autovacuum_vacuum_threshold and _scale_factor).
+    #[inline]
+    pub(crate) fn note_dead(&mut self, relation: RelationId) {
+        if self.heap(relation).is_some_and(|heap| heap.dead > 50 + heap.live / 5)
+            && !self.vacuum_due.contains(&relation)
+        {
+            self.vacuum_due.push(relation);
+        }
     }
 
-    /// Does this slot lead to nothing that an index scan could want?
-    pub(crate) fn leads_nowhere(&self, relation: RelationId, row: RowId) -> bool {
-        self.heap(relation)
-            .and_then(|heap| heap.page(row.page))
-            .is_none_or(|page| match page.slot(row.slot) {
-                Slot::Dead | Slot::Unused => true,
-                Slot::Redirect(_) => false,
-                Slot::Tuple { .. } => page
-                    .header(row.slot)
-                    .is_some_and(|header| header.flags.has(Flags::HEAP_ONLY)),
-            })
+    /// Vacuums what has become due. Nobody's time is charged for it, as PostgreSQL's autovacuum works beside
+    /// the sessions.
+    #[inline]
+    pub(crate) fn vacuum_what_is_due(&mut self) {
+        while let Some(relation) = self.vacuum_due.pop() {
+            self.vacuum(relation);
+        }
     }
 }
 

@@ -119,6 +119,7 @@ impl Storage {
         self.locks = LockTable::default();
         self.committing.clear();
         self.drops.clear();
+        self.vacuum_due.clear();
         self.objects = Objects::new();
         self.multixacts = Multixacts::new();
     }

@@ -1,6 +1,7 @@
 //! Reading rows: by place, by index entry, one after another.
 
 use super::Storage;
+use super::heap::Heap;
 use super::ids::{RelationId, RowId, Xid};
 use super::page::{Page, Slot};
 use super::transaction::Snapshot;
@@ -36,9 +37,8 @@ impl Storage {
     /// From an index entry's row id to the version of its chain that the snapshot sees.
     #[inline]
     pub fn fetch_indexed(&self, relation: RelationId, root: RowId, snapshot: &Snapshot) -> Option<(RowId, &[u8])> {
-        let page = self.heap(relation)?.page(root.page)?;
         let visibility = self.visibility();
-        let mut chain = Chain::new(page, root);
+        let mut chain = Chain::new(self.heap(relation)?, root)?;
         loop {
             let (slot, header, data) = chain.next(|header| visibility.writer(header))?;
             if visibility.sees(snapshot, &header) {
@@ -76,7 +76,7 @@ impl Storage {
             }
             while cursor.slot < page.slots() {
                 cursor.slot += 1;
-                if let Some((header, data)) = page.tuple(cursor.slot)
+                if let Some((header, data)) = heap.tuple_on(page, cursor.slot)
                     && visibility.sees(snapshot, &header)
                 {
                     return Some((
@@ -115,7 +115,9 @@ impl Storage {
                 if !begins_chain {
                     continue;
                 }
-                let mut chain = Chain::new(page, root);
+                let Some(mut chain) = Chain::new(heap, root) else {
+                    continue;
+                };
                 while let Some((_, header, data)) = chain.next(|header| visibility.writer(header)) {
                     if visibility.remains(&header, horizon) != Remains::Dead {
                         visit(root, data);
@@ -128,6 +130,7 @@ impl Storage {
 
 /// The versions of a row on one page, from the slot that index entries lead to.
 pub(crate) struct Chain<'a> {
+    heap: &'a Heap,
     page: &'a Page,
     number: u32,
     slot: u16,
@@ -137,17 +140,19 @@ pub(crate) struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     #[inline]
-    pub(crate) fn new(page: &'a Page, root: RowId) -> Chain<'a> {
+    pub(crate) fn new(heap: &'a Heap, root: RowId) -> Option<Chain<'a>> {
+        let page = heap.page(root.page)?;
         let slot = match page.slot(root.slot) {
             Slot::Redirect(target) => target,
             _ => root.slot,
         };
-        Chain {
+        Some(Chain {
+            heap,
             page,
             number: root.page,
             slot,
             maker: None,
-        }
+        })
     }
 
     #[inline]
@@ -156,7 +161,7 @@ impl<'a> Chain<'a> {
         writer: impl Fn(&TupleHeader) -> Option<Xid>,
     ) -> Option<(u16, TupleHeader, &'a [u8])> {
         let slot = self.slot;
-        let (header, data) = self.page.tuple(slot)?;
+        let (header, data) = self.heap.tuple_on(self.page, slot)?;
         if self.maker.is_some_and(|maker| maker != header.xmin) {
             return None;
         }

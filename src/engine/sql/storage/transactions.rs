@@ -74,6 +74,7 @@ impl Storage {
         let committing = self.committing.remove(at);
         committing.apply(&mut self.transactions.log, &mut self.objects);
         self.end(xid);
+        self.vacuum_what_is_due();
     }
 
     /// Rolls back a transaction, or a subtransaction with those inside it; ends the waiting for them.

@@ -4,6 +4,8 @@ use base::Fingerprint;
 use base::random::Stream;
 
 use super::world::World;
+use crate::SessionId;
+use crate::storage::*;
 
 /// Runs `check` with the story of what went before, should it fail.
 fn telling<T>(seed: u64, story: &[String], check: impl FnOnce() -> T) -> T {
@@ -69,4 +71,89 @@ fn a_fork_goes_its_own_way_and_equal_ways_have_equal_hashes() {
         other.check_committed();
         world.check_committed();
     }
+}
+
+#[test]
+fn a_queue_does_not_grow_without_bound() {
+    let mut storage = Storage::new();
+    let session = SessionId(1);
+    let xid = storage.begin(session).expect("a number");
+    let relation = storage.create_relation(xid);
+    let index = storage.create_index(xid, relation);
+    storage.commit(xid);
+    storage.finish_commit(xid);
+    let mut rows = std::collections::VecDeque::new();
+    for n in 0..20_000_u32 {
+        let xid = storage.begin(session).expect("a number");
+        let row = storage
+            .insert(relation, &[7; 100], xid, CommandId::FIRST)
+            .expect("fits");
+        storage.index_insert(index, &n.to_be_bytes(), row).expect("fits");
+        rows.push_back(row);
+        if rows.len() > 100
+            && let Some(oldest) = rows.pop_front()
+        {
+            assert_eq!(
+                storage.delete(relation, oldest, xid, CommandId::FIRST),
+                Ok(RowOutcome::Done(()))
+            );
+        }
+        let lsn = storage.commit(xid);
+        storage.flushed(lsn);
+        storage.finish_commit(xid);
+    }
+    assert!(
+        storage.page_count(relation) < 10,
+        "{} pages for 100 rows",
+        storage.page_count(relation)
+    );
+    assert!(
+        storage.index_entries(index) < 600,
+        "{} entries for 100 rows",
+        storage.index_entries(index)
+    );
+}
+
+#[test]
+fn an_old_snapshot_keeps_what_it_sees() {
+    let mut storage = Storage::new();
+    let (reader, writer) = (SessionId(1), SessionId(2));
+    let xid = storage.begin(writer).expect("a number");
+    let relation = storage.create_relation(xid);
+    let mut row = storage.insert(relation, b"first", xid, CommandId::FIRST).expect("fits");
+    storage.commit(xid);
+    storage.finish_commit(xid);
+    let old = storage.snapshot(reader, None, CommandId::FIRST);
+    for n in 0..2_000_u32 {
+        let xid = storage.begin(writer).expect("a number");
+        let outcome = storage.update(
+            relation,
+            row,
+            &n.to_be_bytes(),
+            Change::default(),
+            xid,
+            CommandId::FIRST,
+        );
+        let Ok(RowOutcome::Done(updated)) = outcome else {
+            panic!("{outcome:?}")
+        };
+        row = updated.row;
+        storage.commit(xid);
+        storage.finish_commit(xid);
+    }
+    let all = |storage: &Storage, snapshot: &Snapshot| {
+        let mut cursor = storage.scan(relation);
+        std::iter::from_fn(|| {
+            storage
+                .next_visible(&mut cursor, snapshot)
+                .map(|(_, data)| data.to_vec())
+        })
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(all(&storage, &old), [b"first"]);
+    assert!(storage.page_count(relation) > 5);
+    storage.release_snapshots(reader);
+    storage.vacuum(relation);
+    assert_eq!(all(&storage, &storage.observe()), [1_999_u32.to_be_bytes()]);
+    assert!(all(&storage, &old).is_empty(), "released: what it saw is cleared away");
 }

@@ -219,7 +219,13 @@ impl World {
 
     fn insert(&mut self, who: usize, random: &mut Stream) -> String {
         let (_, xid, command) = self.writer(who);
-        let data = row_data(self.next_id, random.below(10) as u32, random.below(200) as usize);
+        // Now and then one that no page can hold.
+        let padding = if random.chance(1, 30) {
+            8_000 + random.below(2_000)
+        } else {
+            random.below(200)
+        };
+        let data = row_data(self.next_id, random.below(10) as u32, padding as usize);
         self.next_id += 1;
         let row = self.storage.insert(self.relation, &data, xid, command).expect("fits");
         self.storage.index_insert(self.index, key_of(&data), row).expect("fits");
