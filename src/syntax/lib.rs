@@ -18,7 +18,7 @@ pub mod visit;
 
 pub use error::SyntaxError;
 pub use print::{identifier, literal, print, print_expr, print_object, print_query, quote_string};
-pub use script::{Piece, PieceEnd, line_column, next_piece, split_script};
+pub use script::{Lexeme, LexemeKind, Piece, PieceEnd, line_column, next_lexeme, next_piece, split_script};
 pub use tree::*;
 
 use parser::Parser;

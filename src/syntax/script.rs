@@ -10,6 +10,8 @@ pub struct Piece {
     pub span: Span,
     /// Where the next piece starts: behind the semicolon, or at the backslash.
     pub next: usize,
+    /// How many parentheses are open at its end.
+    pub parentheses: usize,
     pub end: PieceEnd,
 }
 
@@ -30,8 +32,10 @@ pub fn split_script(text: &str) -> Vec<(&str, Span)> {
     let mut statements = Vec::new();
     let mut from = 0;
     let mut start: Option<Span> = None;
+    let mut parentheses = 0;
     loop {
-        let piece = next_piece(text, from, 0);
+        let piece = next_piece(text, from, parentheses);
+        parentheses = piece.parentheses;
         let is_empty = piece.span.start == piece.span.end;
         let span = match start.take() {
             Some(first) if is_empty => first,
@@ -60,66 +64,94 @@ pub fn split_script(text: &str) -> Vec<(&str, Span)> {
 /// Reads on from `from` to the next semicolon, backslash or the end of the text. `parentheses` is
 /// how many are open already: inside of them a semicolon does not end a statement.
 pub fn next_piece(text: &str, from: usize, parentheses: usize) -> Piece {
-    let bytes = text.as_bytes();
-    let mut open_parentheses = parentheses;
+    let mut parentheses = parentheses;
     let mut at = from;
     let mut first = None;
     let mut last = from;
-    let piece = |first: Option<usize>, last: usize, next: usize, end: PieceEnd| Piece {
+    let mut open = false;
+    let (next, end) = loop {
+        let Some(lexeme) = next_lexeme(text, at) else {
+            break (at, PieceEnd::Text { open });
+        };
+        if lexeme.kind == LexemeKind::Blank {
+            at += lexeme.length;
+            continue;
+        }
+        match text.as_bytes()[at] {
+            b';' if parentheses == 0 => break (at + 1, PieceEnd::Semicolon),
+            b'\\' => break (at, PieceEnd::Backslash),
+            b'(' => parentheses += 1,
+            b')' => parentheses = parentheses.saturating_sub(1),
+            _ => {}
+        }
+        first.get_or_insert(at);
+        open = lexeme.kind == LexemeKind::Open;
+        at += lexeme.length;
+        last = at;
+    };
+    Piece {
         span: Span::new(first.unwrap_or(last), last),
         next,
+        parentheses,
         end,
-    };
-    while at < bytes.len() {
-        let rest = &text[at..];
-        let length = match bytes[at] {
-            byte if byte.is_ascii_whitespace() => {
-                at += 1;
-                continue;
-            }
-            b'-' if rest.starts_with("--") => {
-                at += rest.find('\n').unwrap_or(rest.len());
-                continue;
-            }
-            b'/' if rest.starts_with("/*") => match comment(rest) {
-                Some(length) => {
-                    at += length;
-                    continue;
-                }
-                None => None,
-            },
-            b';' if open_parentheses == 0 => return piece(first, last, at + 1, PieceEnd::Semicolon),
-            b'\\' => return piece(first, last, at, PieceEnd::Backslash),
-            b'\'' => quoted(rest, b'\'', is_escape_string(&bytes[from..at])),
-            b'"' => quoted(rest, b'"', false),
-            b'$' if !continues_word(&bytes[from..at]) => dollar_quoted(rest),
-            b'(' => {
-                open_parentheses += 1;
-                Some(1)
-            }
-            b')' => {
-                open_parentheses = open_parentheses.saturating_sub(1);
-                Some(1)
-            }
-            _ => Some(rest.chars().next().map_or(1, char::len_utf8)),
-        };
-        first.get_or_insert(at);
-        match length {
-            Some(length) => {
-                at += length;
-                last = at;
-            }
-            None => return piece(first, text.len(), text.len(), PieceEnd::Text { open: true }),
-        }
     }
-    piece(
-        first,
-        last,
-        at,
-        PieceEnd::Text {
-            open: open_parentheses > 0,
+}
+
+/// A part of a script that nothing inside of it can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lexeme {
+    pub kind: LexemeKind,
+    /// In bytes.
+    pub length: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LexemeKind {
+    /// White space or a comment.
+    Blank,
+    /// A quoted string or name, closed.
+    Quoted,
+    /// A word or number.
+    Word,
+    /// One other character.
+    Symbol,
+    /// A quote or comment that is never closed: the rest of the text.
+    Open,
+}
+
+/// What starts at `at`; `None` at the end of the text.
+pub fn next_lexeme(text: &str, at: usize) -> Option<Lexeme> {
+    let rest = &text[at..];
+    let first = rest.chars().next()?;
+    let (kind, length) = match first {
+        c if c.is_ascii_whitespace() => (LexemeKind::Blank, Some(1)),
+        '-' if rest.starts_with("--") => (LexemeKind::Blank, Some(rest.find('\n').unwrap_or(rest.len()))),
+        '/' if rest.starts_with("/*") => (LexemeKind::Blank, comment(rest)),
+        '\'' | '"' => (LexemeKind::Quoted, quoted(rest, false)),
+        'e' | 'E' if rest[1..].starts_with('\'') => {
+            (LexemeKind::Quoted, quoted(&rest[1..], true).map(|length| length + 1))
+        }
+        '$' => match dollar_tag(rest) {
+            Some(tag) => (
+                LexemeKind::Quoted,
+                rest[tag..].find(&rest[..tag]).map(|at| at + 2 * tag),
+            ),
+            None => (LexemeKind::Symbol, Some(1)),
         },
-    )
+        c if is_word(c) => (LexemeKind::Word, Some(rest.find(|c| !is_word(c)).unwrap_or(rest.len()))),
+        c => (LexemeKind::Symbol, Some(c.len_utf8())),
+    };
+    Some(match length {
+        Some(length) => Lexeme { kind, length },
+        None => Lexeme {
+            kind: LexemeKind::Open,
+            length: rest.len(),
+        },
+    })
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '$') || !c.is_ascii()
 }
 
 /// The length of a nested comment, if it is closed.
@@ -146,43 +178,25 @@ fn comment(text: &str) -> Option<usize> {
     None
 }
 
-/// The length of a quoted text, if it is closed. A doubled quote is two quoted texts that touch.
-fn quoted(text: &str, quote: u8, backslashes: bool) -> Option<usize> {
-    let mut bytes = text.bytes().enumerate().skip(1);
+/// The length of a quoted text, if it is closed. A doubled quote is a part of it.
+fn quoted(text: &str, backslashes: bool) -> Option<usize> {
+    let quote = text.as_bytes()[0];
+    let mut bytes = text.bytes().enumerate().skip(1).peekable();
     while let Some((at, byte)) = bytes.next() {
         if byte == b'\\' && backslashes {
             bytes.next();
-        } else if byte == quote {
+        } else if byte == quote && bytes.next_if(|&(_, next)| next == quote).is_none() {
             return Some(at + 1);
         }
     }
     None
 }
 
-/// The quote that follows opens an `E'…'` string.
-fn is_escape_string(before: &[u8]) -> bool {
-    matches!(before.last(), Some(b'e' | b'E')) && !continues_word(&before[..before.len() - 1])
-}
-
-/// What follows is a part of a word or number.
-fn continues_word(before: &[u8]) -> bool {
-    before
-        .last()
-        .is_some_and(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii())
-}
-
-/// The length of `$tag$ … $tag$`, if it is closed; of the `$` alone, if it opens nothing.
-fn dollar_quoted(text: &str) -> Option<usize> {
-    let tag = text[1..]
-        .bytes()
-        .take_while(|&byte| byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii())
-        .count();
-    let opens = text.as_bytes().get(tag + 1) == Some(&b'$') && !text[1..].starts_with(|c: char| c.is_ascii_digit());
-    if !opens {
-        return Some(1);
-    }
-    let delimiter = &text[..tag + 2];
-    text[tag + 2..].find(delimiter).map(|at| at + 2 * delimiter.len())
+/// The length of `$tag$`, if the text starts with one.
+fn dollar_tag(text: &str) -> Option<usize> {
+    let tag = &text[1..text[1..].find('$')? + 1];
+    let identifier = tag.chars().all(|c| is_word(c)) && !tag.starts_with(|c: char| c.is_ascii_digit());
+    identifier.then_some(tag.len() + 2)
 }
 
 /// Line and column, from 1, of a byte offset; columns count characters.

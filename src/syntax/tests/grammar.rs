@@ -5,7 +5,7 @@ use syntax::{
     print, print_expr,
 };
 
-/// Each pair must give the same tree; checked against PostgreSQL 15's `pg_get_viewdef`.
+/// Each pair must give the same tree: the table of precedence of PostgreSQL (gram.y).
 #[test]
 fn operators_bind_as_in_postgresql() {
     for (text, meaning) in [
