@@ -12,6 +12,8 @@
 mod borders;
 mod browser;
 mod page;
+mod postgres;
+mod record;
 mod shell;
 mod site;
 mod source;
@@ -26,6 +28,7 @@ const USAGE: &str = "\
 cargo xtask serve [--port N]   build the site, serve it on this machine, rebuild on changes
 cargo xtask build              write the static site to dist/ and print its sizes
 cargo xtask test [--fast]      run every test; --fast leaves out the site and the browser
+cargo xtask record-golden [NAME]  run tests/golden on a temporary PostgreSQL 15 and keep what it prints
 ";
 
 fn main() -> ExitCode {
@@ -51,6 +54,8 @@ fn run(words: &[&str]) -> Result<()> {
         ["build"] => site::build(),
         ["test"] => stages::test(stages::Extent::Everything),
         ["test", "--fast"] => stages::test(stages::Extent::Fast),
+        ["record-golden"] => record::record(None),
+        ["record-golden", name] => record::record(Some(name)),
         // Called by Trunk at the end of a build (Trunk.toml), not by people.
         ["finish-page"] => page::finish(),
         [] | ["help" | "--help" | "-h"] => {

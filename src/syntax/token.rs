@@ -216,16 +216,12 @@ impl Lexer<'_> {
             T::Word(word) => TokenKind::Word(truncate(&word.value.to_ascii_lowercase()).into()),
             T::Number(_, long) => {
                 if long {
-                    return self.junk(end - 1);
+                    return self.junk_from(start, end - 1, "numeric literal");
                 }
                 TokenKind::Number(source.into())
             }
             T::HexStringLiteral(_) if source.starts_with('0') => {
-                return self.fail(
-                    format!("trailing junk after numeric literal at or near \"{}\"", &source[..2]),
-                    start,
-                    start + 2,
-                );
+                return self.junk_from(start, start + 1, "numeric literal");
             }
             T::SingleQuotedString(value) | T::EscapedStringLiteral(value) => {
                 return self.string(value, start, end);
@@ -242,6 +238,18 @@ impl Lexer<'_> {
             T::NationalStringLiteral(_) => TokenKind::Unsupported("national character literal"),
             T::UnicodeStringLiteral(_) => TokenKind::Unsupported("Unicode-escaped literal"),
             T::DoubleColon => TokenKind::Cast,
+            T::Period
+                if !self.gap
+                    && self
+                        .tokens
+                        .last()
+                        .is_some_and(|last| last.kind == TokenKind::Symbol('.')) =>
+            {
+                // PostgreSQL takes two dots as one token, for a loop of its own language.
+                let first = self.tokens.pop().map_or(start, |dot| dot.span.start as usize);
+                self.add(TokenKind::Symbol('\0'), first, end);
+                return true;
+            }
             _ => {
                 // A single character; longer ones (`:=`) are not part of the grammar.
                 let symbol = source.chars().next().unwrap_or('\0');
@@ -266,7 +274,7 @@ impl Lexer<'_> {
         after_number && !self.gap && (Lexical.is_identifier_part(first) || is_number_start(source))
     }
 
-    /// The error of PostgreSQL 15, which quotes the number and one character more.
+    /// The error quotes the number with all that touches it.
     fn junk(&mut self, from: usize) -> bool {
         let (start, what) = match self.tokens.last() {
             Some(Token {
@@ -279,8 +287,13 @@ impl Lexer<'_> {
             }) => (span.start as usize, "numeric literal"),
             _ => (from, "numeric literal"),
         };
-        let end = from + self.text[from..].chars().next().map_or(0, char::len_utf8);
         self.tokens.pop();
+        self.junk_from(start, from, what)
+    }
+
+    fn junk_from(&mut self, start: usize, from: usize, what: &str) -> bool {
+        let junk = self.text[from..].find(|c| !Lexical.is_identifier_part(c));
+        let end = junk.map_or(self.text.len(), |length| from + length.max(1));
         self.fail(
             format!("trailing junk after {what} at or near \"{}\"", &self.text[start..end]),
             start,
@@ -341,13 +354,32 @@ impl Lexer<'_> {
         }
     }
 
+    /// An `E'…'` string with an escape that means nothing.
+    fn bad_escape(&mut self, start: usize) {
+        let (at, error) = match incomplete_escape(&self.text[start..]) {
+            Some(at) => {
+                let span = Span::new(start + at, self.text.len());
+                let error = SyntaxError::new("22025", "invalid Unicode escape", span);
+                (
+                    start + at,
+                    error.hint("Unicode escapes must be \\uXXXX or \\UXXXXXXXX."),
+                )
+            }
+            None => {
+                let span = Span::new(start, self.text.len());
+                (start, SyntaxError::new("42601", "invalid Unicode escape value", span))
+            }
+        };
+        self.add(TokenKind::Error(Box::new(error)), at, self.text.len());
+    }
+
     /// What sqlparser could not read starts at `start`: everything that is left.
     fn unterminated(&mut self, start: usize) {
         let source = &self.text[start..];
         let mut chars = source.chars();
         let what = match (chars.next(), chars.next()) {
             (Some('\''), _) => "unterminated quoted string",
-            (Some('e' | 'E'), Some('\'')) if is_closed_escape_string(source) => "invalid Unicode escape value",
+            (Some('e' | 'E'), Some('\'')) if is_closed_escape_string(source) => return self.bad_escape(start),
             (Some('e' | 'E' | 'b' | 'B' | 'x' | 'X' | 'n' | 'N'), Some('\'')) => "unterminated quoted string",
             (Some('"'), _) => "unterminated quoted identifier",
             (Some('/'), Some('*')) => "unterminated /* comment",
@@ -360,6 +392,27 @@ impl Lexer<'_> {
         };
         self.fail(format!("{what} at or near \"{source}\""), start, self.text.len());
     }
+}
+
+/// The first `\u` or `\U` with too few digits behind it.
+fn incomplete_escape(source: &str) -> Option<usize> {
+    let mut bytes = source.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        let digits = match (byte, bytes.clone().next()) {
+            (b'\\', Some((_, b'u'))) => 4,
+            (b'\\', Some((_, b'U'))) => 8,
+            _ => continue,
+        };
+        bytes.next();
+        let found = source.as_bytes()[at + 2..]
+            .iter()
+            .take(digits)
+            .take_while(|byte| byte.is_ascii_hexdigit());
+        if found.count() < digits {
+            return Some(at);
+        }
+    }
+    None
 }
 
 impl Token {

@@ -55,6 +55,12 @@ impl Parser<'_> {
         self.refuse("as", "CREATE TABLE AS")?;
         self.refuse("partition", "PARTITION OF")?;
         self.refuse("of", "CREATE TABLE OF")?;
+        if self.at_symbol('(') && matches!(self.kind_at(2), TokenKind::Symbol(',' | ')')) {
+            // Names alone: CREATE TABLE t (a, b) AS …
+            self.names()?;
+            self.refuse("as", "CREATE TABLE AS")?;
+            return Err(self.unexpected());
+        }
         let mut columns = Vec::new();
         let mut constraints = Vec::new();
         self.expect_symbol('(')?;

@@ -565,7 +565,11 @@ impl Parser<'_> {
     /// A function that is written without parentheses.
     fn bare_function(&mut self) -> Result<ExprKind> {
         let name = self.label()?;
-        if self.at_symbol('(') {
+        let timed = matches!(
+            name.as_str(),
+            "current_time" | "current_timestamp" | "localtime" | "localtimestamp"
+        );
+        if timed && self.at_symbol('(') {
             return Err(self.unsupported(&format!("{} with a precision", name.as_str().to_ascii_uppercase())));
         }
         Ok(ExprKind::Function(plain_call(name, Vec::new())))

@@ -196,48 +196,67 @@ impl Parser<'_> {
         }
     }
 
-    /// ORDER BY, LIMIT, OFFSET, FETCH and row locks. A parenthesised query may already have some.
+    /// ORDER BY, LIMIT, OFFSET, FETCH and row locks, each once; a parenthesised query may already
+    /// have some.
     fn query_tail(&mut self, mut query: Query) -> Result<Query> {
-        let once = |parser: &Self, free: bool, clause: &str| {
-            let message = format!("multiple {clause} clauses not allowed");
-            if free {
-                Ok(())
-            } else {
-                Err(SyntaxError::new("42601", message, parser.span()))
-            }
+        let again = |span: Span, clause: &str| {
+            Err(SyntaxError::new(
+                "42601",
+                format!("multiple {clause} clauses not allowed"),
+                span,
+            ))
         };
-        if self.at_words(&["order", "by"]) {
-            once(self, query.order_by.is_empty(), "ORDER BY")?;
-            self.expect_words(&["order", "by"])?;
+        if self.eat_words(&["order", "by"]) {
+            if !query.order_by.is_empty() {
+                return again(self.span(), "ORDER BY");
+            }
             query.order_by = self.list(Self::order_by)?;
         }
+        let (mut limited, mut skipped) = (false, false);
         loop {
-            match self.word() {
-                Some("limit") => {
-                    once(self, query.limit.is_none(), "LIMIT")?;
-                    self.advance();
-                    query.limit = if self.eat("all") { None } else { Some(self.expr()?) };
-                    if self.at_symbol(',') {
-                        let error = SyntaxError::new("42601", "LIMIT #,# syntax is not supported", self.span());
-                        return Err(error.hint("Use separate LIMIT and OFFSET clauses."));
+            let word = self.word().unwrap_or_default();
+            match word {
+                "limit" | "fetch" if !limited => {
+                    limited = true;
+                    let had_one = query.limit.is_some();
+                    query.limit = self.limit()?;
+                    if let (true, Some(limit)) = (had_one, &query.limit) {
+                        return again(limit.span, "LIMIT");
                     }
                 }
-                Some("fetch") => {
-                    once(self, query.limit.is_none(), "LIMIT")?;
-                    query.limit = Some(self.fetch()?);
-                }
-                Some("offset") => {
-                    once(self, query.offset.is_none(), "OFFSET")?;
+                "offset" if !skipped => {
+                    skipped = true;
                     self.advance();
+                    if query.offset.is_some() {
+                        return again(self.span(), "OFFSET");
+                    }
                     query.offset = Some(self.expr()?);
                     if self.at_any(&["row", "rows"]) {
                         self.advance();
                     }
                 }
-                Some("for") => query.locking.extend(self.locking()?),
+                "for" => query.locking.extend(self.locking()?),
                 _ => return Ok(query),
             }
         }
+    }
+
+    /// `LIMIT n | ALL`, or FETCH.
+    fn limit(&mut self) -> Result<Option<Expr>> {
+        if self.at("fetch") {
+            return self.fetch().map(Some);
+        }
+        let start = self.span();
+        self.expect("limit")?;
+        if self.eat("all") {
+            return Ok(None);
+        }
+        let limit = self.expr()?;
+        if self.at_symbol(',') {
+            let error = SyntaxError::new("42601", "LIMIT #,# syntax is not supported", start);
+            return Err(error.hint("Use separate LIMIT and OFFSET clauses."));
+        }
+        Ok(Some(limit))
     }
 
     /// `FETCH FIRST [n] ROWS ONLY` is `LIMIT n`.

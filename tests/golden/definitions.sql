@@ -1,0 +1,85 @@
+-- Schemas, tables, columns, indexes, roles.
+CREATE SCHEMA auth;
+CREATE SCHEMA auth;
+CREATE SCHEMA IF NOT EXISTS auth;
+CREATE TABLE auth.users (id text PRIMARY KEY, email text NOT NULL);
+CREATE TABLE auth.users (id int);
+CREATE TABLE IF NOT EXISTS auth.users (id int);
+CREATE TABLE nowhere.t (id int);
+CREATE TABLE twice (a int, a text);
+CREATE TABLE odd (a nosuchtype);
+INSERT INTO auth.users VALUES ('u1', 'a@b');
+SELECT * FROM auth.users;
+SELECT auth.users.email FROM auth.users;
+SELECT * FROM users;
+SET search_path TO auth, public;
+SELECT * FROM users;
+SHOW search_path;
+RESET search_path;
+
+CREATE TABLE t (id int PRIMARY KEY);
+INSERT INTO t VALUES (1), (2);
+ALTER TABLE t ADD COLUMN a text;
+ALTER TABLE t ADD COLUMN n int NOT NULL DEFAULT 7;
+ALTER TABLE t ADD COLUMN a int;
+ALTER TABLE t ADD COLUMN IF NOT EXISTS a int;
+ALTER TABLE t ADD COLUMN m int NOT NULL;
+SELECT * FROM t ORDER BY id;
+ALTER TABLE t ALTER COLUMN n SET DEFAULT 8;
+INSERT INTO t (id) VALUES (3);
+ALTER TABLE t ALTER COLUMN n DROP DEFAULT;
+INSERT INTO t (id) VALUES (4);
+ALTER TABLE t ALTER COLUMN n DROP NOT NULL;
+INSERT INTO t (id) VALUES (4);
+ALTER TABLE t DROP COLUMN a;
+SELECT * FROM t ORDER BY id;
+SELECT a FROM t;
+ALTER TABLE t DROP COLUMN a;
+ALTER TABLE t DROP COLUMN IF EXISTS a;
+ALTER TABLE nowhere ADD COLUMN a int;
+ALTER TABLE t ALTER COLUMN nope SET NOT NULL;
+
+CREATE INDEX t_n ON t (n);
+CREATE INDEX t_n ON t (n);
+CREATE INDEX IF NOT EXISTS t_n ON t (n);
+CREATE INDEX ON t (n DESC, id);
+CREATE INDEX bad ON t (nope);
+CREATE INDEX bad ON nowhere (a);
+SELECT id FROM t WHERE n = 7 ORDER BY id;
+DROP INDEX t_n;
+DROP INDEX t_n;
+DROP INDEX IF EXISTS t_n;
+
+CREATE ROLE reader;
+CREATE ROLE reader;
+CREATE USER writer;
+DROP ROLE reader, writer;
+DROP ROLE reader;
+DROP ROLE IF EXISTS reader;
+
+TRUNCATE t;
+SELECT count(*) FROM t;
+TRUNCATE nowhere;
+DROP TABLE t;
+DROP TABLE t;
+DROP TABLE IF EXISTS t;
+DROP SCHEMA auth;
+DROP SCHEMA auth CASCADE;
+DROP SCHEMA auth;
+DROP SCHEMA IF EXISTS auth;
+SELECT * FROM auth.users;
+
+-- Types.
+CREATE TABLE types (b boolean, i int, l bigint, t text, z timestamptz, j jsonb);
+INSERT INTO types VALUES (true, 1, 2, 'three', '2024-02-29 12:34:56.5+02', '{"a": [1, 2, {"b": null}]}');
+INSERT INTO types VALUES ('f', '2', '3', 4, '2000-01-01', '"x"');
+INSERT INTO types VALUES (NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT * FROM types;
+SELECT z FROM types WHERE z > '2020-01-01' ORDER BY z;
+SELECT j -> 'a', j ->> 'a', j -> 'a' -> 0, j @> '{"a": [1]}' FROM types;
+INSERT INTO types (z) VALUES ('2024-02-30');
+INSERT INTO types (z) VALUES ('yesterday-ish');
+INSERT INTO types (j) VALUES ('{"a": }');
+INSERT INTO types (i) VALUES (true);
+INSERT INTO types (b) VALUES (1);
+INSERT INTO types (t) VALUES (1);

@@ -1,0 +1,55 @@
+-- INSERT, UPDATE, DELETE, RETURNING, ON CONFLICT.
+CREATE TABLE t (id int PRIMARY KEY, a text DEFAULT 'none', n int NOT NULL DEFAULT 0, UNIQUE (a, n));
+INSERT INTO t VALUES (1, 'x', 1);
+INSERT INTO t (id) VALUES (2);
+INSERT INTO t (n, id) VALUES (5, 3) RETURNING *;
+INSERT INTO t VALUES (4, DEFAULT, DEFAULT) RETURNING id, a AS text, n + 1 AS next;
+INSERT INTO t (id, n) VALUES (4, 2);
+INSERT INTO t SELECT id + 10, a, n FROM t WHERE id < 3;
+INSERT INTO t (id, a) SELECT 20, 'y' UNION ALL SELECT 21, 'z' RETURNING id;
+SELECT * FROM t ORDER BY id;
+INSERT INTO t (id, a, n) VALUES (30, 'q', 1), (31, 'q', 1);
+SELECT count(*) FROM t;
+INSERT INTO t VALUES (1, 'again', 7) ON CONFLICT DO NOTHING;
+INSERT INTO t VALUES (1, 'again', 7) ON CONFLICT (id) DO NOTHING RETURNING *;
+INSERT INTO t VALUES (1, 'again', 7) ON CONFLICT (id) DO UPDATE SET a = excluded.a, n = t.n + excluded.n RETURNING *;
+INSERT INTO t AS old VALUES (1, 'third', 1), (40, 'new', 2) ON CONFLICT (id) DO UPDATE SET n = old.n + 1 WHERE old.n < 100 RETURNING id, n;
+INSERT INTO t VALUES (50, 'b', 1), (50, 'c', 1) ON CONFLICT (id) DO UPDATE SET n = 9;
+INSERT INTO t VALUES (1) ON CONFLICT (n) DO NOTHING;
+INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT t_pkey DO UPDATE SET n = 3 RETURNING n;
+
+UPDATE t SET n = n + 100 WHERE id = 2 RETURNING id, n;
+UPDATE t SET a = 'other' || id, n = id WHERE id > 9;
+UPDATE t SET id = 3 WHERE id = 2;
+UPDATE t SET n = NULL WHERE id = 2;
+UPDATE t SET n = DEFAULT, a = NULL WHERE id = 2 RETURNING *;
+UPDATE t SET (a, n) = ('both', 8) WHERE id = 3 RETURNING *;
+UPDATE t SET n = u.n FROM (VALUES (3, 33), (4, 44)) AS u (id, n) WHERE u.id = t.id RETURNING t.id, t.n;
+UPDATE t SET id = id + 1000;
+UPDATE t SET nope = 1;
+UPDATE t SET n = 1, n = 2;
+UPDATE t SET n = 'a';
+UPDATE nowhere SET n = 1;
+SELECT * FROM t ORDER BY id;
+
+DELETE FROM t WHERE id = 1001 RETURNING *;
+DELETE FROM t USING (VALUES (1002), (1003)) AS u (id) WHERE u.id = t.id RETURNING t.id;
+DELETE FROM t WHERE id > 1009;
+SELECT * FROM t ORDER BY id;
+DELETE FROM t;
+DELETE FROM t RETURNING id;
+SELECT count(*) FROM t;
+
+-- Refusals.
+INSERT INTO t VALUES (1, 'a', 1, 2);
+INSERT INTO t (id, a) VALUES (1);
+INSERT INTO t (id) VALUES (1, 2);
+INSERT INTO t (id, nope) VALUES (1, 2);
+INSERT INTO t (id, id) VALUES (1, 2);
+INSERT INTO t VALUES ('a');
+INSERT INTO t VALUES (NULL);
+INSERT INTO t (a) VALUES ('a');
+INSERT INTO nowhere VALUES (1);
+INSERT INTO t VALUES (1, 'a', 99999999999);
+VALUES (1), (1, 2);
+SELECT * FROM t;
