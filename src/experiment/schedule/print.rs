@@ -1,0 +1,91 @@
+//! Rows as libpq's `PQprint` shows them, which isolationtester uses.
+
+use base::Value;
+use engine_sql::Output;
+
+/// Columns are as wide as their longest cell; one whose cells all look like numbers stands at the
+/// right, its name too.
+pub(super) fn rows(output: &Output) -> String {
+    if output.columns.is_empty() {
+        return String::new();
+    }
+    let cells: Vec<Vec<String>> = output.rows.iter().map(|row| row.iter().map(text).collect()).collect();
+    let columns: Vec<Column> = output
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(n, column)| {
+            let own = || cells.iter().filter_map(move |row| row.get(n));
+            Column {
+                width: own().map(|cell| cell.len()).chain([column.name.len()]).max().unwrap_or(0),
+                right: own().all(|cell| cell.is_empty() || looks_like_a_number(cell)),
+            }
+        })
+        .collect();
+    let names: Vec<&str> = output.columns.iter().map(|column| &*column.name).collect();
+    let rule: Vec<String> = columns.iter().map(|column| "-".repeat(column.width)).collect();
+    let mut printed = line(&columns, names.iter().copied());
+    printed += &format!("{}\n", rule.join("+"));
+    for row in &cells {
+        printed += &line(&columns, row.iter().map(String::as_str));
+    }
+    printed + &format!("({} row{})\n\n", cells.len(), if cells.len() == 1 { "" } else { "s" })
+}
+
+struct Column {
+    /// In bytes, as `PQprint` counts.
+    width: usize,
+    right: bool,
+}
+
+fn line<'a>(columns: &[Column], cells: impl Iterator<Item = &'a str>) -> String {
+    let padded: Vec<String> = columns
+        .iter()
+        .zip(cells)
+        .map(|(column, cell)| {
+            let free = " ".repeat(column.width.saturating_sub(cell.len()));
+            if column.right { free + cell } else { cell.to_owned() + &free }
+        })
+        .collect();
+    padded.join("|") + "\n"
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        value => value.to_string(),
+    }
+}
+
+/// `PQprint`'s test: only characters of numbers, no exponent in front, a digit at the end.
+fn looks_like_a_number(cell: &str) -> bool {
+    cell.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'E' | 'e' | ' ' | '-'))
+        && !cell.starts_with(['E', 'e'])
+        && cell.ends_with(|c: char| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use base::Type;
+    use engine_sql::OutputColumn;
+
+    use super::*;
+
+    /// Recorded from isolationtester 15.
+    #[test]
+    fn rows_look_as_isolationtester_prints_them() {
+        let output = Output {
+            columns: [("id", Type::Int4), ("data", Type::Text)]
+                .map(|(name, data_type)| OutputColumn {
+                    name: name.into(),
+                    data_type,
+                })
+                .into(),
+            rows: vec![Arc::from([Value::Int4(1), Value::text("x")])],
+            ..Output::default()
+        };
+        assert_eq!(rows(&output), "id|data\n--+----\n 1|x   \n(1 row)\n\n");
+    }
+}

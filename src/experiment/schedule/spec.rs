@@ -1,0 +1,347 @@
+//! The spec format: `setup {…}`, `teardown {…}`, `session name`, `step name {…}`, `permutation a b …`.
+//!
+//! Blocker annotations of a permutation (`a(b)`, `a(*)`) are refused by name.
+
+use std::fmt;
+
+/// What sessions do, and in which orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spec {
+    /// Run one after the other by a session of their own, before each permutation.
+    pub setups: Vec<String>,
+    pub teardown: Option<String>,
+    pub sessions: Vec<Session>,
+    /// Each a list of steps; never empty: all interleavings if the spec names none.
+    pub permutations: Vec<Vec<Place>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    pub name: String,
+    pub setup: Option<String>,
+    pub steps: Vec<Step>,
+    pub teardown: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub name: String,
+    pub sql: String,
+}
+
+/// A step by its session's and its own number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub session: usize,
+    pub step: usize,
+}
+
+/// A refusal with its place; lines and columns count from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecError {
+    pub line: u32,
+    pub column: u32,
+    pub message: String,
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.line, self.column, self.message)
+    }
+}
+
+impl std::error::Error for SpecError {}
+
+impl Spec {
+    pub fn step(&self, place: Place) -> &Step {
+        &self.sessions[place.session].steps[place.step]
+    }
+}
+
+/// More interleavings than this are refused: nobody would read them.
+const MOST_PERMUTATIONS: u64 = 20_000;
+
+pub fn parse(text: &str) -> Result<Spec, SpecError> {
+    let mut parser = Parser { text, at: 0 };
+    let mut spec = Spec::default();
+    let mut permutations = Vec::new();
+    while parser.eat_word("setup") {
+        spec.setups.push(parser.block()?);
+    }
+    if parser.eat_word("teardown") {
+        spec.teardown = Some(parser.block()?);
+    }
+    while parser.eat_word("session") {
+        let session = parser.session(&spec.sessions)?;
+        spec.sessions.push(session);
+    }
+    if spec.sessions.is_empty() {
+        return Err(parser.expected("`session`"));
+    }
+    while parser.eat_word("permutation") {
+        permutations.push(parser.permutation(&spec)?);
+    }
+    if !parser.at_end() {
+        return Err(parser.expected("`session`, `step`, `permutation` or the end of the text"));
+    }
+    if permutations.is_empty() {
+        permutations = interleavings(&spec.sessions).ok_or_else(|| {
+            let message = format!("more than {MOST_PERMUTATIONS} interleavings; name those of interest");
+            parser.error(parser.at, message)
+        })?;
+    }
+    spec.permutations = permutations;
+    Ok(spec)
+}
+
+/// Every order of all steps that keeps each session's own, the first session's steps first.
+fn interleavings(sessions: &[Session]) -> Option<Vec<Vec<Place>>> {
+    let lengths: Vec<usize> = sessions.iter().map(|session| session.steps.len()).collect();
+    if count(&lengths)? > MOST_PERMUTATIONS {
+        return None;
+    }
+    let mut found = Vec::new();
+    let mut next = vec![0; lengths.len()];
+    extend(&lengths, &mut next, &mut Vec::new(), &mut found);
+    Some(found)
+}
+
+/// The multinomial coefficient, `None` if it is too large to matter.
+fn count(lengths: &[usize]) -> Option<u64> {
+    let mut orders = 1_u64;
+    let mut placed = 0_u64;
+    for &length in lengths {
+        for n in 1..=length as u64 {
+            placed += 1;
+            orders = orders.checked_mul(placed)? / n;
+            if orders > u64::from(u32::MAX) {
+                return None;
+            }
+        }
+    }
+    Some(orders)
+}
+
+fn extend(lengths: &[usize], next: &mut [usize], order: &mut Vec<Place>, found: &mut Vec<Vec<Place>>) {
+    let mut complete = true;
+    for session in 0..lengths.len() {
+        let step = next[session];
+        if step < lengths[session] {
+            complete = false;
+            next[session] += 1;
+            order.push(Place { session, step });
+            extend(lengths, next, order, found);
+            order.pop();
+            next[session] -= 1;
+        }
+    }
+    if complete {
+        found.push(order.clone());
+    }
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn error(&self, at: usize, message: String) -> SpecError {
+        let (line, column) = syntax::line_column(self.text, at as u32);
+        SpecError { line, column, message }
+    }
+
+    fn expected(&self, what: &str) -> SpecError {
+        let rest = &self.text[self.at..];
+        let end = rest.find(|c: char| c.is_whitespace()).unwrap_or(rest.len());
+        let found = if rest.is_empty() { "the end of the text".to_owned() } else { format!("`{}`", &rest[..end]) };
+        self.error(self.at, format!("expected {what}, found {found}"))
+    }
+
+    /// White space and `#` comments.
+    fn skip(&mut self) {
+        loop {
+            let rest = &self.text[self.at..];
+            let blank = rest.len() - rest.trim_start().len();
+            self.at += blank;
+            let rest = &self.text[self.at..];
+            if !rest.starts_with('#') {
+                return;
+            }
+            self.at += rest.find('\n').unwrap_or(rest.len());
+        }
+    }
+
+    fn at_end(&mut self) -> bool {
+        self.skip();
+        self.at == self.text.len()
+    }
+
+    /// The identifier that is next, if one is: its text and length.
+    fn peek(&mut self) -> Option<(&'a str, usize)> {
+        self.skip();
+        let rest = &self.text[self.at..];
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let end = quoted.find(['"', '\n']).filter(|&end| quoted[end..].starts_with('"'))?;
+            return Some((&quoted[..end], end + 2));
+        }
+        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$');
+        let end = rest.find(|c| !word(c)).unwrap_or(rest.len());
+        let starts_well = rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        (starts_well && end > 0).then_some((&rest[..end], end))
+    }
+
+    fn eat_word(&mut self, keyword: &str) -> bool {
+        match self.peek() {
+            Some((word, length)) if word == keyword && length == keyword.len() => {
+                self.at += length;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn name(&mut self, what: &str) -> Result<(String, usize), SpecError> {
+        let Some((word, length)) = self.peek() else { return Err(self.expected(what)) };
+        let at = self.at;
+        self.at += length;
+        Ok((word.to_owned(), at))
+    }
+
+    /// `{ … }`, trimmed; braces do not nest.
+    fn block(&mut self) -> Result<String, SpecError> {
+        self.skip();
+        let rest = &self.text[self.at..];
+        if !rest.starts_with('{') {
+            return Err(self.expected("`{`"));
+        }
+        let Some(end) = rest.find('}') else {
+            return Err(self.error(self.at, "this `{` is never closed".to_owned()));
+        };
+        self.at += end + 1;
+        Ok(rest[1..end].trim().to_owned())
+    }
+
+    fn session(&mut self, others: &[Session]) -> Result<Session, SpecError> {
+        let (name, _) = self.name("a session's name")?;
+        let mut session = Session {
+            name,
+            ..Session::default()
+        };
+        if self.eat_word("setup") {
+            session.setup = Some(self.block()?);
+        }
+        while self.eat_word("step") {
+            let (name, at) = self.name("a step's name")?;
+            let known = others.iter().chain([&session]).flat_map(|session| &session.steps);
+            if known.into_iter().any(|step| step.name == name) {
+                return Err(self.error(at, format!("there are two steps `{name}`")));
+            }
+            let sql = self.block()?;
+            session.steps.push(Step { name, sql });
+        }
+        if session.steps.is_empty() {
+            return Err(self.expected("`step`"));
+        }
+        if self.eat_word("teardown") {
+            session.teardown = Some(self.block()?);
+        }
+        Ok(session)
+    }
+
+    fn permutation(&mut self, spec: &Spec) -> Result<Vec<Place>, SpecError> {
+        let mut order = Vec::new();
+        while self.peek().is_some_and(|(word, length)| !(word == "permutation" && length == word.len())) {
+            let (name, at) = self.name("a step's name")?;
+            let Some(place) = place(spec, &name) else {
+                return Err(self.error(at, format!("there is no step `{name}`")));
+            };
+            if order.contains(&place) {
+                return Err(self.error(at, format!("step `{name}` comes twice")));
+            }
+            if self.text[self.at..].trim_start().starts_with('(') {
+                let message = format!("blocker annotations (`{name}(…)`) are not supported");
+                return Err(self.error(at, message));
+            }
+            order.push(place);
+        }
+        if order.is_empty() {
+            return Err(self.expected("a step's name"));
+        }
+        Ok(order)
+    }
+}
+
+fn place(spec: &Spec, name: &str) -> Option<Place> {
+    spec.sessions.iter().enumerate().find_map(|(session, found)| {
+        let step = found.steps.iter().position(|step| step.name == name)?;
+        Some(Place { session, step })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: &str = "
+        setup { CREATE TABLE t (a int); }   # a comment
+        session s1
+        step a { SELECT 1; }
+        step \"b c\" { COMMIT }
+        session s2
+        setup { BEGIN; }
+        step d { SELECT 2; }
+        teardown { ROLLBACK; }
+    ";
+
+    fn names(spec: &Spec) -> Vec<Vec<&str>> {
+        let name = |place: &Place| spec.step(*place).name.as_str();
+        spec.permutations.iter().map(|order| order.iter().map(name).collect()).collect()
+    }
+
+    #[test]
+    fn without_permutations_all_interleavings_are_run() {
+        let spec = parse(SPEC).unwrap();
+        assert_eq!(spec.setups, ["CREATE TABLE t (a int);"]);
+        assert_eq!(spec.sessions[1].teardown.as_deref(), Some("ROLLBACK;"));
+        assert_eq!(names(&spec), [["a", "b c", "d"], ["a", "d", "b c"], ["d", "a", "b c"]]);
+    }
+
+    #[test]
+    fn permutations_name_steps() {
+        let spec = parse(&format!("{SPEC} permutation d a permutation \"b c\"")).unwrap();
+        assert_eq!(names(&spec), [vec!["d", "a"], vec!["b c"]]);
+    }
+
+    #[test]
+    fn refusals_have_their_place() {
+        for (text, message) in [
+            ("", "1:1: expected `session`, found the end of the text"),
+            ("setup BEGIN", "1:7: expected `{`, found `BEGIN`"),
+            ("setup { BEGIN", "1:7: this `{` is never closed"),
+            ("session s1", "1:11: expected `step`, found the end of the text"),
+            ("session s\nstep a {}\nstep a {}", "3:6: there are two steps `a`"),
+            ("session s\nstep a {}\npermutation b", "3:13: there is no step `b`"),
+            ("session s\nstep a {}\npermutation a a", "3:15: step `a` comes twice"),
+            (
+                "session s\nstep a {}\npermutation a(*)",
+                "3:13: blocker annotations (`a(…)`) are not supported",
+            ),
+            (
+                "session s\nstep a {}\nfrob",
+                "3:1: expected `session`, `step`, `permutation` or the end of the text, found `frob`",
+            ),
+        ] {
+            assert_eq!(parse(text).map_err(|error| error.to_string()), Err(message.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn too_many_interleavings_are_refused() {
+        let session = |name: &str| {
+            let steps: String = (0..12).map(|n| format!("step {name}{n} {{}}\n")).collect();
+            format!("session {name}\n{steps}")
+        };
+        assert!(parse(&(session("a") + &session("b"))).is_err());
+    }
+}
