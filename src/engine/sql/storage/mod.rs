@@ -143,20 +143,6 @@ pub enum RowOutcome<T> {
     Busy(Box<[Xid]>),
 }
 
-impl<T> RowOutcome<T> {
-    /// The same outcome with something else done.
-    pub fn map<U>(self, done: impl FnOnce(T) -> U) -> RowOutcome<U> {
-        match self {
-            RowOutcome::Done(value) => RowOutcome::Done(done(value)),
-            RowOutcome::Invisible => RowOutcome::Invisible,
-            RowOutcome::SelfModified { command } => RowOutcome::SelfModified { command },
-            RowOutcome::Updated { next, by } => RowOutcome::Updated { next, by },
-            RowOutcome::Deleted { by } => RowOutcome::Deleted { by },
-            RowOutcome::Busy(holders) => RowOutcome::Busy(holders),
-        }
-    }
-}
-
 /// What an update changes, as far as storage must know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Change {

@@ -318,7 +318,7 @@ impl World {
             if let RowOutcome::Done(updated) = outcome {
                 new = Some(updated);
             }
-            outcome.map(|_| ())
+            without_value(outcome)
         };
         if holders.is_empty()
             && let Some(expected) = self.overwritten(&version)
@@ -476,5 +476,16 @@ impl World {
             self.expected(None, CommandId::FIRST, &self.committed),
             "committed rows"
         );
+    }
+}
+
+fn without_value<T>(outcome: RowOutcome<T>) -> RowOutcome<()> {
+    match outcome {
+        RowOutcome::Done(_) => RowOutcome::Done(()),
+        RowOutcome::Invisible => RowOutcome::Invisible,
+        RowOutcome::SelfModified { command } => RowOutcome::SelfModified { command },
+        RowOutcome::Updated { next, by } => RowOutcome::Updated { next, by },
+        RowOutcome::Deleted { by } => RowOutcome::Deleted { by },
+        RowOutcome::Busy(holders) => RowOutcome::Busy(holders),
     }
 }
