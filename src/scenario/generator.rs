@@ -36,7 +36,7 @@ pub enum Generator {
     Text { length: u32 },
     /// `now`; in a population the epoch less up to `before`, `within 90 days`.
     Instant { before: Nanos },
-    /// `same as x`: an earlier parameter of the request (its index), or another column of the row.
+    /// `same as x`: an earlier parameter of the request, or an earlier column of the row (its index).
     Same(u16),
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn draw(phrase: &mut Phrase<'_>) -> Result<Option<Draw>, PhraseError>
 #[derive(Debug)]
 pub(crate) struct Names<'a> {
     pub(crate) schema: &'a Schema,
-    /// What `same as` may name: earlier parameters, or the columns of the row.
+    /// What `same as` may name: earlier parameters, or earlier columns of the row.
     pub(crate) siblings: &'a [&'a str],
     /// A column of an initial row (`each of`, `parent`), not a parameter of a request.
     pub(crate) of_row: bool,
@@ -202,7 +202,7 @@ fn generator(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Ph
                 .position(|sibling| *sibling == name)
                 .ok_or_else(|| {
                     let what = if names.of_row {
-                        "column of this table"
+                        "column before this one"
                     } else {
                         "parameter before this one"
                     };
@@ -323,7 +323,7 @@ pub(crate) fn typed(generator: Generator, data_type: Type, schema: &Schema) -> R
         Generator::Each(values) => return Ok(Generator::Each(convert_all(values, data_type)?)),
         Generator::Unique { .. } => whole || data_type == Type::Text,
         Generator::Email { .. } | Generator::Text { .. } => data_type == Type::Text,
-        Generator::Tenant => whole,
+        Generator::Tenant => data_type == Type::Int4,
         Generator::Between { low, high } => {
             let narrow = data_type == Type::Int4;
             if narrow && (i32::try_from(*low).is_err() || i32::try_from(*high).is_err()) {
@@ -333,8 +333,7 @@ pub(crate) fn typed(generator: Generator, data_type: Type, schema: &Schema) -> R
         }
         Generator::Instant { .. } => data_type == Type::Timestamptz,
         Generator::Existing { table, column, .. } | Generator::Parent { table, column } => {
-            let of = schema.column(*table, *column).data_type;
-            of == data_type || (whole && matches!(of, Type::Int4 | Type::Int8))
+            schema.column(*table, *column).data_type == data_type
         }
         Generator::Same(_) => true,
     };

@@ -4,6 +4,7 @@
 
 mod capacity;
 mod infer;
+mod keys;
 pub(crate) mod limits;
 mod load;
 mod marks;

@@ -8,10 +8,10 @@ use toml_edit::{Item, TableLike};
 use crate::document::{Entry, Keys, Reading, Text};
 use crate::generator::{self, Names};
 use crate::phrase::{Phrase, PhraseError};
-use crate::{ColumnId, Count, Draw, Generator, Place, Population, Schema, Table, TableId, TablePopulation};
+use crate::{ColumnId, Count, Draw, Generator, Place, Population, Schema, TableId, TablePopulation};
 
 use super::schema::column_path;
-use super::{capacity, infer};
+use super::{capacity, infer, keys};
 
 /// A column whose generator the file gives, with its place.
 type Explicit<'d> = BTreeMap<(TableId, ColumnId), Text<'d>>;
@@ -278,16 +278,18 @@ fn generators(
         _ => None,
     };
     let prefix = infer::prefix(table);
-    let names = Names {
-        schema,
-        siblings: &siblings,
-        of_row: true,
-        parent,
-        prefix: &prefix,
-    };
     let mut columns = vec![];
+    let mut complete = true;
     for (position, column) in table.columns.iter().enumerate() {
         let column_id = ColumnId(position as u16);
+        let siblings = &siblings[..position];
+        let names = Names {
+            schema,
+            siblings,
+            of_row: true,
+            parent,
+            prefix: &prefix,
+        };
         let generator = match explicit.get(&(id, column_id)) {
             Some(text) => given(text, column.data_type, &names, reading),
             None => infer::column(id, column_id, &names).map_err(|hint| {
@@ -297,12 +299,20 @@ fn generators(
                 }
             }),
         };
+        complete &= generator.is_ok();
         let generator = generator.unwrap_or(Generator::Constant(base::Value::Null));
         columns.push((column_id, column.data_type, generator));
     }
-    if rows > 0 {
-        same_once(&columns, explicit, id, schema, reading);
-        distinct_keys(table, &columns, count, rows, reading);
+    if rows > 0 && complete {
+        same_types(&columns, explicit, id, schema, reading);
+        let rows = keys::Rows {
+            table,
+            columns: &columns,
+            count,
+            rows,
+            schema,
+        };
+        rows.check(reading);
         infer::unread_checks(id, schema, |column| explicit.contains_key(&(id, column)), reading);
     }
     columns
@@ -314,8 +324,8 @@ fn given(text: &Text<'_>, data_type: Type, names: &Names<'_>, reading: &mut Read
         .map_err(|message| reading.phrase_error(text, PhraseError::new(0, message)))
 }
 
-/// `same as` must name a column that has a generator of its own and the same type.
-fn same_once(
+/// `same as` must name a column of the same type.
+fn same_types(
     columns: &[(ColumnId, Type, Generator)],
     explicit: &Explicit<'_>,
     id: TableId,
@@ -324,61 +334,14 @@ fn same_once(
 ) {
     for (column, data_type, generator) in columns {
         let Generator::Same(other) = generator else { continue };
-        let Some((_, other_type, other)) = columns.get(usize::from(*other)) else {
+        let Some((other, other_type, _)) = columns.get(usize::from(*other)) else {
             continue;
         };
-        let fits = other_type == data_type && !matches!(other, Generator::Same(_));
-        if let (false, Some(text)) = (fits, explicit.get(&(id, *column))) {
-            let name = &schema.column(id, *column).name;
-            let message = format!("\"{name}\" must be the same as a column of its type with a generator of its own");
+        if let (true, Some(text)) = (other_type != data_type, explicit.get(&(id, *column))) {
+            let table = schema.table(id);
+            let (name, other) = (&table.column(*column).name, &table.column(*other).name);
+            let message = format!("\"{name}\" is of type {data_type}, \"{other}\" of type {other_type}");
             reading.phrase_error(text, PhraseError::new(0, message));
-        }
-    }
-}
-
-/// Rows of a key must differ: at least one of its columns must make sure of it.
-fn distinct_keys(
-    table: &Table,
-    columns: &[(ColumnId, Type, Generator)],
-    count: Count,
-    rows: u64,
-    reading: &mut Reading<'_>,
-) {
-    let unique = table.unique.iter().map(|unique| &unique.columns[..]);
-    let keys = std::iter::once(&table.primary_key[..])
-        .filter(|key| !key.is_empty())
-        .chain(unique);
-    for key in keys {
-        let generators = || {
-            key.iter()
-                .filter_map(|id| columns.get(id.index()))
-                .map(|(_, _, generator)| generator)
-        };
-        let per = match count {
-            Count::PerRow { per, .. } => per,
-            _ => rows,
-        };
-        let has_parent = generators().any(|generator| matches!(generator, Generator::Parent { .. }));
-        let nullable = key.iter().any(|id| {
-            let null = columns.get(id.index()).map(|(_, _, generator)| generator);
-            matches!(null, Some(Generator::Constant(base::Value::Null)))
-        });
-        let alone = |generator: &Generator| match generator {
-            Generator::Unique { .. } | Generator::Email { .. } => true,
-            Generator::Parent { .. } => per == 1,
-            // Row by row, or within the rows of one parent, which follow each other.
-            Generator::Each(values) => values.len() as u64 >= if has_parent { per } else { rows },
-            _ => false,
-        };
-        if !nullable && rows > 1 && !generators().any(alone) {
-            let names: Vec<&str> = key.iter().map(|id| table.column(*id).name.as_str()).collect();
-            let message = format!(
-                "initial rows of {} may collide on the key ({})",
-                table.full_name(),
-                names.join(", ")
-            );
-            let hint = "under [population.columns], give one of them \"new id\", or \"each of […]\" with enough values";
-            reading.error(table.place, message, hint.to_owned());
         }
     }
 }

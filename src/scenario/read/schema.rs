@@ -187,11 +187,8 @@ impl Builder<'_, '_> {
     fn tenant_type(&mut self, table: &Table) {
         let Some(id) = table.tenant else { return };
         let column = table.column(id);
-        if !matches!(column.data_type, Type::Int4 | Type::Int8) {
-            let message = format!(
-                "tenants are numbered: \"{}\" must be of type int or bigint",
-                column.name
-            );
+        if column.data_type != Type::Int4 {
+            let message = format!("tenants are numbered: \"{}\" must be of type int", column.name);
             self.reading.error(column.place, message, None);
         }
     }
