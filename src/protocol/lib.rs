@@ -31,12 +31,15 @@ pub enum Request {
     /// Load run of a scenario on some designs.
     Run {
         ticket: Ticket,
+        /// Of a built-in scenario; empty for a text of one's own.
+        slug: String,
         scenario: String,
         options: RunOptions,
     },
     /// Every fault point of one operation on some designs.
     Atomicity {
         ticket: Ticket,
+        slug: String,
         scenario: String,
         options: RunOptions,
         operation: String,

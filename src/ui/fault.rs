@@ -33,7 +33,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(crate) const ALL: [(Kind, &str, &str); 10] = [
-        (Kind::None, "none", "nothing breaks"),
+        (Kind::None, "none", "none added"),
         (Kind::Crash, "crash", "crash at a step"),
         (Kind::CrashAt, "crash-at", "crash at an instant"),
         (Kind::LoseRequest, "lose-request", "lose a request"),

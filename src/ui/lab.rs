@@ -228,6 +228,10 @@ impl Lab {
         };
         leptos::task::spawn_local(async move {
             match browser::fetch_text(&format!("scenarios/{slug}.toml")).await {
+                // Some hosts answer with the page itself where there is no file.
+                Ok(text) if text.trim_start().starts_with('<') => {
+                    self.say_bad(format!("There is no built-in scenario “{slug}”."));
+                }
                 Ok(text) => {
                     self.built_in_text.set(Some((slug, text)));
                     self.check();
@@ -295,26 +299,43 @@ impl Lab {
     }
 
     pub(crate) fn run(self) {
-        let title = "Run".to_owned();
-        self.ask(title, |ticket, scenario, options| Request::Run {
-            ticket,
-            scenario,
-            options,
-        });
+        self.ask(
+            "Run".to_owned(),
+            |Question {
+                 ticket,
+                 slug,
+                 scenario,
+                 options,
+             }| Request::Run {
+                ticket,
+                slug,
+                scenario,
+                options,
+            },
+        );
     }
 
     /// Every crash of one operation.
     pub(crate) fn explore(self, operation: String) {
         let title = format!("Every crash of {operation}");
-        self.ask(title, |ticket, scenario, options| Request::Atomicity {
-            ticket,
-            scenario,
-            options,
-            operation,
-        });
+        self.ask(
+            title,
+            |Question {
+                 ticket,
+                 slug,
+                 scenario,
+                 options,
+             }| Request::Atomicity {
+                ticket,
+                slug,
+                scenario,
+                options,
+                operation,
+            },
+        );
     }
 
-    fn ask(self, title: String, request: impl FnOnce(Ticket, String, RunOptions) -> Request) {
+    fn ask(self, title: String, request: impl FnOnce(Question) -> Request) {
         let idle = self.activity.with_untracked(|activity| *activity == Activity::Idle);
         let (Some(scenario), Ok(options), true) = (untrack(move || self.text()), untrack(move || self.options()), idle)
         else {
@@ -330,8 +351,17 @@ impl Lab {
             what: "preparing".to_owned(),
             cancelling: false,
         });
+        let slug = match self.source.get_untracked() {
+            Source::BuiltIn(slug) => slug,
+            Source::Own | Source::Linked => String::new(),
+        };
         self.show_in_address();
-        self.send(request(ticket, scenario, options));
+        self.send(request(Question {
+            ticket,
+            slug,
+            scenario,
+            options,
+        }));
     }
 
     pub(crate) fn cancel(self) {
@@ -589,6 +619,14 @@ impl Lab {
     fn say_bad(self, text: String) {
         self.notice.set(Some(Notice { text, bad: true }));
     }
+}
+
+/// What every long question needs.
+struct Question {
+    ticket: Ticket,
+    slug: String,
+    scenario: String,
+    options: RunOptions,
 }
 
 fn reasons(diagnostics: Vec<Diagnostic>) -> String {

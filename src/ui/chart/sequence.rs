@@ -11,7 +11,7 @@ use super::legend::legend;
 use super::marks::marks;
 use crate::geometry::sequence::{Drawing, draw};
 
-const WIDTH: f64 = 820.0;
+const WIDTH: f64 = 758.0;
 const BETWEEN_STEPS: Duration = Duration::from_millis(650);
 
 #[component]

@@ -39,7 +39,7 @@ pub(crate) fn FaultFields() -> impl IntoView {
     let sentence = move || {
         lab.fault
             .with(FaultForm::sentence)
-            .unwrap_or_else(|| "nothing breaks".to_owned())
+            .unwrap_or_else(|| "nothing is broken beyond what the scenario says".to_owned())
     };
     let choose = move |event| {
         let kind = Kind::from_name(&event_target_value(&event));

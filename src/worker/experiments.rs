@@ -1,0 +1,70 @@
+//! Experiments as the desk sees them: something that is stepped until it has its answer.
+
+use experiment::{AtomicityJob, Choice, Job, Progress, RunJob};
+use protocol::{Diagnostic, Reply, RunOptions, Ticket};
+use report::{AtomicityReport, RunReport};
+
+use crate::answer::diagnostics;
+
+pub(crate) trait Experiment {
+    /// Goes on for about so many events.
+    fn step(&mut self, ticket: Ticket, budget: u64) -> Step;
+}
+
+pub(crate) enum Step {
+    Running { done: u64, of: u64, what: String },
+    Over(Box<Reply>),
+}
+
+pub(crate) fn run(slug: &str, scenario: &str, options: RunOptions) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
+    let job = RunJob::new(slug, scenario, &choice(options)).map_err(diagnostics)?;
+    let reply = |ticket, report: Box<RunReport>| Reply::Ran { ticket, report };
+    Ok(Box::new(Answered { job, reply }))
+}
+
+pub(crate) fn atomicity(
+    slug: &str,
+    scenario: &str,
+    options: RunOptions,
+    operation: &str,
+) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
+    let job = AtomicityJob::new(slug, scenario, &choice(options), operation).map_err(diagnostics)?;
+    let reply = |ticket, report: Box<AtomicityReport>| Reply::Explored { ticket, report };
+    Ok(Box::new(Answered { job, reply }))
+}
+
+/// A job with the message that carries its report.
+struct Answered<J: Job> {
+    job: J,
+    reply: fn(Ticket, Box<J::Report>) -> Reply,
+}
+
+impl<J: Job> Experiment for Answered<J> {
+    fn step(&mut self, ticket: Ticket, budget: u64) -> Step {
+        match self.job.step(budget) {
+            Progress::Running { done, of, what } => Step::Running { done, of, what },
+            Progress::Finished(report) => Step::Over(Box::new((self.reply)(ticket, report))),
+            Progress::Failed(found) => Step::Over(Box::new(Reply::Refused {
+                ticket,
+                diagnostics: diagnostics(found),
+            })),
+        }
+    }
+}
+
+fn choice(options: RunOptions) -> Choice {
+    let RunOptions {
+        architectures,
+        seed,
+        fault,
+        requests,
+        sabotage,
+    } = options;
+    Choice {
+        designs: architectures,
+        seed,
+        fault,
+        requests,
+        sabotage,
+    }
+}
