@@ -52,19 +52,22 @@ impl Resolver<'_, '_> {
     }
 
     fn insert(&mut self, insert: &Insert, number: u16) {
-        let target = self.table(&insert.table);
-        let columns = match target {
-            Some(id) => {
-                self.writes.insert(id);
-                self.insert_columns(id, &insert.columns, insert.table.span())
+        let rows = self.insert_source(&insert.source);
+        let Some(id) = self.table(&insert.table) else { return };
+        self.writes.insert(id);
+        let given = rows.first().map_or(0, Vec::len);
+        if let Some(columns) = self.insert_columns(id, &insert.columns, given, insert.table.span()) {
+            for row in rows {
+                self.count(
+                    row.len(),
+                    columns.len(),
+                    row.last().map_or(insert.table.span(), |(_, span)| *span),
+                );
+                for ((found, span), column) in row.into_iter().zip(&columns) {
+                    self.assign(found, id, *column, span);
+                }
             }
-            None => None,
-        };
-        match &insert.source {
-            InsertSource::DefaultValues => {}
-            InsertSource::Query(query) => self.insert_source(query, target, columns.as_deref(), insert.table.span()),
         }
-        let Some(id) = target else { return };
         let relation = self.relation_of(id, insert.alias.as_ref().map(|alias| &alias.text));
         if let Some(conflict) = &insert.on_conflict {
             self.on_conflict(conflict, id, relation.clone());
@@ -77,12 +80,13 @@ impl Resolver<'_, '_> {
     }
 
     /// The columns that are written, in order; those left out must have a default or take NULL.
-    fn insert_columns(&mut self, id: TableId, names: &[Name], span: Span) -> Option<Vec<ColumnId>> {
+    fn insert_columns(&mut self, id: TableId, names: &[Name], given: usize, span: Span) -> Option<Vec<ColumnId>> {
         let table = self.schema.table(id);
-        if names.is_empty() {
-            return Some((0..table.columns.len() as u16).map(ColumnId).collect());
-        }
         let mut columns = vec![];
+        if names.is_empty() {
+            // Without a list, the values go to the first columns.
+            columns.extend((0..table.columns.len().min(given) as u16).map(ColumnId));
+        }
         for name in names {
             let column = self.target_column(id, name)?;
             if columns.contains(&column) {
@@ -120,30 +124,25 @@ impl Resolver<'_, '_> {
         column
     }
 
-    fn insert_source(&mut self, query: &Query, target: Option<TableId>, columns: Option<&[ColumnId]>, span: Span) {
+    /// The rows to insert, as far as they are known: one for a query, one for each of VALUES.
+    fn insert_source(&mut self, source: &InsertSource) -> Vec<Vec<(Found, Span)>> {
+        let InsertSource::Query(query) = source else {
+            return vec![];
+        };
         let QueryBody::Values(rows) = &query.body else {
-            let outputs = self.query(query);
-            if let (Some(id), Some(columns)) = (target, columns) {
-                self.count(outputs.len(), columns.len(), query.span);
-                for (output, column) in outputs.into_iter().zip(columns) {
-                    self.assign(output.found, id, *column, query.span);
-                }
-            }
-            return;
+            let columns = self.query(query).into_iter();
+            return vec![columns.map(|column| (column.found, query.span)).collect()];
         };
         let scope = Scope::default();
+        let mut found = vec![];
         for row in rows {
-            let found: Vec<(Found, Span)> = row
-                .iter()
-                .map(|value| (self.expression(value, &scope), value.span))
-                .collect();
-            if let (Some(id), Some(columns)) = (target, columns) {
-                self.count(row.len(), columns.len(), row.last().map_or(span, |value| value.span));
-                for ((found, span), column) in found.into_iter().zip(columns) {
-                    self.assign(found, id, *column, span);
-                }
-            }
+            found.push(
+                row.iter()
+                    .map(|value| (self.expression(value, &scope), value.span))
+                    .collect(),
+            );
         }
+        found
     }
 
     fn count(&mut self, values: usize, columns: usize, span: Span) {
