@@ -20,7 +20,7 @@ use super::undo::Undo;
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark};
 use crate::lower::definitions::short_type;
-use crate::lower::item::{Item, distinct};
+use crate::lower::item::{self, Item, distinct};
 use crate::lower::statement;
 use crate::sql::text::{identifiers, qualified};
 use crate::sql::{Text, facts};
@@ -323,18 +323,11 @@ pub(crate) fn free_column(name: &str, taken: &[&str]) -> String {
     name
 }
 
-/// The type of a parameter or variable; decisions of the compiler's own are true or false.
+/// The type of a parameter, of a variable, or of the time at which the operation began.
 pub(crate) fn variable_type(subject: Subject<'_>, name: &str) -> Type {
-    let operation = subject.operation;
-    let parameter = operation
-        .parameters
-        .iter()
-        .find(|p| p.name == name)
-        .map(|p| p.data_type);
-    let variable = || operation.variables.iter().find(|v| v.name == name).map(|v| v.data_type);
-    match parameter.or_else(variable) {
+    match item::variable_type(subject.operation, name) {
         Some(data_type) => data_type,
         None if name == super::plan::STARTED => Type::Timestamptz,
-        None => Type::Bool,
+        None => Type::Text,
     }
 }

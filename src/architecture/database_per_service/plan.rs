@@ -8,12 +8,11 @@
 use program::Role;
 use scenario::{Action, Compensation, Operation, Schema};
 use syntax::visit;
-use syntax::{Expr, ExprKind, Name, Query, QueryBody, Statement};
+use syntax::{Expr, ExprKind, Name, Query, Statement};
 
 use super::undo::{self, Undo};
 use crate::composition::foreign::{Prefetch, separate};
 use crate::lower::item::{Item, Refused};
-use crate::lower::statement::select;
 use crate::sql::facts;
 
 /// The variable that holds when the operation began: what `now()` means in all of its transactions.
@@ -127,7 +126,7 @@ impl Part {
 
 /// A `protected` operation must have a compensation wherever a saga needs one.
 pub(crate) fn plan(schema: &Schema, operation: &Operation, protected: bool) -> Result<Plan, Refused> {
-    let (later, now): (Vec<Item>, Vec<Item>) = simplified(operation)
+    let (later, now): (Vec<Item>, Vec<Item>) = Item::all(operation)
         .into_iter()
         .partition(|item| item.statement.marks.asynchronous);
     let mut messages = messages(schema, later)?;
@@ -160,7 +159,11 @@ pub(crate) fn plan(schema: &Schema, operation: &Operation, protected: bool) -> R
         items.extend(own.into_iter().flat_map(|message| message.items));
         messages = others;
     }
-    let timed = shape != Shape::Local && fix_time(&mut parts, &mut messages);
+    // In one local transaction the engine's own clock will do.
+    let timed = match shape {
+        Shape::Local => fix_time(&mut [], &mut messages),
+        Shape::Direct | Shape::Saga { .. } => fix_time(&mut parts, &mut messages),
+    };
     Ok(Plan {
         parts,
         messages,
@@ -206,40 +209,6 @@ fn retriable(message: Message) -> PartKind {
         prefetches: Vec::new(),
         items,
     }
-}
-
-/// `ABORT WHEN` over tables becomes a query and a decision on its answer.
-fn simplified(operation: &Operation) -> Vec<Item> {
-    let mut items = Vec::new();
-    for item in Item::all(operation) {
-        let Action::AbortWhen { condition, message } = &item.statement.action else {
-            items.push(item);
-            continue;
-        };
-        if facts::tables_of_expr(condition).is_empty() {
-            items.push(item);
-            continue;
-        }
-        let name = format!("decision {}", item.index + 1);
-        let mut query = select(condition.clone());
-        if let QueryBody::Select(select) = &mut query.body {
-            select.into = vec![Name::new(name.as_str())];
-        }
-        let message = message
-            .clone()
-            .unwrap_or_else(|| format!("aborted: {}", syntax::print_expr(condition)).into());
-        let decision = Action::AbortWhen {
-            condition: Expr::new(ExprKind::Variable(Name::new(name)), condition.span),
-            message: Some(message),
-        };
-        let mut asked = item.clone();
-        asked.statement.action = Action::Sql(Box::new(Statement::Query(Box::new(query))));
-        let mut decided = item;
-        decided.statement.action = decision;
-        decided.statement.reads.clear();
-        items.extend([asked, decided]);
-    }
-    items
 }
 
 /// Consecutive statements of one owner travel together.

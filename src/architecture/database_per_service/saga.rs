@@ -389,11 +389,13 @@ impl Writer<'_, '_> {
         program: Option<ProgramId>,
         failure: RegisterId,
     ) -> Block {
+        let (Some(program), true) = (program, pivot.has_effect()) else {
+            // Its failure is certain; only another run may have got past it.
+            let back = self.turn_back(builder, failure, &format!(" AND position < {}", pivot.position));
+            return vec![back, self.read_log(builder, FOR_EVER)];
+        };
         let back = self.turn_back(builder, failure, "");
         let read = self.read_log(builder, FOR_EVER);
-        let (Some(program), true) = (program, pivot.has_effect()) else {
-            return vec![back, read];
-        };
         let cancel = participant::cancel(self.assembly, self.site, self.subject, pivot);
         let pivot_state = builder.value("pivot state", Type::Text);
         let key = action_key(builder, pivot.position);

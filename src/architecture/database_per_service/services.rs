@@ -186,6 +186,9 @@ fn compile_local(assembly: &mut Assembly<'_>, site: &Site, subject: Subject<'_>)
     let mut builder = Builder::new(&operation.name, home, ProgramKind::Entry).operation(id, operation);
     builder.entry_parameters(operation);
     builder.bind(participant::KEY, Expression::RequestKey);
+    if plan.timed {
+        builder.bind(STARTED, Expression::Now);
+    }
     let connection = builder.connection(pool);
     let post: Block = plan
         .messages

@@ -132,8 +132,12 @@ impl Builder {
 
     /// The register of a variable, of the type that the operation gives it.
     pub(crate) fn variable(&mut self, name: &str) -> RegisterId {
-        let data_type = self.types.get(name).copied();
+        let data_type = self.type_of(name);
         self.register(name, RegisterKind::Value(data_type))
+    }
+
+    pub(crate) fn type_of(&self, name: &str) -> Option<Type> {
+        self.types.get(name).copied()
     }
 
     /// Filled by the caller's next argument.

@@ -1,8 +1,9 @@
 //! Statements of an operation on their way to steps, and why one cannot go.
 
-use scenario::{Action, Operation, Statement};
+use base::Type;
+use scenario::{Action, Compensation, Operation, Statement};
 
-use crate::sql::facts;
+use crate::sql::{facts, typed};
 
 /// A statement of an operation; perhaps rewritten, so that it reads nothing of other owners.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,15 +40,25 @@ impl Refused {
 }
 
 impl Item {
+    /// The operation's statements, ready to be sent: see [`typed`].
     pub(crate) fn all(operation: &Operation) -> Vec<Item> {
         let numbered = operation.statements.iter().zip(0..);
-        numbered
-            .map(|(statement, index)| Item {
+        let item = |(statement, index): (&Statement, u16)| {
+            let mut statement = statement.clone();
+            let type_of = |name: &str| variable_type(operation, name);
+            if let Action::Sql(sql) = &mut statement.action {
+                typed::cast_variables(sql, &type_of);
+            }
+            if let Compensation::Written(sql) = &mut statement.marks.compensation {
+                typed::cast_variables(sql, &type_of);
+            }
+            Item {
                 index,
-                statement: statement.clone(),
+                statement,
                 per_row: None,
-            })
-            .collect()
+            }
+        };
+        numbered.map(item).collect()
     }
 
     pub(crate) fn sql(&self) -> Option<&syntax::Statement> {
@@ -99,4 +110,15 @@ pub(crate) fn distinct(names: impl IntoIterator<Item = String>) -> Vec<String> {
         }
     }
     all
+}
+
+/// The type of a parameter or variable of an operation.
+pub(crate) fn variable_type(operation: &Operation, name: &str) -> Option<Type> {
+    let parameter = operation
+        .parameters
+        .iter()
+        .find(|p| p.name == name)
+        .map(|p| p.data_type);
+    let variable = || operation.variables.iter().find(|v| v.name == name).map(|v| v.data_type);
+    parameter.or_else(variable)
 }

@@ -9,7 +9,7 @@ use super::assembly::Assembly;
 use super::builder::{Builder, Mark};
 use super::decision;
 use super::item::Item;
-use crate::sql::{Text, facts};
+use crate::sql::{Text, facts, typed};
 
 /// `connection` is where its SQL goes; only a call or a decision over registers needs none.
 pub(crate) fn lower(
@@ -29,7 +29,7 @@ pub(crate) fn lower(
                 Some(message) => message.to_string(),
                 None => format!("aborted: {}", syntax::print_expr(condition)),
             };
-            lower_decision(builder, item, condition, &words, connection)
+            lower_decision(builder, item, condition, &words)
         }
         Action::Call { name, external, .. } => {
             vec![lower_call(assembly, builder, item.index, name, external, role)]
@@ -95,13 +95,7 @@ pub(crate) fn answer_name(index: u16) -> String {
     format!("rows of statement {}", index + 1)
 }
 
-fn lower_decision(
-    builder: &mut Builder,
-    item: &Item,
-    condition: &Expr,
-    message: &str,
-    connection: Option<ConnectionId>,
-) -> Block {
+fn lower_decision(builder: &mut Builder, item: &Item, condition: &Expr, message: &str) -> Block {
     let label = format!("if {}", syntax::print_expr(condition));
     let mut steps = Vec::new();
     let test = match decision::expression(builder, condition) {
@@ -110,15 +104,12 @@ fn lower_decision(
             let name = format!("decision {}", item.index + 1);
             let register = builder.value(&name, Type::Bool);
             let query = select(condition.clone());
-            let text = Text::query(&query);
+            let mut query = syntax::Statement::Query(Box::new(query));
+            typed::cast_variables(&mut query, &|name| builder.type_of(name));
+            let text = Text::statement(&query);
             let mark = Mark::new(format!("decide {}", item.index + 1), Role::Work).from(item.index);
             let into = Into::Values(vec![register]);
-            steps.push(
-                match connection.filter(|_| !facts::tables_of_expr(condition).is_empty()) {
-                    Some(connection) => builder.statement(mark, connection, &text, into),
-                    None => compose(builder, mark, Vec::new(), &text, into),
-                },
-            );
+            steps.push(compose(builder, mark, Vec::new(), &text, into));
             Expression::Register(register)
         }
     };

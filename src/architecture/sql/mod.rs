@@ -5,5 +5,6 @@
 
 pub(crate) mod facts;
 pub(crate) mod text;
+pub(crate) mod typed;
 
 pub(crate) use text::Text;

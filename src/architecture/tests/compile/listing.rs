@@ -1,31 +1,8 @@
-//! A compilation as text, for reading and for comparing in tests.
+//! A program as text, for reading and for comparing in tests.
 
 use std::fmt::Write;
 
 use program::{Compilation, Expression, Into, Op, Program, RegisterId, StepId};
-
-pub(crate) fn compilation(compilation: &Compilation) -> String {
-    let mut out = String::new();
-    for node in &compilation.deployment.nodes {
-        let _ = writeln!(out, "node {} ({:?})", node.name, node.kind);
-    }
-    for database in &compilation.deployment.databases {
-        let _ = writeln!(
-            out,
-            "database {} on {}",
-            database.name,
-            compilation.deployment.node(database.node).name
-        );
-        for ddl in &database.definitions {
-            let _ = writeln!(out, "  {}", ddl.replace('\n', " "));
-        }
-    }
-    for program in &compilation.programs {
-        out.push('\n');
-        out.push_str(&listing(compilation, program));
-    }
-    out
-}
 
 pub(crate) fn listing(compilation: &Compilation, program: &Program) -> String {
     let names: Vec<String> = program.parameters.iter().map(|id| name(program, *id)).collect();
