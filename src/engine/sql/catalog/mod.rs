@@ -1,0 +1,374 @@
+//! What exists: databases, schemas, tables with their indexes and constraints, roles.
+//!
+//! Definitions are transactional. An entry says which transaction is creating it and which is
+//! dropping it; a change of a table is the drop of one entry and the creation of its successor.
+//!
+//! ```text
+//!                      others see   transaction 7 sees
+//! users v1 dropped: 7      ✓
+//! users v2 created: 7                      ✓          COMMIT keeps v2, ROLLBACK keeps v1
+//! ```
+//!
+//! Table locks keep two transactions from changing one table at a time. This room knows no rows.
+
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::{Fallible, error, state};
+use crate::storage::{DatabaseId, IndexId, RelationId, Xid};
+
+pub(crate) use table::{Check, Column, Default, ForeignKey, Index, IndexColumn, Table};
+
+/// A role. Grants come later; so far it can be connected as.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Role {
+    pub(crate) name: Arc<str>,
+    pub(crate) login: bool,
+    pub(crate) superuser: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Schema {
+    pub(crate) database: DatabaseId,
+    pub(crate) name: Arc<str>,
+}
+
+/// One version of a definition; both fields empty: committed and there to stay.
+#[derive(Clone, Debug, Hash)]
+struct Entry<T> {
+    created: Option<Xid>,
+    dropped: Option<Xid>,
+    item: Arc<T>,
+}
+
+impl<T> Entry<T> {
+    fn visible(&self, own: &[Xid]) -> bool {
+        self.created.is_none_or(|xid| own.contains(&xid)) && !self.dropped.is_some_and(|xid| own.contains(&xid))
+    }
+
+    fn pending(&self) -> bool {
+        self.created.is_some() || self.dropped.is_some()
+    }
+}
+
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Catalog {
+    databases: BTreeMap<Arc<str>, DatabaseId>,
+    roles: Vec<Entry<Role>>,
+    schemas: Vec<Entry<Schema>>,
+    tables: BTreeMap<RelationId, Vec<Entry<Table>>>,
+    /// May name tables that are gone: look at the entry.
+    by_name: BTreeMap<(DatabaseId, Arc<str>, Arc<str>), Vec<RelationId>>,
+    next_id: u32,
+    /// Grows with every change; a plan made under another version is made again.
+    version: u64,
+    /// How many entries belong to transactions that have not ended.
+    pending: u32,
+}
+
+/// Heaps and indexes that an ended transaction has left without an owner.
+#[derive(Debug, Default)]
+pub(crate) struct Orphans {
+    pub(crate) heaps: Vec<RelationId>,
+    pub(crate) indexes: Vec<IndexId>,
+}
+
+impl Catalog {
+    pub(crate) fn new() -> Catalog {
+        let superuser = Role {
+            name: "postgres".into(),
+            login: true,
+            superuser: true,
+        };
+        let mut catalog = Catalog {
+            databases: BTreeMap::new(),
+            roles: vec![Entry {
+                created: None,
+                dropped: None,
+                item: Arc::new(superuser),
+            }],
+            schemas: Vec::new(),
+            tables: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+            // Where PostgreSQL's own numbers for users' objects begin.
+            next_id: 16_384,
+            version: 0,
+            pending: 0,
+        };
+        catalog.add_database("postgres");
+        catalog
+    }
+
+    fn add_database(&mut self, name: &str) {
+        let id = DatabaseId(self.new_id());
+        self.databases.insert(name.into(), id);
+        self.schemas.push(Entry {
+            created: None,
+            dropped: None,
+            item: Arc::new(Schema {
+                database: id,
+                name: "public".into(),
+            }),
+        });
+        self.version += 1;
+    }
+
+    pub(crate) fn create_database(&mut self, name: &str) -> Fallible<()> {
+        if self.databases.contains_key(name) {
+            return Err(error(
+                state::DUPLICATE_DATABASE,
+                format!("database \"{name}\" already exists"),
+            ));
+        }
+        self.add_database(name);
+        Ok(())
+    }
+
+    pub(crate) fn database(&self, name: &str) -> Fallible<DatabaseId> {
+        self.databases.get(name).copied().ok_or_else(|| {
+            error(
+                state::INVALID_CATALOG_NAME,
+                format!("database \"{name}\" does not exist"),
+            )
+        })
+    }
+
+    pub(crate) fn database_name(&self, id: DatabaseId) -> Arc<str> {
+        let found = self.databases.iter().find(|(_, found)| **found == id);
+        found.map_or_else(|| "".into(), |(name, _)| name.clone())
+    }
+
+    /// A number for a new table, heap or index; never used twice.
+    pub(crate) fn new_id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether every entry is committed, so that all sessions see the same.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.pending == 0
+    }
+
+    // ---- look-ups, by what the transactions `own` see
+
+    pub(crate) fn has_schema(&self, database: DatabaseId, name: &str, own: &[Xid]) -> bool {
+        self.schemas
+            .iter()
+            .any(|entry| entry.visible(own) && entry.item.database == database && *entry.item.name == *name)
+    }
+
+    pub(crate) fn role(&self, name: &str, own: &[Xid]) -> Option<&Arc<Role>> {
+        let mut visible = self.roles.iter().filter(|entry| entry.visible(own));
+        visible.find(|entry| *entry.item.name == *name).map(|entry| &entry.item)
+    }
+
+    pub(crate) fn table(&self, id: RelationId, own: &[Xid]) -> Option<&Arc<Table>> {
+        let versions = self.tables.get(&id)?;
+        versions.iter().find(|entry| entry.visible(own)).map(|entry| &entry.item)
+    }
+
+    pub(crate) fn table_named(&self, database: DatabaseId, schema: &str, name: &str, own: &[Xid]) -> Option<&Arc<Table>> {
+        let ids = self.by_name.get(&(database, schema.into(), name.into()))?;
+        ids.iter().find_map(|id| {
+            self.table(*id, own)
+                .filter(|table| *table.name == *name && *table.schema == *schema)
+        })
+    }
+
+    pub(crate) fn tables_of(&self, database: DatabaseId, own: &[Xid]) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables
+            .values()
+            .flatten()
+            .filter(move |entry| entry.item.database == database && entry.visible(own))
+            .map(|entry| &entry.item)
+    }
+
+    /// Tables with foreign keys to this one, each with the key's place in its list.
+    pub(crate) fn referencing(&self, parent: &Table, own: &[Xid]) -> Vec<(Arc<Table>, usize)> {
+        let mut found = Vec::new();
+        for table in self.tables_of(parent.database, own) {
+            for (at, key) in table.foreign_keys.iter().enumerate() {
+                if key.parent == parent.id {
+                    found.push((table.clone(), at));
+                }
+            }
+        }
+        found
+    }
+
+    /// The table that has an index of this name.
+    pub(crate) fn index_named(&self, database: DatabaseId, schema: &str, name: &str, own: &[Xid]) -> Option<&Arc<Table>> {
+        self.tables_of(database, own)
+            .find(|table| *table.schema == *schema && table.indexes.iter().any(|index| *index.name == *name))
+    }
+
+    /// Whether a table or an index has this name: they share one space of names.
+    pub(crate) fn relation_exists(&self, database: DatabaseId, schema: &str, name: &str, own: &[Xid]) -> bool {
+        self.table_named(database, schema, name, own).is_some() || self.index_named(database, schema, name, own).is_some()
+    }
+
+    // ---- changes by a transaction
+
+    fn changed(&mut self) {
+        self.version += 1;
+    }
+
+    pub(crate) fn create_role(&mut self, role: Role, xid: Xid) {
+        push(&mut self.roles, role, xid);
+        self.pending += 1;
+        self.changed();
+    }
+
+    pub(crate) fn drop_role(&mut self, name: &str, own: &[Xid], xid: Xid) {
+        self.pending += mark_dropped(&mut self.roles, own, xid, |role| *role.name == *name);
+        self.changed();
+    }
+
+    pub(crate) fn create_schema(&mut self, schema: Schema, xid: Xid) {
+        push(&mut self.schemas, schema, xid);
+        self.pending += 1;
+        self.changed();
+    }
+
+    pub(crate) fn drop_schema(&mut self, database: DatabaseId, name: &str, own: &[Xid], xid: Xid) {
+        let same = |schema: &Schema| schema.database == database && *schema.name == *name;
+        self.pending += mark_dropped(&mut self.schemas, own, xid, same);
+        self.changed();
+    }
+
+    pub(crate) fn create_table(&mut self, table: Table, xid: Xid) {
+        let key = (table.database, table.schema.clone(), table.name.clone());
+        let ids = self.by_name.entry(key).or_default();
+        if !ids.contains(&table.id) {
+            ids.push(table.id);
+        }
+        push(self.tables.entry(table.id).or_default(), table, xid);
+        self.pending += 1;
+        self.changed();
+    }
+
+    pub(crate) fn drop_table(&mut self, id: RelationId, own: &[Xid], xid: Xid) {
+        if let Some(versions) = self.tables.get_mut(&id) {
+            self.pending += mark_dropped(versions, own, xid, |_| true);
+        }
+        self.changed();
+    }
+
+    /// Replaces a table's definition.
+    pub(crate) fn alter_table(&mut self, table: Table, own: &[Xid], xid: Xid) {
+        self.drop_table(table.id, own, xid);
+        self.create_table(table, xid);
+    }
+
+    // ---- the end of transactions
+
+    /// The transactions have committed: what they created stays, what they dropped goes.
+    pub(crate) fn commit(&mut self, xids: &[Xid]) -> Orphans {
+        self.end(xids, true)
+    }
+
+    /// The transactions have been rolled back.
+    pub(crate) fn abort(&mut self, xids: &[Xid]) -> Orphans {
+        self.end(xids, false)
+    }
+
+    fn end(&mut self, xids: &[Xid], committed: bool) -> Orphans {
+        let mut orphans = Orphans::default();
+        if self.pending == 0 {
+            return orphans;
+        }
+        let mut changed = settle(&mut self.roles, xids, committed, |_| {});
+        changed |= settle(&mut self.schemas, xids, committed, |_| {});
+        let mut gone: Vec<Arc<Table>> = Vec::new();
+        for versions in self.tables.values_mut() {
+            changed |= settle(versions, xids, committed, |table| gone.push(table));
+        }
+        if changed {
+            self.forget(gone, &mut orphans);
+            self.pending = self.count_pending();
+            self.changed();
+        }
+        orphans
+    }
+
+    /// Notes the files of entries that have gone, unless a remaining version of the table has them.
+    fn forget(&mut self, gone: Vec<Arc<Table>>, orphans: &mut Orphans) {
+        self.tables.retain(|_, versions| !versions.is_empty());
+        for table in gone {
+            let remaining: Vec<&Table> = self.tables.get(&table.id).into_iter().flatten().map(|entry| &*entry.item).collect();
+            if !remaining.iter().any(|other| other.heap == table.heap) {
+                orphans.heaps.push(table.heap);
+            }
+            for index in &table.indexes {
+                let kept = remaining.iter().flat_map(|other| &other.indexes).any(|other| other.id == index.id);
+                if !kept {
+                    orphans.indexes.push(index.id);
+                }
+            }
+        }
+        orphans.heaps.sort_unstable();
+        orphans.heaps.dedup();
+        orphans.indexes.sort_unstable();
+        orphans.indexes.dedup();
+        let tables = &self.tables;
+        self.by_name.retain(|_, ids| {
+            ids.retain(|id| tables.contains_key(id));
+            !ids.is_empty()
+        });
+    }
+
+    fn count_pending(&self) -> u32 {
+        let roles = self.roles.iter().filter(|entry| entry.pending()).count();
+        let schemas = self.schemas.iter().filter(|entry| entry.pending()).count();
+        let tables = self.tables.values().flatten().filter(|entry| entry.pending()).count();
+        (roles + schemas + tables) as u32
+    }
+}
+
+fn push<T>(entries: &mut Vec<Entry<T>>, item: T, xid: Xid) {
+    entries.push(Entry {
+        created: Some(xid),
+        dropped: None,
+        item: Arc::new(item),
+    });
+}
+
+/// Marks the visible entries that match; says how many became pending by it.
+fn mark_dropped<T>(entries: &mut [Entry<T>], own: &[Xid], xid: Xid, matches: impl Fn(&T) -> bool) -> u32 {
+    let mut marked = 0;
+    for entry in entries {
+        if entry.visible(own) && matches(&entry.item) {
+            marked += u32::from(!entry.pending());
+            entry.dropped = Some(xid);
+        }
+    }
+    marked
+}
+
+/// Ends transactions for a list of entries; says whether any entry was concerned.
+fn settle<T>(entries: &mut Vec<Entry<T>>, xids: &[Xid], committed: bool, mut gone: impl FnMut(Arc<T>)) -> bool {
+    let mut changed = false;
+    entries.retain_mut(|entry| {
+        let created = entry.created.is_some_and(|xid| xids.contains(&xid));
+        let dropped = entry.dropped.is_some_and(|xid| xids.contains(&xid));
+        changed |= created || dropped;
+        if (committed && dropped) || (!committed && created) {
+            gone(entry.item.clone());
+            return false;
+        }
+        if created {
+            entry.created = None;
+        }
+        if dropped {
+            entry.dropped = None;
+        }
+        true
+    });
+    changed
+}

@@ -1,0 +1,363 @@
+//! The functions and operators that compute: what each does with arguments that are not NULL.
+
+use std::sync::Arc;
+
+use base::{Type, Value};
+
+use super::machine::Environment;
+use crate::error::{Fallible, error, state};
+use crate::types::timestamp::{self, Interval};
+use crate::types::{input, json};
+
+/// A resolved function or operator. The binder has given it arguments of its types.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Function {
+    Arithmetic(Arithmetic, Type),
+    Negate(Type),
+    Abs(Type),
+    /// `||` of two texts; NULL if one is.
+    Append,
+    /// `concat(…)`: NULLs are left out.
+    Concat,
+    /// `concat_ws(separator, …)`.
+    ConcatWith,
+    Length,
+    OctetLength,
+    Lower,
+    Upper,
+    Substring,
+    Replace,
+    Trim(TrimSide),
+    Left,
+    Right,
+    Position,
+    Repeat,
+    Reverse,
+    StartsWith,
+    SplitPart,
+    Like {
+        case_insensitive: bool,
+    },
+    JsonGet,
+    JsonGetText,
+    JsonContains,
+    /// Start of the transaction.
+    Now,
+    ClockTimestamp,
+    /// `timestamptz ± interval`, the interval a constant.
+    Shift(Interval, i64),
+    DateTrunc,
+    Session(Session),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum TrimSide {
+    Both,
+    Start,
+    End,
+}
+
+/// Functions of the session's state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Session {
+    /// `current_setting(name [, missing_ok])`.
+    CurrentSetting,
+    /// `set_config(name, value, is_local)`.
+    SetConfig,
+    CurrentUser,
+    CurrentDatabase,
+    CurrentSchema,
+    BackendPid,
+    TransactionId,
+    /// `nextval('sequence')`.
+    NextValue,
+    CurrentValue,
+}
+
+impl Function {
+    pub(crate) fn is_strict(&self) -> bool {
+        !matches!(
+            self,
+            Function::Concat | Function::ConcatWith | Function::Session(Session::SetConfig)
+        )
+    }
+
+    pub(crate) fn is_volatile(&self) -> bool {
+        match self {
+            Function::ClockTimestamp => true,
+            Function::Session(session) => matches!(
+                session,
+                Session::SetConfig | Session::NextValue | Session::CurrentValue | Session::TransactionId
+            ),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn call(&self, arguments: &[Value], environment: &mut impl Environment) -> Fallible<Value> {
+        Ok(match (self, arguments) {
+            (Function::Arithmetic(operation, data_type), [a, b]) => arithmetic(*operation, *data_type, a, b)?,
+            (Function::Negate(data_type), [a]) => {
+                integer(*data_type, integer_of(a).checked_neg().ok_or_else(|| input::out_of_range(*data_type))?)?
+            }
+            (Function::Abs(data_type), [a]) => {
+                integer(*data_type, integer_of(a).checked_abs().ok_or_else(|| input::out_of_range(*data_type))?)?
+            }
+            (Function::Now, _) => Value::Timestamptz(environment.transaction_time()),
+            (Function::ClockTimestamp, _) => Value::Timestamptz(environment.clock_time()),
+            (Function::Shift(interval, sign), [Value::Timestamptz(at)]) => {
+                Value::Timestamptz(timestamp::shift(*at, *interval, *sign)?)
+            }
+            (Function::DateTrunc, [field, Value::Timestamptz(at)]) => date_trunc(text(field), *at)?,
+            (Function::JsonGet, [document, key]) => {
+                let found = json::get(text(document), key)?;
+                found.map_or(Value::Null, |found| Value::Jsonb(json::spaced(&found).into()))
+            }
+            (Function::JsonGetText, [document, key]) => {
+                let found = json::get(text(document), key)?;
+                found.as_ref().and_then(json::as_text).map_or(Value::Null, Value::Text)
+            }
+            (Function::JsonContains, [left, right]) => Value::Bool(json::contains(text(left), text(right))?),
+            (Function::Session(function), arguments) => environment.session_call(function.clone(), arguments)?,
+            (function, arguments) => function.call_text(arguments)?,
+        })
+    }
+
+    /// The functions of text.
+    fn call_text(&self, arguments: &[Value]) -> Fallible<Value> {
+        Ok(match (self, arguments) {
+            (Function::Append, [a, b]) => Value::text([text(a), text(b)].concat()),
+            (Function::Concat, items) => Value::text(join("", items)),
+            (Function::ConcatWith, [separator, items @ ..]) => match separator {
+                Value::Null => Value::Null,
+                separator => Value::text(join(text(separator), items)),
+            },
+            (Function::Length, [a]) => count(text(a).chars().count())?,
+            (Function::OctetLength, [a]) => count(text(a).len())?,
+            (Function::Lower, [a]) => Value::text(text(a).to_lowercase()),
+            (Function::Upper, [a]) => Value::text(text(a).to_uppercase()),
+            (Function::Reverse, [a]) => Value::text(text(a).chars().rev().collect::<String>()),
+            (Function::Substring, [a, from]) => substring(text(a), integer_of(from), None)?,
+            (Function::Substring, [a, from, length]) => substring(text(a), integer_of(from), Some(integer_of(length)))?,
+            (Function::Replace, [a, from, to]) => match text(from) {
+                "" => a.clone(),
+                from => Value::text(text(a).replace(from, text(to))),
+            },
+            (Function::Trim(side), [a]) => trim(*side, text(a), " "),
+            (Function::Trim(side), [a, characters]) => trim(*side, text(a), text(characters)),
+            (Function::Left, [a, n]) => {
+                let length = text(a).chars().count() as i64;
+                let keep = if integer_of(n) < 0 { length + integer_of(n) } else { integer_of(n) };
+                Value::text(text(a).chars().take(keep.max(0) as usize).collect::<String>())
+            }
+            (Function::Right, [a, n]) => {
+                let length = text(a).chars().count() as i64;
+                let skip = if integer_of(n) < 0 { -integer_of(n) } else { length - integer_of(n) };
+                Value::text(text(a).chars().skip(skip.max(0) as usize).collect::<String>())
+            }
+            (Function::Position, [a, part]) => {
+                let at = text(a).find(text(part));
+                count(at.map_or(0, |at| text(a)[..at].chars().count() + 1))?
+            }
+            (Function::Repeat, [a, n]) => repeat(text(a), integer_of(n))?,
+            (Function::StartsWith, [a, prefix]) => Value::Bool(text(a).starts_with(text(prefix))),
+            (Function::SplitPart, [a, separator, n]) => split_part(text(a), text(separator), integer_of(n))?,
+            (Function::Like { case_insensitive }, [a, pattern]) => {
+                if *case_insensitive {
+                    Value::Bool(like(&text(a).to_lowercase(), &text(pattern).to_lowercase())?)
+                } else {
+                    Value::Bool(like(text(a), text(pattern))?)
+                }
+            }
+            (function, arguments) => {
+                return Err(error("XX000", format!("{function:?} of {} arguments", arguments.len())));
+            }
+        })
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn integer_of(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_default()
+}
+
+fn integer(data_type: Type, n: i64) -> Fallible<Value> {
+    match data_type {
+        Type::Int4 => i32::try_from(n)
+            .map(Value::Int4)
+            .map_err(|_| input::out_of_range(data_type)),
+        _ => Ok(Value::Int8(n)),
+    }
+}
+
+fn count(n: usize) -> Fallible<Value> {
+    integer(Type::Int4, n as i64)
+}
+
+fn arithmetic(operation: Arithmetic, data_type: Type, left: &Value, right: &Value) -> Fallible<Value> {
+    let (a, b) = (integer_of(left), integer_of(right));
+    let result = match operation {
+        Arithmetic::Add => a.checked_add(b),
+        Arithmetic::Subtract => a.checked_sub(b),
+        Arithmetic::Multiply => a.checked_mul(b),
+        Arithmetic::Divide | Arithmetic::Modulo if b == 0 => {
+            return Err(error(state::DIVISION_BY_ZERO, "division by zero"));
+        }
+        Arithmetic::Divide => a.checked_div(b),
+        // The one case that overflows in hardware is zero in SQL.
+        Arithmetic::Modulo => Some(a.checked_rem(b).unwrap_or(0)),
+    };
+    integer(data_type, result.ok_or_else(|| input::out_of_range(data_type))?)
+}
+
+fn join(separator: &str, items: &[Value]) -> String {
+    let mut joined = String::new();
+    for (at, item) in items.iter().filter(|item| !item.is_null()).enumerate() {
+        if at > 0 {
+            joined.push_str(separator);
+        }
+        // The types' output form, unlike a cast: a boolean is t or f.
+        match item.as_str() {
+            Some(text) => joined.push_str(text),
+            None => joined.push_str(&item.to_string()),
+        }
+    }
+    joined
+}
+
+fn substring(source: &str, from: i64, length: Option<i64>) -> Fallible<Value> {
+    if length.is_some_and(|length| length < 0) {
+        return Err(error(state::SUBSTRING_ERROR, "negative substring length not allowed"));
+    }
+    let end = length.map_or(i64::MAX, |length| from.saturating_add(length));
+    let start = from.max(1);
+    let taken = (end.saturating_sub(start)).max(0);
+    let chars = source.chars().skip((start - 1) as usize);
+    Ok(Value::text(
+        chars.take(usize::try_from(taken).unwrap_or(usize::MAX)).collect::<String>(),
+    ))
+}
+
+fn trim(side: TrimSide, source: &str, characters: &str) -> Value {
+    let strips = |c: char| characters.contains(c);
+    Value::text(match side {
+        TrimSide::Both => source.trim_matches(strips),
+        TrimSide::Start => source.trim_start_matches(strips),
+        TrimSide::End => source.trim_end_matches(strips),
+    })
+}
+
+/// A value larger than a gigabyte cannot be.
+const LARGEST_TEXT: usize = 1 << 30;
+
+fn repeat(source: &str, times: i64) -> Fallible<Value> {
+    let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
+    match source.len().checked_mul(times) {
+        Some(length) if length < LARGEST_TEXT => Ok(Value::text(source.repeat(times))),
+        _ => Err(error("54000", "requested length too large")),
+    }
+}
+
+fn split_part(source: &str, separator: &str, field: i64) -> Fallible<Value> {
+    if field == 0 {
+        return Err(error(state::INVALID_PARAMETER_VALUE, "field position must not be zero"));
+    }
+    let parts: Vec<&str> = if separator.is_empty() { vec![source] } else { source.split(separator).collect() };
+    let at = if field > 0 { field - 1 } else { parts.len() as i64 + field };
+    Ok(Value::text(
+        usize::try_from(at).ok().and_then(|at| parts.get(at)).copied().unwrap_or_default(),
+    ))
+}
+
+fn date_trunc(field: &str, at: i64) -> Fallible<Value> {
+    let lower: Arc<str> = field.to_ascii_lowercase().into();
+    timestamp::truncate(&lower, at).map(Value::Timestamptz).ok_or_else(|| {
+        error(
+            state::INVALID_PARAMETER_VALUE,
+            format!("unit \"{lower}\" not recognized for type timestamp with time zone"),
+        )
+    })
+}
+
+/// `LIKE`: `%` any run, `_` any one character, backslash escapes. Linear in text × number of `%`.
+fn like(text: &str, pattern: &str) -> Fallible<bool> {
+    let text: Vec<char> = text.chars().collect();
+    let pattern = like_pattern(pattern)?;
+    let (mut t, mut p) = (0, 0);
+    // Where to go back to: the last `%` and how much it has taken so far.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(LikeItem::Run) => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(LikeItem::One) => (t, p) = (t + 1, p + 1),
+            Some(LikeItem::Char(c)) if *c == text[t] => (t, p) = (t + 1, p + 1),
+            _ => match &mut star {
+                Some((at, taken)) => {
+                    *taken += 1;
+                    (t, p) = (*taken, *at + 1);
+                }
+                None => return Ok(false),
+            },
+        }
+    }
+    Ok(pattern[p..].iter().all(|item| *item == LikeItem::Run))
+}
+
+#[derive(PartialEq)]
+enum LikeItem {
+    Run,
+    One,
+    Char(char),
+}
+
+fn like_pattern(pattern: &str) -> Fallible<Vec<LikeItem>> {
+    let mut items = Vec::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        items.push(match c {
+            '%' => LikeItem::Run,
+            '_' => LikeItem::One,
+            '\\' => LikeItem::Char(
+                chars
+                    .next()
+                    .ok_or_else(|| error("22025", "LIKE pattern must not end with escape character"))?,
+            ),
+            c => LikeItem::Char(c),
+        });
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn like_matches_as_the_manual_says() {
+        for (text, pattern, expected) in [
+            ("abc", "abc", true),
+            ("abc", "a%", true),
+            ("abc", "_b_", true),
+            ("abc", "c", false),
+            ("abc", "%b%c", true),
+            ("aXbXc", "a%b%d", false),
+            ("a%c", "a\\%c", true),
+            ("abc", "a\\%c", false),
+            ("", "%", true),
+        ] {
+            assert_eq!(super::like(text, pattern), Ok(expected), "{text} LIKE {pattern}");
+        }
+    }
+}

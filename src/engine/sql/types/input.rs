@@ -1,0 +1,117 @@
+//! Values from and to their text forms, and casts between types.
+
+use std::sync::Arc;
+
+use base::{Type, Value};
+
+use super::{json, timestamp};
+use crate::error::{Fallible, error, state};
+
+/// PostgreSQL's input function of a type. `now` serves `'now'`.
+pub(crate) fn parse(text: &str, to: Type, now: i64) -> Fallible<Value> {
+    match to {
+        Type::Text => Ok(Value::Text(text.into())),
+        Type::Bool => parse_bool(text).map(Value::Bool),
+        Type::Int4 => {
+            let wide = parse_integer(text, to)?;
+            i32::try_from(wide)
+                .map(Value::Int4)
+                .map_err(|_| out_of_range_text(text, to))
+        }
+        Type::Int8 => {
+            let wide = parse_integer(text, to)?;
+            i64::try_from(wide)
+                .map(Value::Int8)
+                .map_err(|_| out_of_range_text(text, to))
+        }
+        Type::Timestamptz => timestamp::parse(text, now).map(Value::Timestamptz),
+        Type::Jsonb => json::validate(text).map(|()| Value::Jsonb(text.into())),
+    }
+}
+
+fn invalid(text: &str, to: Type) -> Box<crate::SqlError> {
+    error(
+        state::INVALID_TEXT,
+        format!("invalid input syntax for type {}: \"{text}\"", to.name()),
+    )
+}
+
+fn out_of_range_text(text: &str, to: Type) -> Box<crate::SqlError> {
+    error(
+        state::NUMERIC_OUT_OF_RANGE,
+        format!("value \"{text}\" is out of range for type {}", to.name()),
+    )
+}
+
+pub(crate) fn out_of_range(to: Type) -> Box<crate::SqlError> {
+    error(state::NUMERIC_OUT_OF_RANGE, format!("{} out of range", to.name()))
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
+}
+
+fn parse_integer(text: &str, to: Type) -> Fallible<i128> {
+    let trimmed = text.trim_matches(is_space);
+    let (negative, digits) = match trimmed.as_bytes().first() {
+        Some(b'-') => (true, &trimmed[1..]),
+        Some(b'+') => (false, &trimmed[1..]),
+        _ => (false, trimmed),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(invalid(text, to));
+    }
+    let significant = digits.trim_start_matches('0');
+    if significant.len() > 30 {
+        return Err(out_of_range_text(text, to));
+    }
+    let magnitude = significant
+        .bytes()
+        .fold(0_i128, |sum, digit| sum * 10 + i128::from(digit - b'0'));
+    Ok(if negative { -magnitude } else { magnitude })
+}
+
+/// Any unambiguous prefix of true, false, yes, no; on, off; 1, 0.
+fn parse_bool(text: &str) -> Fallible<bool> {
+    let word = text.trim_matches(is_space).to_ascii_lowercase();
+    let prefix_of = |whole: &str| !word.is_empty() && whole.starts_with(word.as_str());
+    if prefix_of("true") || prefix_of("yes") || word == "on" || word == "1" {
+        Ok(true)
+    } else if prefix_of("false") || prefix_of("no") || (word.len() >= 2 && prefix_of("off")) || word == "0" {
+        Ok(false)
+    } else {
+        Err(invalid(text, Type::Bool))
+    }
+}
+
+/// A value's text as a cast to text gives it (booleans in full, unlike their output form).
+pub(crate) fn cast_to_text(value: &Value) -> Arc<str> {
+    match value {
+        Value::Text(text) | Value::Jsonb(text) => text.clone(),
+        Value::Bool(true) => "true".into(),
+        Value::Bool(false) => "false".into(),
+        other => other.to_string().into(),
+    }
+}
+
+/// Casts a value that is not NULL. The binder has checked that the cast exists.
+pub(crate) fn cast(value: Value, to: Type, now: i64) -> Fallible<Value> {
+    Ok(match (value, to) {
+        (Value::Null, _) => Value::Null,
+        (Value::Int4(n), Type::Int8) => Value::Int8(i64::from(n)),
+        (Value::Int8(n), Type::Int4) => Value::Int4(i32::try_from(n).map_err(|_| out_of_range(to))?),
+        (Value::Int4(n), Type::Bool) => Value::Bool(n != 0),
+        (Value::Bool(b), Type::Int4) => Value::Int4(i32::from(b)),
+        (Value::Jsonb(text), Type::Int4 | Type::Int8 | Type::Bool) => json::cast_scalar(&text, to)?,
+        (value, to) if value.type_of() == Some(to) => value,
+        (Value::Text(text), to) => parse(&text, to, now)?,
+        (value, Type::Text) => Value::Text(cast_to_text(&value)),
+        (value, to) => {
+            let from = value.type_of().map_or("array", Type::name);
+            return Err(error(
+                state::CANNOT_COERCE,
+                format!("cannot cast type {from} to {}", to.name()),
+            ));
+        }
+    })
+}

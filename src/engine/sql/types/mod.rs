@@ -1,0 +1,76 @@
+//! Types as the binder sees them, and what SQL does with single values: order, casts, text forms.
+
+pub(crate) mod compare;
+pub(crate) mod input;
+pub(crate) mod json;
+pub(crate) mod timestamp;
+
+use std::fmt;
+
+use base::Type;
+
+/// The type of an expression. PostgreSQL's `unknown` is a literal whose type its context decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SqlType {
+    Unknown,
+    Is(Type),
+    /// A list parameter of `= ANY ($1)`, or `ARRAY[…]`.
+    ListOf(Type),
+}
+
+impl SqlType {
+    pub(crate) const BOOL: SqlType = SqlType::Is(Type::Bool);
+    pub(crate) const INT4: SqlType = SqlType::Is(Type::Int4);
+    pub(crate) const INT8: SqlType = SqlType::Is(Type::Int8);
+    pub(crate) const TEXT: SqlType = SqlType::Is(Type::Text);
+    pub(crate) const TIMESTAMPTZ: SqlType = SqlType::Is(Type::Timestamptz);
+    pub(crate) const JSONB: SqlType = SqlType::Is(Type::Jsonb);
+
+    /// What a column of this type is at the end: an undecided literal is text.
+    pub(crate) fn settled(self) -> Type {
+        match self {
+            SqlType::Unknown | SqlType::ListOf(_) => Type::Text,
+            SqlType::Is(data_type) => data_type,
+        }
+    }
+}
+
+impl fmt::Display for SqlType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SqlType::Unknown => f.write_str("unknown"),
+            SqlType::Is(data_type) => f.write_str(data_type.name()),
+            SqlType::ListOf(data_type) => write!(f, "{}[]", data_type.name()),
+        }
+    }
+}
+
+/// How far a cast may go unasked: PostgreSQL's three contexts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CastContext {
+    Implicit,
+    Assignment,
+    Explicit,
+}
+
+/// Whether a value of `from` may become `to` in this context.
+pub(crate) fn can_cast(from: SqlType, to: Type, context: CastContext) -> bool {
+    use Type::{Bool, Int4, Int8, Jsonb, Text};
+    let from = match from {
+        SqlType::Unknown => return true,
+        SqlType::ListOf(_) => return false,
+        SqlType::Is(from) => from,
+    };
+    if from == to {
+        return true;
+    }
+    let needed = match (from, to) {
+        (Int4, Int8) => CastContext::Implicit,
+        (Int8, Int4) => CastContext::Assignment,
+        // Through the types' text forms: to text by assignment, from text only when asked.
+        (_, Text) => CastContext::Assignment,
+        (Text, _) | (Int4, Bool) | (Bool, Int4) | (Jsonb, Int4 | Int8 | Bool) => CastContext::Explicit,
+        _ => return false,
+    };
+    context >= needed
+}
