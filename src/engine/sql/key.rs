@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! a column = [class] [value];  class: 1 = a value, 2 = NULL last, 0 = NULL first
-//! int, bigint, timestamptz: big-endian, sign bit flipped · bool: one byte · text: its bytes, then 0
+//! int (as bigint), bigint, timestamptz: big-endian, sign flipped · bool: one byte · text: bytes, then 0
 //! ```
 //!
 //! A descending column's value bytes are complemented. Text holds no zero byte (PostgreSQL refuses
@@ -28,7 +28,8 @@ pub(crate) fn encode(value: &Value, order: Order, into: &mut Vec<u8>) {
     let start = into.len();
     match value {
         Value::Bool(b) => into.push(u8::from(*b)),
-        Value::Int4(n) => into.extend_from_slice(&(*n as u32 ^ 1 << 31).to_be_bytes()),
+        // One form for both widths, so that an int column can be probed with a bigint.
+        Value::Int4(n) => into.extend_from_slice(&(i64::from(*n) as u64 ^ 1 << 63).to_be_bytes()),
         Value::Int8(n) | Value::Timestamptz(n) => into.extend_from_slice(&(*n as u64 ^ 1 << 63).to_be_bytes()),
         Value::Text(text) | Value::Jsonb(text) => {
             into.extend_from_slice(text.as_bytes());

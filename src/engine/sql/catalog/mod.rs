@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Fallible, error, state};
-use crate::storage::{DatabaseId, IndexId, RelationId, Xid};
+use crate::storage::{DatabaseId, RelationId, Xid};
 
 pub(crate) use table::{Check, Column, Default, ForeignKey, Index, IndexColumn, Table};
 
@@ -66,13 +66,6 @@ pub(crate) struct Catalog {
     version: u64,
     /// How many entries belong to transactions that have not ended.
     pending: u32,
-}
-
-/// Heaps and indexes that an ended transaction has left without an owner.
-#[derive(Debug, Default)]
-pub(crate) struct Orphans {
-    pub(crate) heaps: Vec<RelationId>,
-    pub(crate) indexes: Vec<IndexId>,
 }
 
 impl Catalog {
@@ -269,58 +262,40 @@ impl Catalog {
     // ---- the end of transactions
 
     /// The transactions have committed: what they created stays, what they dropped goes.
-    pub(crate) fn commit(&mut self, xids: &[Xid]) -> Orphans {
-        self.end(xids, true)
+    pub(crate) fn commit(&mut self, xids: &[Xid]) {
+        self.end(|xid| xids.contains(&xid), true);
     }
 
     /// The transactions have been rolled back.
-    pub(crate) fn abort(&mut self, xids: &[Xid]) -> Orphans {
-        self.end(xids, false)
+    pub(crate) fn abort(&mut self, xids: &[Xid]) {
+        self.end(|xid| xids.contains(&xid), false);
     }
 
-    fn end(&mut self, xids: &[Xid], committed: bool) -> Orphans {
-        let mut orphans = Orphans::default();
+    /// As a crash leaves it: nothing of transactions that have not ended.
+    pub(crate) fn without_pending(mut self) -> Catalog {
+        self.end(|_| true, false);
+        self
+    }
+
+    fn end(&mut self, ended: impl Fn(Xid) -> bool + Copy, committed: bool) {
         if self.pending == 0 {
-            return orphans;
+            return;
         }
-        let mut changed = settle(&mut self.roles, xids, committed, |_| {});
-        changed |= settle(&mut self.schemas, xids, committed, |_| {});
-        let mut gone: Vec<Arc<Table>> = Vec::new();
+        let mut changed = settle(&mut self.roles, ended, committed);
+        changed |= settle(&mut self.schemas, ended, committed);
         for versions in self.tables.values_mut() {
-            changed |= settle(versions, xids, committed, |table| gone.push(table));
+            changed |= settle(versions, ended, committed);
         }
         if changed {
-            self.forget(gone, &mut orphans);
+            self.tables.retain(|_, versions| !versions.is_empty());
+            let tables = &self.tables;
+            self.by_name.retain(|_, ids| {
+                ids.retain(|id| tables.contains_key(id));
+                !ids.is_empty()
+            });
             self.pending = self.count_pending();
             self.changed();
         }
-        orphans
-    }
-
-    /// Notes the files of entries that have gone, unless a remaining version of the table has them.
-    fn forget(&mut self, gone: Vec<Arc<Table>>, orphans: &mut Orphans) {
-        self.tables.retain(|_, versions| !versions.is_empty());
-        for table in gone {
-            let remaining: Vec<&Table> = self.tables.get(&table.id).into_iter().flatten().map(|entry| &*entry.item).collect();
-            if !remaining.iter().any(|other| other.heap == table.heap) {
-                orphans.heaps.push(table.heap);
-            }
-            for index in &table.indexes {
-                let kept = remaining.iter().flat_map(|other| &other.indexes).any(|other| other.id == index.id);
-                if !kept {
-                    orphans.indexes.push(index.id);
-                }
-            }
-        }
-        orphans.heaps.sort_unstable();
-        orphans.heaps.dedup();
-        orphans.indexes.sort_unstable();
-        orphans.indexes.dedup();
-        let tables = &self.tables;
-        self.by_name.retain(|_, ids| {
-            ids.retain(|id| tables.contains_key(id));
-            !ids.is_empty()
-        });
     }
 
     fn count_pending(&self) -> u32 {
@@ -352,14 +327,13 @@ fn mark_dropped<T>(entries: &mut [Entry<T>], own: &[Xid], xid: Xid, matches: imp
 }
 
 /// Ends transactions for a list of entries; says whether any entry was concerned.
-fn settle<T>(entries: &mut Vec<Entry<T>>, xids: &[Xid], committed: bool, mut gone: impl FnMut(Arc<T>)) -> bool {
+fn settle<T>(entries: &mut Vec<Entry<T>>, ended: impl Fn(Xid) -> bool, committed: bool) -> bool {
     let mut changed = false;
     entries.retain_mut(|entry| {
-        let created = entry.created.is_some_and(|xid| xids.contains(&xid));
-        let dropped = entry.dropped.is_some_and(|xid| xids.contains(&xid));
+        let created = entry.created.is_some_and(&ended);
+        let dropped = entry.dropped.is_some_and(&ended);
         changed |= created || dropped;
         if (committed && dropped) || (!committed && created) {
-            gone(entry.item.clone());
             return false;
         }
         if created {

@@ -17,9 +17,9 @@ use syntax::Span;
 
 use crate::types::SqlType;
 
-pub(crate) use compile::Program;
+pub(crate) use compile::{Answer, Program};
 pub(crate) use function::Function;
-pub(crate) use machine::{Environment, Flow, Machine};
+pub(crate) use machine::{Environment, Flow, Machine, compare_values};
 
 /// A place in the statement's frame.
 pub(crate) type Slot = u32;

@@ -1,0 +1,194 @@
+//! Which function a call means, by name and argument types.
+
+use base::Type;
+use syntax::{FunctionCall, Span};
+
+use super::Binder;
+use crate::error::{Fallible, error, state, unsupported};
+use crate::expr::function::{Arithmetic, Session, TrimSide};
+use crate::expr::{Bound, BoundKind, Function};
+use crate::types::{CastContext, SqlType, can_cast};
+
+/// One overload.
+struct Overload {
+    name: &'static str,
+    arguments: &'static [Type],
+    function: fn() -> Function,
+    returns: Type,
+}
+
+const fn overload(
+    name: &'static str,
+    arguments: &'static [Type],
+    function: fn() -> Function,
+    returns: Type,
+) -> Overload {
+    Overload {
+        name,
+        arguments,
+        function,
+        returns,
+    }
+}
+
+use Type::{Bool, Int4, Int8, Jsonb, Text, Timestamptz};
+
+/// All of them. Those with special forms (`coalesce`, `greatest`, aggregates, …) are bound apart.
+const OVERLOADS: &[Overload] = &[
+    overload("abs", &[Int4], || Function::Abs(Int4), Int4),
+    overload("abs", &[Int8], || Function::Abs(Int8), Int8),
+    overload("mod", &[Int4, Int4], || Function::Arithmetic(Arithmetic::Modulo, Int4), Int4),
+    overload("mod", &[Int8, Int8], || Function::Arithmetic(Arithmetic::Modulo, Int8), Int8),
+    overload("length", &[Text], || Function::Length, Int4),
+    overload("char_length", &[Text], || Function::Length, Int4),
+    overload("character_length", &[Text], || Function::Length, Int4),
+    overload("octet_length", &[Text], || Function::OctetLength, Int4),
+    overload("lower", &[Text], || Function::Lower, Text),
+    overload("upper", &[Text], || Function::Upper, Text),
+    overload("substr", &[Text, Int4], || Function::Substring, Text),
+    overload("substr", &[Text, Int4, Int4], || Function::Substring, Text),
+    overload("substring", &[Text, Int4], || Function::Substring, Text),
+    overload("substring", &[Text, Int4, Int4], || Function::Substring, Text),
+    overload("replace", &[Text, Text, Text], || Function::Replace, Text),
+    overload("btrim", &[Text], || Function::Trim(TrimSide::Both), Text),
+    overload("btrim", &[Text, Text], || Function::Trim(TrimSide::Both), Text),
+    overload("trim", &[Text], || Function::Trim(TrimSide::Both), Text),
+    overload("ltrim", &[Text], || Function::Trim(TrimSide::Start), Text),
+    overload("ltrim", &[Text, Text], || Function::Trim(TrimSide::Start), Text),
+    overload("rtrim", &[Text], || Function::Trim(TrimSide::End), Text),
+    overload("rtrim", &[Text, Text], || Function::Trim(TrimSide::End), Text),
+    overload("left", &[Text, Int4], || Function::Left, Text),
+    overload("right", &[Text, Int4], || Function::Right, Text),
+    overload("strpos", &[Text, Text], || Function::Position, Int4),
+    overload("repeat", &[Text, Int4], || Function::Repeat, Text),
+    overload("reverse", &[Text], || Function::Reverse, Text),
+    overload("starts_with", &[Text, Text], || Function::StartsWith, Bool),
+    overload("split_part", &[Text, Text, Int4], || Function::SplitPart, Text),
+    overload("date_trunc", &[Text, Timestamptz], || Function::DateTrunc, Timestamptz),
+    overload("jsonb_extract_path_text", &[Jsonb, Text], || Function::JsonGetText, Text),
+    overload("jsonb_extract_path", &[Jsonb, Text], || Function::JsonGet, Jsonb),
+    overload("now", &[], || Function::Now, Timestamptz),
+    overload("transaction_timestamp", &[], || Function::Now, Timestamptz),
+    overload("current_timestamp", &[], || Function::Now, Timestamptz),
+    overload("statement_timestamp", &[], || Function::ClockTimestamp, Timestamptz),
+    overload("clock_timestamp", &[], || Function::ClockTimestamp, Timestamptz),
+    overload("current_setting", &[Text], || Function::Session(Session::CurrentSetting), Text),
+    overload("current_setting", &[Text, Bool], || Function::Session(Session::CurrentSetting), Text),
+    overload("set_config", &[Text, Text, Bool], || Function::Session(Session::SetConfig), Text),
+    overload("current_user", &[], || Function::Session(Session::CurrentUser), Text),
+    overload("session_user", &[], || Function::Session(Session::CurrentUser), Text),
+    overload("user", &[], || Function::Session(Session::CurrentUser), Text),
+    overload("current_role", &[], || Function::Session(Session::CurrentUser), Text),
+    overload("current_database", &[], || Function::Session(Session::CurrentDatabase), Text),
+    overload("current_schema", &[], || Function::Session(Session::CurrentSchema), Text),
+    overload("pg_backend_pid", &[], || Function::Session(Session::BackendPid), Int4),
+    overload("txid_current", &[], || Function::Session(Session::TransactionId), Int8),
+    overload("nextval", &[Text], || Function::Session(Session::NextValue), Int8),
+    overload("currval", &[Text], || Function::Session(Session::CurrentValue), Int8),
+];
+
+impl Binder<'_> {
+    pub(crate) fn function_call(&mut self, call: &FunctionCall, span: Span) -> Fallible<Bound> {
+        let name = match &call.name.schema {
+            Some(schema) if *schema.text != *"pg_catalog" => {
+                return Err(unsupported(format!("a function of schema {}", schema.text)).at(span));
+            }
+            _ => &*call.name.name.text,
+        };
+        if let Some(aggregate) = self.aggregate_call(name, call, span)? {
+            return Ok(aggregate);
+        }
+        if call.star || call.distinct || call.filter.is_some() {
+            let what = if call.star {
+                format!("{name}(*) specified, but {name} is not an aggregate function")
+            } else if call.distinct {
+                format!("DISTINCT specified, but {name} is not an aggregate function")
+            } else {
+                format!("FILTER specified, but {name} is not an aggregate function")
+            };
+            return Err(error(state::WRONG_OBJECT_TYPE, what).at(span));
+        }
+        let arguments = self.expressions(&call.arguments)?;
+        match name {
+            "coalesce" if !arguments.is_empty() => {
+                let (items, data_type) = self.unify(arguments, "COALESCE")?;
+                Ok(Bound::new(BoundKind::Coalesce(items), SqlType::Is(data_type), span))
+            }
+            "greatest" | "least" if !arguments.is_empty() => {
+                let (items, data_type) = self.unify(arguments, &name.to_uppercase())?;
+                let greatest = name == "greatest";
+                Ok(Bound::new(
+                    BoundKind::Extreme { greatest, items },
+                    SqlType::Is(data_type),
+                    span,
+                ))
+            }
+            "nullif" => self.null_if(arguments, span),
+            "concat" | "concat_ws" if !arguments.is_empty() => self.concat(name, arguments, span),
+            _ => self.overloaded(name, arguments, span),
+        }
+    }
+
+    fn null_if(&mut self, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {
+        let [left, right]: [Bound; 2] = arguments
+            .try_into()
+            .map_err(|_| error(state::SYNTAX_ERROR, "syntax error: NULLIF takes two arguments").at(span))?;
+        let (left, right) = self.comparable("=", left, right, span)?;
+        let data_type = left.data_type;
+        Ok(Bound::new(
+            BoundKind::NullIf(Box::new(left), Box::new(right)),
+            data_type,
+            span,
+        ))
+    }
+
+    fn concat(&mut self, name: &str, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {
+        let mut settled = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            settled.push(self.settle(argument)?);
+        }
+        let function = if name == "concat" { Function::Concat } else { Function::ConcatWith };
+        Ok(Bound::new(BoundKind::Call(function, settled), SqlType::TEXT, span))
+    }
+
+    fn overloaded(&mut self, name: &str, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {
+        let found = choose(name, &arguments).ok_or_else(|| missing(name, &arguments, span))?;
+        let mut coerced = Vec::with_capacity(arguments.len());
+        for (argument, wanted) in arguments.into_iter().zip(found.arguments) {
+            let argument = self.try_coerce(argument, *wanted, CastContext::Implicit)?;
+            coerced.push(argument.ok_or_else(|| missing(name, &[], span))?);
+        }
+        Ok(Bound::new(
+            BoundKind::Call((found.function)(), coerced),
+            SqlType::Is(found.returns),
+            span,
+        ))
+    }
+}
+
+/// Of those that take the arguments, the one with most exact matches; the first of equals.
+fn choose(name: &str, arguments: &[Bound]) -> Option<&'static Overload> {
+    let takes = |candidate: &&Overload| {
+        candidate.name == name
+            && candidate.arguments.len() == arguments.len()
+            && arguments
+                .iter()
+                .zip(candidate.arguments)
+                .all(|(argument, wanted)| can_cast(argument.data_type, *wanted, CastContext::Implicit))
+    };
+    let exact = |candidate: &&Overload| {
+        let pairs = arguments.iter().zip(candidate.arguments);
+        pairs.filter(|(argument, wanted)| argument.data_type == SqlType::Is(**wanted)).count()
+    };
+    OVERLOADS.iter().rev().filter(takes).max_by_key(exact)
+}
+
+pub(crate) fn missing(name: &str, arguments: &[Bound], span: Span) -> Box<crate::SqlError> {
+    let types: Vec<String> = arguments.iter().map(|argument| argument.data_type.to_string()).collect();
+    error(
+        state::UNDEFINED_FUNCTION,
+        format!("function {name}({}) does not exist", types.join(", ")),
+    )
+    .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+    .at(span)
+}

@@ -1,0 +1,285 @@
+//! From the syntax tree to bound trees: names become tables and slots, literals and parameters get
+//! types, functions and operators are chosen. Everything that PostgreSQL's analysis refuses is
+//! refused here.
+
+mod aggregate;
+mod coerce;
+mod expression;
+mod from;
+mod function;
+mod query;
+mod scope;
+mod write;
+
+use std::sync::Arc;
+
+use base::{Type, Value};
+use syntax::{LockMode, LockWait, ObjectName, RowLock, SetOperator};
+
+use crate::catalog::{Catalog, Table};
+use crate::error::{Fallible, error, state};
+use crate::expr::{Bound, Slot};
+use crate::storage::{DatabaseId, RelationId, Xid};
+use crate::types::SqlType;
+
+pub(crate) use aggregate::{Aggregate, AggregateFunction, Grouping};
+pub(crate) use scope::{Scope, ScopeColumn, ScopeItem, Source};
+pub(crate) use write::{BoundConflict, BoundDelete, BoundInsert, BoundUpdate, ConflictUpdate};
+
+/// What names mean to one statement of one session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names<'a> {
+    pub(crate) catalog: &'a Catalog,
+    /// The numbers of the transaction that looks.
+    pub(crate) own: &'a [Xid],
+    pub(crate) database: DatabaseId,
+    pub(crate) search_path: &'a [Arc<str>],
+}
+
+/// A base table's appearance in a statement. Its number is also the place of its current row's id.
+#[derive(Clone, Debug)]
+pub(crate) struct RangeTable {
+    pub(crate) table: Arc<Table>,
+    /// The columns that are read, each with its slot.
+    pub(crate) wanted: Vec<(u16, Slot)>,
+}
+
+/// A column of a query's result.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Target {
+    pub(crate) name: Arc<str>,
+    pub(crate) data_type: SqlType,
+    pub(crate) slot: Slot,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct BoundQuery {
+    pub(crate) body: Body,
+    pub(crate) output: Vec<Target>,
+    pub(crate) order_by: Vec<SortKey>,
+    pub(crate) limit: Option<Bound>,
+    pub(crate) offset: Option<Bound>,
+    pub(crate) locking: Vec<BoundLock>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Select(Box<BoundSelect>),
+    Values(Vec<Vec<Bound>>),
+    Set {
+        operator: SetOperator,
+        all: bool,
+        left: Box<BoundQuery>,
+        right: Box<BoundQuery>,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct BoundSelect {
+    pub(crate) from: From,
+    pub(crate) filter: Vec<Bound>,
+    pub(crate) grouping: Option<Grouping>,
+    pub(crate) having: Vec<Bound>,
+    /// What has to be computed for the output and for the order.
+    pub(crate) compute: Vec<(Bound, Slot)>,
+    pub(crate) distinct: BoundDistinct,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum BoundDistinct {
+    All,
+    Distinct,
+    /// `DISTINCT ON`: the first row of each combination of these slots.
+    On(Vec<Slot>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum From {
+    /// No FROM: one row of nothing.
+    Nothing,
+    /// A base table, by its number.
+    Table(usize),
+    Derived(Box<BoundQuery>),
+    /// `generate_series(start, stop [, step])`.
+    Series {
+        arguments: Vec<Bound>,
+        slot: Slot,
+        wide: bool,
+    },
+    Join {
+        left: Box<From>,
+        right: Box<From>,
+        kind: Join,
+        condition: Vec<Bound>,
+        /// What a merged column of FULL JOIN USING computes.
+        merged: Vec<(Bound, Slot)>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Join {
+    Inner,
+    Left,
+    Right,
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SortKey {
+    pub(crate) slot: Slot,
+    pub(crate) descending: bool,
+    pub(crate) nulls_first: bool,
+}
+
+/// Rows of a table to lock as they are returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BoundLock {
+    pub(crate) table: usize,
+    pub(crate) strength: RowLock,
+    pub(crate) wait: LockWait,
+}
+
+/// Binds one statement. What it gathers on the way belongs to the whole statement.
+#[derive(Debug)]
+pub(crate) struct Binder<'a> {
+    names: Names<'a>,
+    pub(crate) tables: Vec<RangeTable>,
+    /// Expression subqueries, by number; whether each reads from an enclosing query.
+    pub(crate) subqueries: Vec<(BoundQuery, bool)>,
+    pub(crate) params: Vec<SqlType>,
+    /// Tables to lock before anything runs, in the order in which they are named.
+    pub(crate) locks: Vec<(RelationId, LockMode)>,
+    slot_count: u32,
+    /// Innermost last.
+    scopes: Vec<Scope>,
+    /// Common table expressions in reach, innermost last.
+    common: Vec<(Arc<str>, syntax::CommonTable)>,
+}
+
+impl<'a> Binder<'a> {
+    pub(crate) fn new(names: Names<'a>) -> Binder<'a> {
+        Binder {
+            names,
+            tables: Vec::new(),
+            subqueries: Vec::new(),
+            params: Vec::new(),
+            locks: Vec::new(),
+            slot_count: 0,
+            scopes: Vec::new(),
+            common: Vec::new(),
+        }
+    }
+
+    pub(crate) fn slot_count(&self) -> u32 {
+        self.slot_count
+    }
+
+    pub(crate) fn new_slot(&mut self) -> Slot {
+        self.slot_count += 1;
+        self.slot_count - 1
+    }
+
+    /// The parameters' types; a parameter that nothing decided is text.
+    pub(crate) fn param_types(&self) -> Vec<SqlType> {
+        let settle = |data_type: &SqlType| match data_type {
+            SqlType::Unknown => SqlType::TEXT,
+            known => *known,
+        };
+        self.params.iter().map(settle).collect()
+    }
+
+    /// Finds a table and notes the lock that the statement needs on it.
+    pub(crate) fn table(&mut self, name: &ObjectName, mode: LockMode) -> Fallible<Arc<Table>> {
+        let table = self.names.table(name)?.clone();
+        match self.locks.iter_mut().find(|(id, _)| *id == table.id) {
+            Some((_, held)) => *held = (*held).max(mode),
+            None => self.locks.push((table.id, mode)),
+        }
+        Ok(table)
+    }
+
+    /// A new appearance of a table.
+    pub(crate) fn range_table(&mut self, table: Arc<Table>) -> usize {
+        self.tables.push(RangeTable {
+            table,
+            wanted: Vec::new(),
+        });
+        self.tables.len() - 1
+    }
+
+    /// The slot of a base table's column, made when it is first asked for.
+    pub(crate) fn column_slot(&mut self, table: usize, column: u16) -> Slot {
+        let wanted = &self.tables[table].wanted;
+        if let Some((_, slot)) = wanted.iter().find(|(found, _)| *found == column) {
+            return *slot;
+        }
+        let slot = self.new_slot();
+        let wanted = &mut self.tables[table].wanted;
+        let at = wanted.partition_point(|(other, _)| *other < column);
+        wanted.insert(at, (column, slot));
+        slot
+    }
+
+    /// Slots for all columns, the dropped ones too, in order: a row to be stored.
+    pub(crate) fn all_slots(&mut self, table: usize) -> Vec<Slot> {
+        let count = self.tables[table].table.columns.len();
+        (0..count).map(|column| self.column_slot(table, column as u16)).collect()
+    }
+
+    /// An expression's slot: its own if it is one, else a new one that must be computed.
+    pub(crate) fn slot_for(&mut self, expression: Bound, compute: &mut Vec<(Bound, Slot)>) -> Slot {
+        if let crate::expr::BoundKind::Slot(slot) = expression.kind {
+            return slot;
+        }
+        if let Some((_, slot)) = compute.iter().find(|(other, _)| *other == expression && !expression.is_volatile()) {
+            return *slot;
+        }
+        let slot = self.new_slot();
+        compute.push((expression, slot));
+        slot
+    }
+}
+
+impl Names<'_> {
+    pub(crate) fn table(&self, name: &ObjectName) -> Fallible<&Arc<Table>> {
+        self.find_table(name).ok_or_else(|| {
+            let message = match &name.schema {
+                Some(schema) => format!("relation \"{}.{}\" does not exist", schema.text, name.name.text),
+                None => format!("relation \"{}\" does not exist", name.name.text),
+            };
+            error(state::UNDEFINED_TABLE, message).at(name.span())
+        })
+    }
+
+    pub(crate) fn find_table(&self, name: &ObjectName) -> Option<&Arc<Table>> {
+        let named = |schema: &str| self.catalog.table_named(self.database, schema, &name.name.text, self.own);
+        match &name.schema {
+            Some(schema) => named(&schema.text),
+            None => self.search_path.iter().find_map(|schema| named(schema)),
+        }
+    }
+
+    /// Where a new table or index of this name goes.
+    pub(crate) fn creation_schema(&self, name: &ObjectName) -> Fallible<Arc<str>> {
+        let exists = |schema: &str| self.catalog.has_schema(self.database, schema, self.own);
+        match &name.schema {
+            Some(schema) if exists(&schema.text) => Ok(schema.text.clone()),
+            Some(schema) => Err(error(
+                state::INVALID_SCHEMA_NAME,
+                format!("schema \"{}\" does not exist", schema.text),
+            )
+            .at(schema.span)),
+            None => self
+                .search_path
+                .iter()
+                .find(|schema| exists(schema))
+                .cloned()
+                .ok_or_else(|| error(state::INVALID_SCHEMA_NAME, "no schema has been selected to create in").at(name.span())),
+        }
+    }
+}
+
+/// A literal NULL of a type.
+pub(crate) fn null_of(data_type: Type) -> Bound {
+    Bound::constant(Value::Null, SqlType::Is(data_type))
+}

@@ -1,0 +1,303 @@
+//! What a running statement works with: its frame and snapshot, its transaction, the server's core.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use base::{Time, Value};
+
+use super::subquery::SubqueryRun;
+use super::{ForeignEvent, NO_ROW, State};
+use crate::SqlError;
+use crate::error::{Fallible, error, state};
+use crate::expr::function::Session as SessionFunction;
+use crate::expr::{Environment, Flow, Slot};
+use crate::plan::Plan;
+use crate::server::Core;
+use crate::session::SessionState;
+use crate::storage::{Acquired, CommandId, LockMode, LockTag, RelationId, RowId, RowLock, Snapshot, Xid};
+use crate::types::SqlType;
+
+/// A statement's own data while it runs.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Run {
+    pub(crate) frame: Vec<Value>,
+    /// The current row of each base table's appearance.
+    pub(crate) rows: Vec<RowId>,
+    pub(crate) params: Vec<Value>,
+    pub(crate) subqueries: Vec<SubqueryRun>,
+    pub(crate) snapshot: Snapshot,
+    /// Foreign keys to check when the statement's rows are all written.
+    pub(crate) foreign: VecDeque<ForeignEvent>,
+}
+
+impl Run {
+    pub(crate) fn new(plan: &Plan, params: Vec<Value>, snapshot: Snapshot) -> Run {
+        Run {
+            frame: plan.empty_frame(),
+            rows: vec![NO_ROW; plan.tables.len()],
+            params,
+            subqueries: vec![SubqueryRun::default(); plan.subqueries.len()],
+            snapshot,
+            foreign: VecDeque::new(),
+        }
+    }
+}
+
+/// Everything that an operator may touch.
+pub(crate) struct Context<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) session: &'a mut SessionState,
+    pub(crate) plan: &'a Plan,
+    pub(crate) run: &'a mut Run,
+    pub(crate) fuel: &'a mut u64,
+    pub(crate) now: Time,
+    /// Rows of the tables of `evaluate`, by heap.
+    pub(crate) ephemeral: &'a [crate::EphemeralTable<'a>],
+}
+
+impl Context<'_> {
+    /// Takes one unit of fuel; false when there is none.
+    #[inline]
+    pub(crate) fn burn(&mut self) -> bool {
+        if *self.fuel == 0 {
+            return false;
+        }
+        *self.fuel -= 1;
+        true
+    }
+
+    /// Asks for a lock; false: queued, the statement is suspended.
+    pub(crate) fn acquire(&mut self, tag: LockTag, mode: LockMode) -> Fallible<bool> {
+        acquire(self.core, self.session, tag, mode)
+    }
+
+    /// The number under which this statement writes.
+    pub(crate) fn xid(&mut self) -> Fallible<Xid> {
+        let xid = self.session.write_xid(self.core)?;
+        self.run.snapshot.own = self.session.transaction.xid;
+        Ok(xid)
+    }
+
+    pub(crate) fn command(&self) -> CommandId {
+        self.session.transaction.command
+    }
+
+    pub(crate) fn repeatable(&self) -> bool {
+        self.session.transaction.isolation != syntax::IsolationLevel::ReadCommitted
+    }
+
+    /// A row changed under a transaction that must not see changes.
+    pub(crate) fn changed_concurrently(&self, deleted: bool) -> Box<SqlError> {
+        let what = if deleted { "delete" } else { "update" };
+        error(
+            state::SERIALIZATION_FAILURE,
+            format!("could not serialize access due to concurrent {what}"),
+        )
+    }
+
+    /// Decodes a row's bytes into the slots of one appearance of its table.
+    pub(crate) fn load(plan: &Plan, table: usize, bytes: &[u8], frame: &mut [Value]) {
+        let range = &plan.tables[table];
+        crate::row::decode(bytes, &range.table.layout, &range.wanted, frame);
+    }
+
+    pub(crate) fn sub_state(&self, id: u32) -> State {
+        State::new(&self.plan.subqueries[id as usize].node)
+    }
+}
+
+/// Asks for a lock on behalf of a session; false: queued.
+pub(crate) fn acquire(core: &mut Core, session: &SessionState, tag: LockTag, mode: LockMode) -> Fallible<bool> {
+    match core.storage.acquire(session.id, tag, mode, true) {
+        Acquired::Granted => Ok(true),
+        Acquired::Waits => Ok(false),
+        Acquired::Deadlock => Err(deadlock(core.storage.deadlock_report())),
+        Acquired::Unavailable => Err(error(state::LOCK_NOT_AVAILABLE, "could not obtain lock")),
+    }
+}
+
+pub(crate) fn deadlock(links: &[crate::storage::DeadlockLink]) -> Box<SqlError> {
+    let lines: Vec<String> = links.iter().map(ToString::to_string).collect();
+    error(state::DEADLOCK_DETECTED, "deadlock detected")
+        .detail(lines.join("\n"))
+        .hint("See server log for query details.")
+}
+
+/// A wait for a row: its place in the queue, and the transaction waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct RowWait {
+    tuple: Option<(LockTag, LockMode)>,
+    transaction: Option<Xid>,
+}
+
+impl RowWait {
+    /// Queues for a busy row and waits for its holders. True: try the row again; false: suspended.
+    pub(crate) fn wait(
+        &mut self,
+        cx: &mut Context<'_>,
+        relation: RelationId,
+        row: RowId,
+        strength: RowLock,
+        holders: &[Xid],
+    ) -> Fallible<bool> {
+        self.release_transaction(cx);
+        let database = cx.session.database;
+        if self.tuple.is_none() {
+            let tag = LockTag::Tuple {
+                database,
+                relation,
+                row,
+            };
+            let mode = strength.queue_mode();
+            if !cx.acquire(tag, mode)? {
+                return Ok(false);
+            }
+            self.tuple = Some((tag, mode));
+        }
+        for holder in holders {
+            if !self.wait_for_transaction(cx, *holder)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits for a transaction's end. True: it has ended.
+    pub(crate) fn wait_for_transaction(&mut self, cx: &mut Context<'_>, xid: Xid) -> Fallible<bool> {
+        self.release_transaction(cx);
+        let granted = cx.acquire(LockTag::Transaction(xid), LockMode::Share)?;
+        self.transaction = Some(xid);
+        if granted {
+            self.release_transaction(cx);
+        }
+        Ok(granted)
+    }
+
+    fn release_transaction(&mut self, cx: &mut Context<'_>) {
+        if let Some(xid) = self.transaction.take() {
+            cx.core
+                .storage
+                .release_lock(cx.session.id, LockTag::Transaction(xid), LockMode::Share);
+        }
+    }
+
+    /// The row is no longer busy: the next in the queue may come.
+    pub(crate) fn finish(&mut self, cx: &mut Context<'_>) {
+        if self.transaction.is_none() && self.tuple.is_none() {
+            return;
+        }
+        self.release_transaction(cx);
+        if let Some((tag, mode)) = self.tuple.take() {
+            cx.core.storage.release_lock(cx.session.id, tag, mode);
+        }
+    }
+}
+
+impl Environment for Context<'_> {
+    #[inline]
+    fn slot(&self, slot: Slot) -> &Value {
+        &self.run.frame[slot as usize]
+    }
+
+    #[inline]
+    fn param(&self, number: u32) -> &Value {
+        self.run.params.get(number as usize).unwrap_or(&Value::Null)
+    }
+
+    fn transaction_time(&self) -> i64 {
+        self.core.timestamp(self.session.transaction.started)
+    }
+
+    fn clock_time(&self) -> i64 {
+        self.core.timestamp(self.now)
+    }
+
+    fn session_call(&mut self, function: SessionFunction, arguments: &[Value]) -> Fallible<Value> {
+        let text = |at: usize| arguments.get(at).and_then(Value::as_str).unwrap_or_default();
+        Ok(match function {
+            SessionFunction::CurrentSetting => {
+                let missing_ok = arguments.get(1) == Some(&Value::Bool(true));
+                match self.session.setting(text(0), &self.core.config) {
+                    Some(value) => Value::Text(value),
+                    None if missing_ok => Value::Null,
+                    None => {
+                        let message = format!("unrecognized configuration parameter \"{}\"", text(0));
+                        return Err(error(state::UNDEFINED_OBJECT, message));
+                    }
+                }
+            }
+            SessionFunction::SetConfig => {
+                let local = arguments.get(2) == Some(&Value::Bool(true));
+                let value = text(1).to_owned();
+                self.session.set(text(0), Some(&value), local)?;
+                Value::text(value)
+            }
+            SessionFunction::CurrentUser => Value::Text(self.session.role.clone()),
+            SessionFunction::CurrentDatabase => Value::Text(self.core.catalog.database_name(self.session.database)),
+            SessionFunction::CurrentSchema => {
+                let found = self.session.search_path().iter().find(|schema| {
+                    let own = &self.session.transaction.xids;
+                    self.core.catalog.has_schema(self.session.database, schema, own)
+                });
+                found.cloned().map_or(Value::Null, Value::Text)
+            }
+            SessionFunction::BackendPid => Value::Int4(i32::try_from(self.session.id.0).unwrap_or(i32::MAX)),
+            SessionFunction::TransactionId => {
+                self.xid()?;
+                let top = self.session.transaction.xid.map_or(0, |xid| xid.0);
+                Value::Int8(i64::from(top))
+            }
+            SessionFunction::NextValue => {
+                let name: Arc<str> = text(0).into();
+                let value = self.core.next_value(self.session.database, &name)?;
+                self.session.last_values.insert(name, value);
+                Value::Int8(value)
+            }
+            SessionFunction::CurrentValue => match self.session.last_values.get(text(0)) {
+                Some(value) => Value::Int8(*value),
+                None => {
+                    let message = format!("currval of sequence \"{}\" is not yet defined in this session", text(0));
+                    return Err(error(state::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+                }
+            },
+        })
+    }
+
+    fn subquery(&mut self, id: u32, answer: crate::expr::Answer, operand: Option<&Value>) -> Fallible<Flow<Value>> {
+        super::subquery::run(id, answer, operand, self)
+    }
+}
+
+/// A parameter as the plan's type, through the type's input function where it comes as text.
+pub(crate) fn bind_parameters(plan: &Plan, given: &[Value], now: i64) -> Fallible<Vec<Value>> {
+    if given.len() < plan.params.len() {
+        let message = format!(
+            "bind message supplies {} parameters, but prepared statement \"\" requires {}",
+            given.len(),
+            plan.params.len()
+        );
+        return Err(error(state::PROTOCOL_VIOLATION, message));
+    }
+    let mut bound = Vec::with_capacity(plan.params.len());
+    for (value, wanted) in given.iter().zip(&plan.params) {
+        bound.push(match (wanted, value) {
+            (SqlType::Is(wanted), value) if value.type_of() == Some(*wanted) => value.clone(),
+            (_, Value::Null) => Value::Null,
+            (SqlType::Is(wanted), Value::List(_)) => {
+                let message = format!("a list was given for a parameter of type {}", wanted.name());
+                return Err(error(state::DATATYPE_MISMATCH, message));
+            }
+            (SqlType::Is(wanted), value) => crate::types::input::cast(value.clone(), *wanted, now)?,
+            (SqlType::ListOf(element), Value::List(items)) => {
+                let cast = |item: &Value| crate::types::input::cast(item.clone(), *element, now);
+                Value::List(items.iter().map(cast).collect::<Fallible<Arc<[Value]>>>()?)
+            }
+            (SqlType::ListOf(element), _) => {
+                let message = format!("a list of {} was expected for a parameter", element.name());
+                return Err(error(state::DATATYPE_MISMATCH, message));
+            }
+            (SqlType::Unknown, value) => value.clone(),
+        });
+    }
+    Ok(bound)
+}

@@ -1,0 +1,368 @@
+//! Reading tables: sequential scans, index scans; VALUES and series.
+
+use std::ops::Bound;
+
+use base::Value;
+
+use super::{Context, Step};
+use crate::error::{Fallible, error, state};
+use crate::expr::{Flow, Machine, Program};
+use crate::key::{self, Order};
+use crate::plan::{Edge, IndexScan, List};
+use crate::storage::{HeapCursor, IndexCursor, RowId};
+
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct SeqScanState {
+    cursor: Option<HeapCursor>,
+    /// Of an ephemeral table.
+    at: usize,
+    machine: Machine,
+    /// A row is in the frame, its condition not yet decided.
+    pending: bool,
+}
+
+pub(crate) fn next_seq(
+    table: usize,
+    filter: Option<&Program>,
+    state: &mut SeqScanState,
+    cx: &mut Context<'_>,
+) -> Fallible<Step> {
+    loop {
+        if !state.pending {
+            if !cx.burn() {
+                return Ok(Step::Suspended);
+            }
+            let found = if cx.ephemeral.is_empty() { fetch_next(table, state, cx) } else { fetch_ephemeral(table, state, cx) };
+            if !found {
+                return Ok(Step::Done);
+            }
+            cx.session.usage.rows_read += 1;
+            state.pending = true;
+        }
+        match passes(filter, &mut state.machine, cx)? {
+            None => return Ok(Step::Suspended),
+            Some(passed) => {
+                state.pending = false;
+                if passed {
+                    return Ok(Step::Row);
+                }
+            }
+        }
+    }
+}
+
+fn fetch_next(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> bool {
+    let heap = cx.plan.table(table).heap;
+    let cursor = state.cursor.get_or_insert_with(|| cx.core.storage.scan(heap));
+    let found = cx.core.storage.next_visible(cursor, &cx.run.snapshot);
+    cx.session.usage.pages_read += cursor.take_pages();
+    let Some((row, bytes)) = found else {
+        return false;
+    };
+    Context::load(cx.plan, table, bytes, &mut cx.run.frame);
+    cx.run.rows[table] = row;
+    true
+}
+
+fn fetch_ephemeral(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> bool {
+    let range = &cx.plan.tables[table];
+    // `evaluate` numbers its tables' heaps by their place.
+    let Some(row) = cx.ephemeral.get(range.table.heap.0 as usize).and_then(|table| table.rows.get(state.at)) else {
+        return false;
+    };
+    state.at += 1;
+    for (column, slot) in &range.wanted {
+        cx.run.frame[*slot as usize] = row.get(usize::from(*column)).cloned().unwrap_or(Value::Null);
+    }
+    true
+}
+
+/// Whether the frame's row passes; `None`: suspended.
+fn passes(filter: Option<&Program>, machine: &mut Machine, cx: &mut Context<'_>) -> Fallible<Option<bool>> {
+    match filter {
+        None => Ok(Some(true)),
+        Some(filter) => Ok(match machine.run(filter, cx)? {
+            Flow::Suspended => None,
+            Flow::Ready(value) => Some(value == Value::Bool(true)),
+        }),
+    }
+}
+
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct IndexScanState {
+    /// Made at the first call.
+    ready: bool,
+    machine: Machine,
+    /// The values of a list, ascending by key; the current one first.
+    probes: Vec<Vec<u8>>,
+    probe: usize,
+    /// The row ids of a whole key.
+    found: Vec<RowId>,
+    at: usize,
+    cursor: Option<IndexCursor>,
+    pending: bool,
+}
+
+pub(crate) fn next_index(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>) -> Fallible<Step> {
+    if !state.ready {
+        start_index(plan, state, cx)?;
+        state.ready = true;
+    }
+    loop {
+        if !state.pending {
+            if !cx.burn() {
+                return Ok(Step::Suspended);
+            }
+            let Some(root) = next_entry(plan, state, cx) else {
+                return Ok(Step::Done);
+            };
+            let heap = cx.plan.table(plan.table).heap;
+            cx.session.usage.pages_read += 1;
+            let Some((row, bytes)) = cx.core.storage.fetch_indexed(heap, root, &cx.run.snapshot) else {
+                continue;
+            };
+            Context::load(cx.plan, plan.table, bytes, &mut cx.run.frame);
+            cx.run.rows[plan.table] = row;
+            cx.session.usage.rows_read += 1;
+            state.pending = true;
+        }
+        // The condition is part of the filter: an entry may be older than its row.
+        match passes(plan.filter.as_ref(), &mut state.machine, cx)? {
+            None => return Ok(Step::Suspended),
+            Some(passed) => {
+                state.pending = false;
+                if passed {
+                    return Ok(Step::Row);
+                }
+            }
+        }
+    }
+}
+
+/// Evaluates the keys and opens the first probe.
+fn start_index(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>) -> Fallible<()> {
+    let mut prefix = Vec::with_capacity(32);
+    for (program, order) in &plan.equal {
+        let value = evaluate(program, &mut state.machine, cx)?;
+        if value.is_null() {
+            return Ok(());
+        }
+        key::encode(&value, *order, &mut prefix);
+    }
+    match &plan.list {
+        Some((list, order)) => {
+            state.probes = list_probes(list, *order, &prefix, &mut state.machine, cx)?;
+            if !state.probes.is_empty() {
+                open_probe(plan, state, cx);
+            }
+        }
+        None if plan.whole_key => {
+            cx.session.usage.index_probes += 1;
+            cx.session.usage.pages_read += u64::from(cx.core.storage.index_depth(plan.index));
+            cx.core.storage.index_lookup(plan.index, &prefix, &mut state.found);
+        }
+        None => state.cursor = open_range(plan, prefix, &mut state.machine, cx)?,
+    }
+    Ok(())
+}
+
+/// Programs over outer slots and parameters: they have no subquery, so they end at once.
+fn evaluate(program: &Program, machine: &mut Machine, cx: &mut Context<'_>) -> Fallible<Value> {
+    match machine.run(program, cx)? {
+        Flow::Ready(value) => Ok(value),
+        Flow::Suspended => Err(error("XX000", "an index key was suspended")),
+    }
+}
+
+fn list_probes(
+    list: &List,
+    order: Order,
+    prefix: &[u8],
+    machine: &mut Machine,
+    cx: &mut Context<'_>,
+) -> Fallible<Vec<Vec<u8>>> {
+    let values: Vec<Value> = match list {
+        List::Items(programs) => {
+            let mut values = Vec::with_capacity(programs.len());
+            for program in programs {
+                values.push(evaluate(program, machine, cx)?);
+            }
+            values
+        }
+        List::Array(program) => match evaluate(program, machine, cx)? {
+            Value::List(items) => items.to_vec(),
+            _ => Vec::new(),
+        },
+    };
+    let mut probes: Vec<Vec<u8>> = values
+        .iter()
+        .filter(|value| !value.is_null())
+        .map(|value| {
+            let mut probe = prefix.to_vec();
+            key::encode(value, order, &mut probe);
+            probe
+        })
+        .collect();
+    probes.sort_unstable();
+    probes.dedup();
+    Ok(probes)
+}
+
+fn open_probe(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>) {
+    let probe = &state.probes[state.probe];
+    cx.session.usage.index_probes += 1;
+    if plan.whole_key {
+        cx.session.usage.pages_read += u64::from(cx.core.storage.index_depth(plan.index));
+        cx.core.storage.index_lookup(plan.index, probe, &mut state.found);
+        state.at = 0;
+    } else {
+        let end = key::successor(probe);
+        let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        state.cursor = Some(IndexCursor::new(plan.index, Bound::Included(probe), upper, plan.direction));
+    }
+}
+
+/// The bounds of a range below a prefix of equal columns. In a descending column the edges change places.
+fn open_range(
+    plan: &IndexScan,
+    prefix: Vec<u8>,
+    machine: &mut Machine,
+    cx: &mut Context<'_>,
+) -> Fallible<Option<IndexCursor>> {
+    let (first, last) = if plan.order.descending { (&plan.upper, &plan.lower) } else { (&plan.lower, &plan.upper) };
+    let mut edge_key = |edge: &Option<Edge>| -> Fallible<Option<Option<(Vec<u8>, bool)>>> {
+        let Some(edge) = edge else {
+            return Ok(Some(None));
+        };
+        let value = evaluate(&edge.value, machine, cx)?;
+        if value.is_null() {
+            return Ok(None);
+        }
+        let mut bytes = prefix.clone();
+        key::encode(&value, plan.order, &mut bytes);
+        Ok(Some(Some((bytes, edge.inclusive))))
+    };
+    let (Some(first), Some(last)) = (edge_key(first)?, edge_key(last)?) else {
+        return Ok(None);
+    };
+    cx.session.usage.index_probes += 1;
+    // Without an edge: all values but NULLs, where the column has a condition; else all of the prefix.
+    let values_only = plan.lower.is_some() || plan.upper.is_some();
+    let class = |byte: u8| [&prefix[..], &[byte]].concat();
+    let lower = match first {
+        Some((key, true)) => Some(key),
+        Some((key, false)) => key::successor(&key),
+        None if values_only => Some(class(1)),
+        None => Some(prefix.clone()),
+    };
+    let upper = match last {
+        Some((key, true)) => key::successor(&key),
+        Some((key, false)) => Some(key),
+        None if values_only => Some(class(2)),
+        None => key::successor(&prefix),
+    };
+    let lower = lower.as_deref().map_or(Bound::Unbounded, Bound::Included);
+    let upper = upper.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+    Ok(Some(IndexCursor::new(plan.index, lower, upper, plan.direction)))
+}
+
+fn next_entry(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>) -> Option<RowId> {
+    loop {
+        if let Some(row) = state.found.get(state.at) {
+            state.at += 1;
+            return Some(*row);
+        }
+        if let Some(cursor) = &mut state.cursor {
+            let entry = cx.core.storage.index_next(cursor);
+            cx.session.usage.pages_read += cursor.take_pages();
+            if entry.is_some() {
+                return entry;
+            }
+            state.cursor = None;
+        }
+        if state.probe + 1 >= state.probes.len() {
+            return None;
+        }
+        state.probe += 1;
+        open_probe(plan, state, cx);
+    }
+}
+
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct SeriesState {
+    bounds: Option<(i64, i64, i64)>,
+    ended: bool,
+    machine: Machine,
+}
+
+pub(crate) fn next_series(
+    arguments: &[Program],
+    slot: u32,
+    wide: bool,
+    series: &mut SeriesState,
+    cx: &mut Context<'_>,
+) -> Fallible<Step> {
+    if series.bounds.is_none() && !series.ended {
+        let mut values = Vec::with_capacity(3);
+        for program in arguments {
+            values.push(evaluate(program, &mut series.machine, cx)?.as_i64());
+        }
+        let step = values.get(2).copied().unwrap_or(Some(1));
+        if step == Some(0) {
+            return Err(error(state::INVALID_PARAMETER_VALUE, "step size cannot equal zero"));
+        }
+        match (values[0], values[1], step) {
+            (Some(first), Some(last), Some(step)) => series.bounds = Some((first, last, step)),
+            _ => series.ended = true,
+        }
+    }
+    let Some((at, last, step)) = series.bounds else {
+        return Ok(Step::Done);
+    };
+    if (step > 0 && at > last) || (step < 0 && at < last) {
+        return Ok(Step::Done);
+    }
+    if !cx.burn() {
+        return Ok(Step::Suspended);
+    }
+    cx.run.frame[slot as usize] = if wide { Value::Int8(at) } else { Value::Int4(at as i32) };
+    match at.checked_add(step) {
+        Some(next) => series.bounds = Some((next, last, step)),
+        None => (series.bounds, series.ended) = (None, true),
+    }
+    Ok(Step::Row)
+}
+
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct ValuesState {
+    row: usize,
+    column: usize,
+    burnt: bool,
+    machine: Machine,
+}
+
+pub(crate) fn next_values(
+    rows: &[Box<[Program]>],
+    slots: &[u32],
+    state: &mut ValuesState,
+    cx: &mut Context<'_>,
+) -> Fallible<Step> {
+    let Some(row) = rows.get(state.row) else {
+        return Ok(Step::Done);
+    };
+    if !state.burnt {
+        if !cx.burn() {
+            return Ok(Step::Suspended);
+        }
+        state.burnt = true;
+    }
+    while let Some(program) = row.get(state.column) {
+        match state.machine.run(program, cx)? {
+            Flow::Suspended => return Ok(Step::Suspended),
+            Flow::Ready(value) => cx.run.frame[slots[state.column] as usize] = value,
+        }
+        state.column += 1;
+    }
+    (state.row, state.column, state.burnt) = (state.row + 1, 0, false);
+    Ok(Step::Row)
+}

@@ -1,0 +1,219 @@
+//! How to reach the rows of one table: the best index that its conditions allow, else a scan.
+
+use syntax::Expr;
+
+use super::{Edge, IndexScan, List, Node};
+use crate::bind::RangeTable;
+use crate::catalog::Index;
+use crate::expr::{Bound, BoundKind, Comparison, Program, Slot};
+use crate::storage::Direction;
+use crate::types::SqlType;
+
+/// How many rows a node may give, as far as the schema tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Size {
+    One,
+    Few,
+    /// A range of an index.
+    Some,
+    All,
+}
+
+/// A usable condition `column op expression`, the expression free of the table's own columns.
+struct Usable<'a> {
+    column: u16,
+    kind: Use<'a>,
+}
+
+enum Use<'a> {
+    Compare(Comparison, &'a Bound),
+    In(&'a [Bound]),
+    Any(&'a Bound),
+}
+
+/// Plans the access to a table with these conditions; expressions may read any slot but `own` ones.
+/// `order` is the order that the caller would like, as (column, descending) pairs.
+pub(crate) fn plan_access(table: usize, range: &RangeTable, conditions: Vec<Bound>) -> (Node, Size) {
+    let own: Vec<Slot> = range.wanted.iter().map(|(_, slot)| *slot).collect();
+    let usable: Vec<Usable<'_>> = conditions.iter().filter_map(|condition| usable(condition, range, &own)).collect();
+    let mut best: Option<(Size, usize, IndexScan)> = None;
+    for index in range.table.indexes.iter().filter(|index| applies(index, &conditions, range)) {
+        let Some((size, matched, scan)) = try_index(table, index, &usable) else {
+            continue;
+        };
+        let better = best
+            .as_ref()
+            .is_none_or(|(known, columns, _)| size < *known || (size == *known && matched > *columns));
+        if better {
+            best = Some((size, matched, scan));
+        }
+    }
+    let filter = |conditions: Vec<Bound>| (!conditions.is_empty()).then(|| Program::new(&Bound::and(conditions)));
+    match best {
+        Some((size, _, mut scan)) => {
+            scan.filter = filter(conditions);
+            (Node::IndexScan(Box::new(scan)), size)
+        }
+        None => (
+            Node::SeqScan {
+                table,
+                filter: filter(conditions),
+            },
+            Size::All,
+        ),
+    }
+}
+
+/// What an access with these conditions would come to.
+pub(crate) fn access_size(table: usize, range: &RangeTable, conditions: &[Bound]) -> Size {
+    plan_access(table, range, conditions.to_vec()).1
+}
+
+fn usable<'a>(condition: &'a Bound, range: &RangeTable, own: &[Slot]) -> Option<Usable<'a>> {
+    let column_of = |expression: &Bound| match expression.kind {
+        BoundKind::Slot(slot) => range.wanted.iter().find(|(_, found)| *found == slot).map(|(column, _)| *column),
+        _ => None,
+    };
+    let free = |expression: &Bound| {
+        let mut slots = Vec::new();
+        expression.slots(&mut slots);
+        !slots.iter().any(|slot| own.contains(slot)) && !expression.is_volatile() && !expression.has_subquery()
+    };
+    match &condition.kind {
+        BoundKind::Compare(comparison, left, right) if *comparison != Comparison::NotEqual => {
+            if let (Some(column), true) = (column_of(left), free(right)) {
+                return Some(Usable {
+                    column,
+                    kind: Use::Compare(*comparison, right),
+                });
+            }
+            match (column_of(right), free(left)) {
+                (Some(column), true) => Some(Usable {
+                    column,
+                    kind: Use::Compare(comparison.mirrored(), left),
+                }),
+                _ => None,
+            }
+        }
+        BoundKind::In(operand, list) if list.iter().all(free) => column_of(operand).map(|column| Usable {
+            column,
+            kind: Use::In(list),
+        }),
+        BoundKind::Any(Comparison::Equal, operand, list) if free(list) => column_of(operand).map(|column| Usable {
+            column,
+            kind: Use::Any(list),
+        }),
+        _ => None,
+    }
+}
+
+/// A partial index holds only some rows: it serves when its own condition is one of the query's.
+fn applies(index: &Index, conditions: &[Bound], range: &RangeTable) -> bool {
+    let Some(filter) = &index.filter else {
+        return true;
+    };
+    implied(filter, conditions, range)
+}
+
+/// Whether a condition of the catalog appears among those of the query: as `column`, `NOT column`,
+/// `column IS [NOT] NULL`, or a comparison of a column with a constant.
+fn implied(filter: &Expr, conditions: &[Bound], range: &RangeTable) -> bool {
+    let mut parts = Vec::new();
+    split(filter, &mut parts);
+    parts.into_iter().all(|part| {
+        let matches = |condition: &Bound| super::query::same_condition(part, condition, range);
+        conditions.iter().any(matches)
+    })
+}
+
+fn split<'a>(expression: &'a Expr, into: &mut Vec<&'a Expr>) {
+    match &expression.kind {
+        syntax::ExprKind::Binary {
+            operator: syntax::BinaryOperator::And,
+            left,
+            right,
+        } => {
+            split(left, into);
+            split(right, into);
+        }
+        _ => into.push(expression),
+    }
+}
+
+/// Matches conditions to the index's columns from the first on: equalities, then one list or range.
+fn try_index(table: usize, index: &Index, usable: &[Usable<'_>]) -> Option<(Size, usize, IndexScan)> {
+    let mut scan = IndexScan {
+        table,
+        index: index.id,
+        equal: Vec::new(),
+        list: None,
+        lower: None,
+        upper: None,
+        order: Default::default(),
+        direction: Direction::Forward,
+        whole_key: false,
+        filter: None,
+    };
+    for part in &index.columns {
+        let on_column = || usable.iter().filter(|usable| usable.column == part.column);
+        let equal = on_column().find_map(|usable| match usable.kind {
+            Use::Compare(Comparison::Equal, value) => Some(value),
+            _ => None,
+        });
+        if let Some(value) = equal {
+            scan.equal.push((key_program(value), part.order));
+            continue;
+        }
+        let list = on_column().find_map(|usable| match usable.kind {
+            Use::In(items) => Some(List::Items(items.iter().map(key_program).collect())),
+            Use::Any(list) => Some(List::Array(Program::new(list))),
+            Use::Compare(..) => None,
+        });
+        if let Some(list) = list {
+            scan.list = Some((list, part.order));
+            break;
+        }
+        scan.order = part.order;
+        for usable in on_column() {
+            if let Use::Compare(comparison, value) = usable.kind {
+                add_edge(&mut scan, comparison, value);
+            }
+        }
+        break;
+    }
+    let listed = usize::from(scan.list.is_some());
+    let ranged = usize::from(scan.lower.is_some() || scan.upper.is_some());
+    let matched = scan.equal.len() + listed + ranged;
+    if matched == 0 {
+        return None;
+    }
+    scan.whole_key = scan.equal.len() + listed == index.columns.len();
+    let size = match (scan.whole_key && index.unique, listed + ranged) {
+        (true, 0) => Size::One,
+        (_, 0) => Size::Few,
+        (_, _) if scan.list.is_some() => Size::Few,
+        _ => Size::Some,
+    };
+    Some((size, matched, scan))
+}
+
+fn add_edge(scan: &mut IndexScan, comparison: Comparison, value: &Bound) {
+    let edge = |inclusive| {
+        Some(Edge {
+            value: key_program(value),
+            inclusive,
+        })
+    };
+    match comparison {
+        Comparison::Greater if scan.lower.is_none() => scan.lower = edge(false),
+        Comparison::GreaterOrEqual if scan.lower.is_none() => scan.lower = edge(true),
+        Comparison::Less if scan.upper.is_none() => scan.upper = edge(false),
+        Comparison::LessOrEqual if scan.upper.is_none() => scan.upper = edge(true),
+        _ => {}
+    }
+}
+
+fn key_program(value: &Bound) -> Program {
+    debug_assert!(!matches!(value.data_type, SqlType::ListOf(_)));
+    Program::new(value)
+}

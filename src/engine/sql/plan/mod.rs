@@ -1,0 +1,293 @@
+//! From bound trees to plans: which index, which join, in which order.
+//!
+//! The rules look at the catalog only, never at how many rows there are: equal schemas give equal
+//! plans, whatever a table happens to hold. An index is used wherever a condition allows it; a join
+//! goes through the inner table's index when the outer side is known to be small (its own condition is
+//! on an index), else it hashes.
+
+mod access;
+mod query;
+mod write;
+
+use std::sync::Arc;
+
+use base::Value;
+use syntax::SetOperator;
+
+use crate::OutputColumn;
+use crate::bind::{AggregateFunction, BoundLock, Join, RangeTable, SortKey};
+use crate::catalog::Table;
+use crate::expr::{Program, Slot};
+use crate::key::Order;
+use crate::storage::{Direction, IndexId, LockMode, RelationId};
+use crate::types::SqlType;
+
+pub(crate) use query::plan_query;
+pub(crate) use write::{plan_delete, plan_insert, plan_update};
+
+/// A statement ready to run. Shared by all who run it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) root: Root,
+    /// Expression subqueries, by number.
+    pub(crate) subqueries: Vec<QueryPlan>,
+    pub(crate) tables: Vec<RangeTable>,
+    pub(crate) params: Vec<SqlType>,
+    pub(crate) locks: Vec<(RelationId, LockMode)>,
+    pub(crate) slots: u32,
+    pub(crate) columns: Arc<[OutputColumn]>,
+    pub(crate) verb: &'static str,
+}
+
+#[derive(Debug)]
+pub(crate) enum Root {
+    Query(QueryPlan),
+    Insert(Box<InsertPlan>),
+    Update(Box<UpdatePlan>),
+    Delete(Box<DeletePlan>),
+}
+
+#[derive(Debug)]
+pub(crate) struct QueryPlan {
+    pub(crate) node: Node,
+    pub(crate) output: Vec<Slot>,
+    /// Reads slots of an enclosing query: runs anew for each of its rows.
+    pub(crate) correlated: bool,
+    /// Locks rows as they come, so that a transaction number is needed.
+    pub(crate) locks_rows: bool,
+}
+
+/// What of the frame a node that keeps rows must keep.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Kept {
+    pub(crate) slots: Vec<Slot>,
+    /// Base tables whose current row's id is kept too.
+    pub(crate) tables: Vec<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Node {
+    /// One row of nothing.
+    Nothing,
+    SeqScan {
+        table: usize,
+        filter: Option<Program>,
+    },
+    IndexScan(Box<IndexScan>),
+    Series {
+        arguments: Box<[Program]>,
+        slot: Slot,
+        wide: bool,
+    },
+    Values {
+        rows: Vec<Box<[Program]>>,
+        slots: Vec<Slot>,
+    },
+    /// For each row of `left`, `right` from its start (it reads `left`'s slots).
+    NestedLoop {
+        left: Box<Node>,
+        right: Box<Node>,
+        /// Keep left rows without a partner.
+        outer: bool,
+        condition: Option<Program>,
+        right_kept: Kept,
+    },
+    /// Reads all of `right` into a table by key, then looks up each row of `left`.
+    HashJoin(Box<HashJoin>),
+    Filter {
+        input: Box<Node>,
+        condition: Program,
+    },
+    Compute {
+        input: Box<Node>,
+        items: Vec<(Program, Slot)>,
+    },
+    Aggregate(Box<AggregatePlan>),
+    Sort {
+        input: Box<Node>,
+        keys: Vec<SortKey>,
+        kept: Kept,
+    },
+    Distinct {
+        input: Box<Node>,
+        slots: Vec<Slot>,
+    },
+    /// The first of each run of equal values; the input is sorted by them.
+    DistinctOn {
+        input: Box<Node>,
+        slots: Vec<Slot>,
+    },
+    Limit {
+        input: Box<Node>,
+        limit: Option<Program>,
+        offset: Option<Program>,
+    },
+    Set(Box<SetPlan>),
+    LockRows {
+        input: Box<Node>,
+        locks: Vec<BoundLock>,
+        recheck: Box<Recheck>,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct IndexScan {
+    pub(crate) table: usize,
+    pub(crate) index: IndexId,
+    /// The first columns' values.
+    pub(crate) equal: Vec<(Program, Order)>,
+    /// The next column's values, one after the other.
+    pub(crate) list: Option<(List, Order)>,
+    pub(crate) lower: Option<Edge>,
+    pub(crate) upper: Option<Edge>,
+    /// Of the column that the bounds are on.
+    pub(crate) order: Order,
+    pub(crate) direction: Direction,
+    /// All columns are given: each probe is a look-up of one key.
+    pub(crate) whole_key: bool,
+    pub(crate) filter: Option<Program>,
+}
+
+#[derive(Debug)]
+pub(crate) enum List {
+    Items(Box<[Program]>),
+    /// A list parameter.
+    Array(Program),
+}
+
+#[derive(Debug)]
+pub(crate) struct Edge {
+    pub(crate) value: Program,
+    pub(crate) inclusive: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct HashJoin {
+    pub(crate) left: Node,
+    pub(crate) right: Node,
+    pub(crate) kind: Join,
+    pub(crate) left_keys: Box<[Program]>,
+    pub(crate) right_keys: Box<[Program]>,
+    /// What must hold besides the keys.
+    pub(crate) condition: Option<Program>,
+    pub(crate) left_kept: Kept,
+    pub(crate) right_kept: Kept,
+    pub(crate) merged: Vec<(Program, Slot)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct AggregatePlan {
+    pub(crate) input: Node,
+    pub(crate) keys: Vec<(Program, Slot)>,
+    pub(crate) aggregates: Vec<AggregateStep>,
+}
+
+#[derive(Debug)]
+pub(crate) struct AggregateStep {
+    pub(crate) function: AggregateFunction,
+    pub(crate) argument: Option<Program>,
+    pub(crate) separator: Option<Program>,
+    pub(crate) distinct: bool,
+    pub(crate) filter: Option<Program>,
+    pub(crate) slot: Slot,
+}
+
+#[derive(Debug)]
+pub(crate) struct SetPlan {
+    pub(crate) operator: SetOperator,
+    pub(crate) all: bool,
+    pub(crate) left: Node,
+    pub(crate) right: Node,
+    pub(crate) left_slots: Vec<Slot>,
+    pub(crate) right_slots: Vec<Slot>,
+    pub(crate) output: Vec<Slot>,
+}
+
+/// The statement again for one combination of rows, one of which has changed meanwhile (PostgreSQL's
+/// EvalPlanQual): the joins and conditions over the frame as it is, then what is computed from it.
+#[derive(Debug)]
+pub(crate) struct Recheck {
+    pub(crate) steps: Vec<RecheckStep>,
+}
+
+#[derive(Debug)]
+pub(crate) enum RecheckStep {
+    /// The row is out unless this holds.
+    Require(Program),
+    /// Without this, the outer join's other side is NULL.
+    NullUnless(Program, Vec<Slot>),
+    Compute(Program, Slot),
+}
+
+/// What is checked of a row before it is stored.
+#[derive(Debug, Default)]
+pub(crate) struct RowChecks {
+    pub(crate) checks: Vec<(Arc<str>, Program)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct InsertPlan {
+    pub(crate) table: usize,
+    pub(crate) row_slots: Vec<Slot>,
+    pub(crate) source: Option<Node>,
+    pub(crate) row: Vec<Program>,
+    pub(crate) checks: RowChecks,
+    pub(crate) conflict: Option<ConflictPlan>,
+    pub(crate) returning: Returning,
+}
+
+#[derive(Debug)]
+pub(crate) struct ConflictPlan {
+    pub(crate) arbiters: Vec<usize>,
+    pub(crate) update: Option<ConflictUpdatePlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ConflictUpdatePlan {
+    pub(crate) existing: usize,
+    pub(crate) new_slots: Vec<Slot>,
+    pub(crate) assignments: Vec<(u16, Program)>,
+    pub(crate) filter: Option<Program>,
+    pub(crate) checks: RowChecks,
+    pub(crate) returning: Returning,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Returning {
+    pub(crate) compute: Vec<(Program, Slot)>,
+    pub(crate) output: Vec<Slot>,
+}
+
+#[derive(Debug)]
+pub(crate) struct UpdatePlan {
+    pub(crate) table: usize,
+    pub(crate) new_slots: Vec<Slot>,
+    pub(crate) input: Node,
+    pub(crate) recheck: Recheck,
+    pub(crate) assignments: Vec<(u16, Program)>,
+    pub(crate) checks: RowChecks,
+    pub(crate) returning: Returning,
+}
+
+#[derive(Debug)]
+pub(crate) struct DeletePlan {
+    pub(crate) table: usize,
+    pub(crate) input: Node,
+    pub(crate) recheck: Recheck,
+    pub(crate) returning: Returning,
+}
+
+impl Plan {
+    pub(crate) fn table(&self, number: usize) -> &Arc<Table> {
+        &self.tables[number].table
+    }
+
+    /// Changes rows, so that it cannot run in a read-only transaction.
+    pub(crate) fn writes(&self) -> bool {
+        !matches!(self.root, Root::Query(_))
+    }
+
+    pub(crate) fn empty_frame(&self) -> Vec<Value> {
+        vec![Value::Null; self.slots as usize]
+    }
+}

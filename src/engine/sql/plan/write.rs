@@ -1,0 +1,76 @@
+//! Plans of INSERT, UPDATE, DELETE.
+
+use std::sync::Arc;
+
+use super::query::{Planner, compute};
+use super::{ConflictPlan, ConflictUpdatePlan, DeletePlan, InsertPlan, Returning, RowChecks, UpdatePlan};
+use crate::bind::{BoundDelete, BoundInsert, BoundUpdate, RangeTable, Target};
+use crate::expr::{Bound, BoundKind, Program};
+
+pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable]) -> InsertPlan {
+    let planner = Planner { tables };
+    InsertPlan {
+        table: insert.table,
+        row_slots: insert.row_slots.clone(),
+        source: insert.source.as_ref().map(|source| planner.query(source)),
+        row: insert.row.iter().map(Program::new).collect(),
+        checks: checks(&insert.checks),
+        conflict: insert.conflict.as_ref().map(|conflict| ConflictPlan {
+            arbiters: conflict.arbiters.clone(),
+            update: conflict.update.as_ref().map(|update| ConflictUpdatePlan {
+                existing: update.existing,
+                new_slots: update.new_slots.clone(),
+                assignments: assignments(&update.assignments),
+                filter: update.filter.as_ref().map(Program::new),
+                checks: checks(&update.checks),
+                returning: returning(&update.returning),
+            }),
+        }),
+        returning: returning(&insert.returning),
+    }
+}
+
+pub(crate) fn plan_update(update: &BoundUpdate, tables: &[RangeTable]) -> UpdatePlan {
+    let planner = Planner { tables };
+    UpdatePlan {
+        table: update.table,
+        new_slots: update.new_slots.clone(),
+        input: planner.from(&update.from, update.filter.clone()).0,
+        recheck: planner.recheck(&update.from, &update.filter),
+        assignments: assignments(&update.assignments),
+        checks: checks(&update.checks),
+        returning: returning(&update.returning),
+    }
+}
+
+pub(crate) fn plan_delete(delete: &BoundDelete, tables: &[RangeTable]) -> DeletePlan {
+    let planner = Planner { tables };
+    DeletePlan {
+        table: delete.table,
+        input: planner.from(&delete.from, delete.filter.clone()).0,
+        recheck: planner.recheck(&delete.from, &delete.filter),
+        returning: returning(&delete.returning),
+    }
+}
+
+fn assignments(assignments: &[(u16, Bound)]) -> Vec<(u16, Program)> {
+    assignments.iter().map(|(column, value)| (*column, Program::new(value))).collect()
+}
+
+fn checks(checks: &[(Arc<str>, Bound)]) -> RowChecks {
+    RowChecks {
+        checks: checks.iter().map(|(name, condition)| (name.clone(), Program::new(condition))).collect(),
+    }
+}
+
+fn returning(items: &[(Target, Bound)]) -> Returning {
+    let computed: Vec<_> = items
+        .iter()
+        .filter(|(_, expression)| !matches!(expression.kind, BoundKind::Slot(_)))
+        .map(|(target, expression)| (expression.clone(), target.slot))
+        .collect();
+    Returning {
+        compute: compute(&computed),
+        output: items.iter().map(|(target, _)| target.slot).collect(),
+    }
+}
