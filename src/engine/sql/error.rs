@@ -32,7 +32,6 @@ pub(crate) mod state {
     pub(crate) const FOREIGN_KEY_VIOLATION: &str = "23503";
     pub(crate) const GROUPING_ERROR: &str = "42803";
     pub(crate) const IN_FAILED_TRANSACTION: &str = "25P02";
-    pub(crate) const INDETERMINATE_DATATYPE: &str = "42P18";
     pub(crate) const INVALID_AUTHORIZATION: &str = "28000";
     pub(crate) const INVALID_CATALOG_NAME: &str = "3D000";
     pub(crate) const INVALID_COLUMN_REFERENCE: &str = "42P10";

@@ -11,16 +11,56 @@
 //! counted. No async, no callback, no restart: a running statement is plain data that is resumed at
 //! the point where it stopped; a whole [`Server`] can be cloned, hashed, crashed and recovered.
 
+mod bind;
+mod catalog;
+mod control;
+mod ddl;
+mod error;
+mod evaluate;
+mod exec;
+mod expr;
+mod key;
+mod plan;
+mod planning;
+mod row;
+mod running;
+mod server;
+mod session;
 #[allow(dead_code, unused_imports, unreachable_pub)]
 mod storage;
+mod types;
 
 use std::sync::Arc;
 
-use base::{Fingerprint, Nanos, Row, Time, Type, Value};
+use base::{Row, Time, Type};
+
+pub use evaluate::{EphemeralTable, evaluate, evaluate_parsed};
+pub use server::{Server, ServerConfig};
 
 /// A connection's number, never used twice in one server's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u32);
+
+/// A prepared statement's number in its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StatementId(pub u32);
+
+/// Where a session is between statements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TransactionStatus {
+    #[default]
+    Idle,
+    InTransaction,
+    /// A statement has failed: only ROLLBACK (to a savepoint) is taken.
+    Failed,
+}
+
+/// What bringing a crashed server back took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Recovery {
+    pub wal_bytes_replayed: u64,
+    pub records_replayed: u64,
+}
 
 /// A position in the WAL, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +144,3 @@ pub struct Usage {
     /// Rows handed to the client.
     pub rows_returned: u64,
 }
-
-#[allow(unused)]
-type Unused = (Fingerprint, Nanos, Value);

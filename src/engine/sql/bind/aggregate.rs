@@ -45,20 +45,37 @@ pub(crate) enum AggregateFunction {
 impl Binder<'_> {
     /// The slot of an aggregate's result, or `None` if the name is not an aggregate's.
     pub(crate) fn aggregate_call(&mut self, name: &str, call: &FunctionCall, span: Span) -> Fallible<Option<Bound>> {
-        let known = ["count", "sum", "avg", "min", "max", "bool_and", "every", "bool_or", "string_agg"];
+        let known = [
+            "count",
+            "sum",
+            "avg",
+            "min",
+            "max",
+            "bool_and",
+            "every",
+            "bool_or",
+            "string_agg",
+        ];
         if !known.contains(&name) {
             return Ok(None);
         }
         if let Some(refusal) = self.scope().no_aggregates {
             return Err(error(state::GROUPING_ERROR, refusal).at(span));
         }
-        let outside = self.scope().no_aggregates.replace("aggregate function calls cannot be nested");
+        let outside = self
+            .scope()
+            .no_aggregates
+            .replace("aggregate function calls cannot be nested");
         let arguments = self.expressions(&call.arguments);
         let filter = call.filter.as_ref().map(|filter| self.expression(filter)).transpose();
         self.scope().no_aggregates = outside;
         let filter = filter?.map(|filter| self.condition(filter, "FILTER")).transpose()?;
         let (function, mut arguments, data_type) = self.aggregate_function(name, call.star, arguments?, span)?;
-        let separator = if function == AggregateFunction::StringAgg { arguments.pop() } else { None };
+        let separator = if function == AggregateFunction::StringAgg {
+            arguments.pop()
+        } else {
+            None
+        };
         let aggregate = Aggregate {
             function,
             argument: arguments.pop(),

@@ -38,7 +38,11 @@ impl Binder<'_> {
         match &expression.kind {
             BoundKind::Const(Value::Text(text)) if depends_on_now(text, to) => {
                 let literal = Bound::new(expression.kind.clone(), SqlType::TEXT, span);
-                return Ok(Bound::new(BoundKind::Cast(Box::new(literal), to), SqlType::Is(to), span));
+                return Ok(Bound::new(
+                    BoundKind::Cast(Box::new(literal), to),
+                    SqlType::Is(to),
+                    span,
+                ));
             }
             BoundKind::Const(Value::Text(text)) => {
                 let value = input::parse(text, to, 0).map_err(|refusal| refusal.at(span))?;
@@ -67,7 +71,8 @@ impl Binder<'_> {
                 match &expression.kind {
                     BoundKind::Param(number) => self.params[*number as usize] = SqlType::ListOf(element),
                     BoundKind::Const(Value::Text(text)) => {
-                        expression.kind = BoundKind::Const(parse_array(text, element).map_err(|refusal| refusal.at(span))?);
+                        expression.kind =
+                            BoundKind::Const(parse_array(text, element).map_err(|refusal| refusal.at(span))?);
                     }
                     _ => {}
                 }
@@ -86,37 +91,34 @@ impl Binder<'_> {
         if known == element || integers {
             return Ok(expression);
         }
-        Err(operator_missing(
-            "=",
-            SqlType::Is(element),
-            SqlType::Is(known),
-            span,
-        ))
+        Err(operator_missing("=", SqlType::Is(element), SqlType::Is(known), span))
     }
 
     /// An expression that must be a condition.
     pub(crate) fn condition(&mut self, expression: Bound, clause: &str) -> Fallible<Bound> {
         let (found, span) = (expression.data_type, expression.span);
-        self.try_coerce(expression, Type::Bool, CastContext::Implicit)?.ok_or_else(|| {
-            let message = format!("argument of {clause} must be type boolean, not type {found}");
-            error(state::DATATYPE_MISMATCH, message).at(span)
-        })
+        self.try_coerce(expression, Type::Bool, CastContext::Implicit)?
+            .ok_or_else(|| {
+                let message = format!("argument of {clause} must be type boolean, not type {found}");
+                error(state::DATATYPE_MISMATCH, message).at(span)
+            })
     }
 
     /// A value for a column.
     pub(crate) fn assign(&mut self, expression: Bound, to: Type, column: &str) -> Fallible<Bound> {
         let (found, span) = (expression.data_type, expression.span);
-        self.try_coerce(expression, to, CastContext::Assignment)?.ok_or_else(|| {
-            error(
-                state::DATATYPE_MISMATCH,
-                format!(
-                    "column \"{column}\" is of type {} but expression is of type {found}",
-                    to.name()
-                ),
-            )
-            .hint("You will need to rewrite or cast the expression.")
-            .at(span)
-        })
+        self.try_coerce(expression, to, CastContext::Assignment)?
+            .ok_or_else(|| {
+                error(
+                    state::DATATYPE_MISMATCH,
+                    format!(
+                        "column \"{column}\" is of type {} but expression is of type {found}",
+                        to.name()
+                    ),
+                )
+                .hint("You will need to rewrite or cast the expression.")
+                .at(span)
+            })
     }
 
     /// An undecided literal or parameter becomes text.
@@ -173,7 +175,11 @@ fn depends_on_now(text: &str, to: Type) -> bool {
 /// `'{1,2,3}'`: the plain form, elements quoted or not.
 fn parse_array(text: &str, element: Type) -> Fallible<Value> {
     let malformed = || error(state::INVALID_TEXT, format!("malformed array literal: \"{text}\""));
-    let inner = text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(malformed)?;
+    let inner = text
+        .trim()
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .ok_or_else(malformed)?;
     if inner.trim().is_empty() {
         return Ok(Value::List(Vec::new().into()));
     }

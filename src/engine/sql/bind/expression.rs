@@ -19,11 +19,11 @@ impl Binder<'_> {
             ExprKind::Number(digits) => number(digits, span),
             ExprKind::String(text) => Ok(literal(Value::Text(text.clone()), SqlType::Unknown, span)),
             ExprKind::Parameter(number) => self.parameter(*number, span),
-            ExprKind::Variable(name) => Err(unsupported(format!("the variable :{} outside of a scenario", name.text)).at(span)),
-            ExprKind::Column(names) => self.column(names, span),
-            ExprKind::Default => {
-                Err(error(state::SYNTAX_ERROR, "DEFAULT is not allowed in this context").at(span))
+            ExprKind::Variable(name) => {
+                Err(unsupported(format!("the variable :{} outside of a scenario", name.text)).at(span))
             }
+            ExprKind::Column(names) => self.column(names, span),
+            ExprKind::Default => Err(error(state::SYNTAX_ERROR, "DEFAULT is not allowed in this context").at(span)),
             ExprKind::Unary { operator, operand } => self.unary(*operator, operand, span),
             ExprKind::Binary { operator, left, right } => self.binary(*operator, left, right, span),
             ExprKind::IsNull { operand, negated } => {
@@ -31,7 +31,11 @@ impl Binder<'_> {
                 let operand = self.settle(operand)?;
                 Ok(negate_if(*negated, boolean(BoundKind::IsNull(Box::new(operand)), span)))
             }
-            ExprKind::IsBool { operand, value, negated } => {
+            ExprKind::IsBool {
+                operand,
+                value,
+                negated,
+            } => {
                 let clause = match value {
                     Some(true) => "IS TRUE",
                     Some(false) => "IS FALSE",
@@ -39,7 +43,10 @@ impl Binder<'_> {
                 };
                 let operand = self.expression(operand)?;
                 let operand = self.condition(operand, clause)?;
-                Ok(negate_if(*negated, boolean(BoundKind::IsBool(Box::new(operand), *value), span)))
+                Ok(negate_if(
+                    *negated,
+                    boolean(BoundKind::IsBool(Box::new(operand), *value), span),
+                ))
             }
             ExprKind::IsDistinct { left, right, negated } => {
                 let (left, right) = (self.expression(left)?, self.expression(right)?);
@@ -165,7 +172,8 @@ impl Binder<'_> {
     }
 
     fn binary(&mut self, operator: BinaryOperator, left: &Expr, right: &Expr, span: Span) -> Fallible<Bound> {
-        if let (Some(comparison), ExprKind::Row(left), ExprKind::Row(right)) = (comparison(operator), &left.kind, &right.kind)
+        if let (Some(comparison), ExprKind::Row(left), ExprKind::Row(right)) =
+            (comparison(operator), &left.kind, &right.kind)
         {
             return self.row_comparison(comparison, operator.symbol(), left, right, span);
         }
@@ -173,7 +181,12 @@ impl Binder<'_> {
             return self.logical(operator, left, right, span);
         }
         if let (BinaryOperator::Add | BinaryOperator::Subtract, Some(interval)) = (operator, interval_literal(right)?) {
-            return self.shift(left, interval, if operator == BinaryOperator::Add { 1 } else { -1 }, span);
+            return self.shift(
+                left,
+                interval,
+                if operator == BinaryOperator::Add { 1 } else { -1 },
+                span,
+            );
         }
         if let (BinaryOperator::Add, Some(interval)) = (operator, interval_literal(left)?) {
             return self.shift(right, interval, 1, span);
@@ -196,9 +209,10 @@ impl Binder<'_> {
                 let left = self.try_coerce(left, Type::Jsonb, CastContext::Implicit)?;
                 let right = self.try_coerce(right, Type::Jsonb, CastContext::Implicit)?;
                 match (left, right) {
-                    (Some(left), Some(right)) => {
-                        Ok(boolean(BoundKind::Call(Function::JsonContains, vec![left, right]), span))
-                    }
+                    (Some(left), Some(right)) => Ok(boolean(
+                        BoundKind::Call(Function::JsonContains, vec![left, right]),
+                        span,
+                    )),
                     _ => Err(unsupported("the operator @> of these types").at(span)),
                 }
             }
@@ -220,12 +234,22 @@ impl Binder<'_> {
                 (_, kind) => parts.push(boolean(kind, side.span)),
             }
         }
-        let kind = if operator == BinaryOperator::And { BoundKind::And(parts) } else { BoundKind::Or(parts) };
+        let kind = if operator == BinaryOperator::And {
+            BoundKind::And(parts)
+        } else {
+            BoundKind::Or(parts)
+        };
         Ok(boolean(kind, span))
     }
 
     /// Two sides that can be compared with each other.
-    pub(crate) fn comparable(&mut self, symbol: &str, left: Bound, right: Bound, span: Span) -> Fallible<(Bound, Bound)> {
+    pub(crate) fn comparable(
+        &mut self,
+        symbol: &str,
+        left: Bound,
+        right: Bound,
+        span: Span,
+    ) -> Fallible<(Bound, Bound)> {
         let (found_left, found_right) = (left.data_type, right.data_type);
         match (found_left, found_right) {
             (SqlType::Unknown, SqlType::Unknown) => Ok((self.settle(left)?, self.settle(right)?)),
@@ -233,11 +257,14 @@ impl Binder<'_> {
             (SqlType::Is(Type::Int4 | Type::Int8), SqlType::Is(Type::Int4 | Type::Int8)) => Ok((left, right)),
             (SqlType::Unknown, SqlType::Is(known)) => {
                 let left = self.try_coerce(left, known, CastContext::Implicit)?;
-                left.map(|left| (left, right)).ok_or_else(|| operator_missing(symbol, found_left, found_right, span))
+                left.map(|left| (left, right))
+                    .ok_or_else(|| operator_missing(symbol, found_left, found_right, span))
             }
             (SqlType::Is(known), SqlType::Unknown) => {
                 let right = self.try_coerce(right, known, CastContext::Implicit)?;
-                right.map(|right| (left, right)).ok_or_else(|| operator_missing(symbol, found_left, found_right, span))
+                right
+                    .map(|right| (left, right))
+                    .ok_or_else(|| operator_missing(symbol, found_left, found_right, span))
             }
             _ => Err(operator_missing(symbol, found_left, found_right, span)),
         }
@@ -292,9 +319,8 @@ impl Binder<'_> {
     ) -> Fallible<Bound> {
         let (found_left, found_right) = (left.data_type, right.data_type);
         let wanted = match (found_left, found_right) {
-            (SqlType::Is(Type::Int4), SqlType::Is(Type::Int4) | SqlType::Unknown) | (SqlType::Unknown, SqlType::INT4) => {
-                Type::Int4
-            }
+            (SqlType::Is(Type::Int4), SqlType::Is(Type::Int4) | SqlType::Unknown)
+            | (SqlType::Unknown, SqlType::INT4) => Type::Int4,
             (SqlType::Is(Type::Int4 | Type::Int8), SqlType::INT8)
             | (SqlType::INT8, SqlType::Is(Type::Int4) | SqlType::Unknown)
             | (SqlType::Unknown, SqlType::INT8) => Type::Int8,
@@ -358,7 +384,9 @@ impl Binder<'_> {
         }
         let key = match found_right {
             SqlType::INT4 => right,
-            _ => self.try_coerce(right, Type::Text, CastContext::Implicit)?.ok_or_else(missing)?,
+            _ => self
+                .try_coerce(right, Type::Text, CastContext::Implicit)?
+                .ok_or_else(missing)?,
         };
         let (function, data_type) = match operator {
             BinaryOperator::JsonGet => (Function::JsonGet, SqlType::JSONB),
@@ -404,7 +432,10 @@ impl Binder<'_> {
             operand = left;
             items.push(item);
         }
-        Ok(negate_if(negated, boolean(BoundKind::In(Box::new(operand), items), span)))
+        Ok(negate_if(
+            negated,
+            boolean(BoundKind::In(Box::new(operand), items), span),
+        ))
     }
 
     fn any(&mut self, left: &Expr, operator: BinaryOperator, right: &Expr, span: Span) -> Fallible<Bound> {
@@ -424,13 +455,20 @@ impl Binder<'_> {
         let left = self.settle(left)?;
         let element = left.data_type.settled();
         let right = self.coerce_list(right, element)?;
-        Ok(boolean(BoundKind::Any(comparison, Box::new(left), Box::new(right)), span))
+        Ok(boolean(
+            BoundKind::Any(comparison, Box::new(left), Box::new(right)),
+            span,
+        ))
     }
 
     fn any_query(&mut self, comparison: Comparison, operand: Bound, query: &Query, span: Span) -> Fallible<Bound> {
         let (id, mut outer, types) = self.subquery(query)?;
         let [column] = types[..] else {
-            let message = if types.len() > 1 { "subquery has too many columns" } else { "subquery has too few columns" };
+            let message = if types.len() > 1 {
+                "subquery has too many columns"
+            } else {
+                "subquery has too few columns"
+            };
             return Err(error(state::SYNTAX_ERROR, message).at(span));
         };
         let other = Bound::new(BoundKind::Const(Value::Null), column, span);
@@ -512,8 +550,12 @@ impl Binder<'_> {
         }
         // Text as text is itself; a literal takes the type here and now.
         let cast = self.try_coerce(operand, to, CastContext::Explicit)?;
-        cast.map(|cast| Bound { span, ..cast })
-            .ok_or_else(|| error(state::CANNOT_COERCE, format!("cannot cast type {found} to {}", to.name())))
+        cast.map(|cast| Bound { span, ..cast }).ok_or_else(|| {
+            error(
+                state::CANNOT_COERCE,
+                format!("cannot cast type {found} to {}", to.name()),
+            )
+        })
     }
 }
 
@@ -527,7 +569,11 @@ pub(crate) fn boolean(kind: BoundKind, span: Span) -> Bound {
 
 fn negate_if(negated: bool, expression: Bound) -> Bound {
     let span = expression.span;
-    if negated { boolean(BoundKind::Not(Box::new(expression)), span) } else { expression }
+    if negated {
+        boolean(BoundKind::Not(Box::new(expression)), span)
+    } else {
+        expression
+    }
 }
 
 /// The narrowest of int and bigint that holds the digits; anything else would be numeric.

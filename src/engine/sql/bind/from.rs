@@ -66,7 +66,12 @@ impl Binder<'_> {
         }
     }
 
-    fn named(&mut self, name: &ObjectName, alias: Option<&TableAlias>, mode: LockMode) -> Fallible<(From, Vec<ScopeItem>)> {
+    fn named(
+        &mut self,
+        name: &ObjectName,
+        alias: Option<&TableAlias>,
+        mode: LockMode,
+    ) -> Fallible<(From, Vec<ScopeItem>)> {
         if name.schema.is_none()
             && let Some(at) = self.common.iter().rposition(|(common, _)| *common == name.name.text)
         {
@@ -97,7 +102,9 @@ impl Binder<'_> {
             return Err(too_many_aliases(&table.name, live.len(), renamed));
         }
         let columns = live.iter().enumerate().map(|(at, (column, definition))| ScopeColumn {
-            name: renamed.get(at).map_or_else(|| definition.name.clone(), |name| name.text.clone()),
+            name: renamed
+                .get(at)
+                .map_or_else(|| definition.name.clone(), |name| name.text.clone()),
             data_type: SqlType::Is(definition.data_type),
             source: Source::Column(number, *column),
             merged: false,
@@ -119,7 +126,9 @@ impl Binder<'_> {
             return Err(too_many_aliases(alias, bound.output.len(), renamed));
         }
         let columns = bound.output.iter().enumerate().map(|(at, target)| ScopeColumn {
-            name: renamed.get(at).map_or_else(|| target.name.clone(), |name| name.text.clone()),
+            name: renamed
+                .get(at)
+                .map_or_else(|| target.name.clone(), |name| name.text.clone()),
             data_type: target.data_type,
             source: Source::Slot(target.slot),
             merged: false,
@@ -153,7 +162,9 @@ impl Binder<'_> {
         }
         let slot = self.new_slot();
         let shown = alias.map_or_else(|| function.clone(), |alias| alias.name.text.clone());
-        let column = alias.and_then(|alias| alias.columns.first()).map(|name| name.text.clone());
+        let column = alias
+            .and_then(|alias| alias.columns.first())
+            .map(|name| name.text.clone());
         let item = ScopeItem {
             alias: Some(shown.clone()),
             schema: None,
@@ -200,12 +211,12 @@ impl Binder<'_> {
                 conditions = self.on(condition, &left_items, &right_items)?;
             }
             JoinCondition::Using(names) => {
-                let both = (&mut left_items, &mut right_items);
+                let both = (&mut left_items[..], &mut right_items[..]);
                 items.extend(self.using(names, kind, both, &mut conditions, &mut merged)?);
             }
             JoinCondition::Natural => {
                 let names = common_names(&left_items, &right_items);
-                let both = (&mut left_items, &mut right_items);
+                let both = (&mut left_items[..], &mut right_items[..]);
                 items.extend(self.using(&names, kind, both, &mut conditions, &mut merged)?);
             }
         }
@@ -250,7 +261,10 @@ impl Binder<'_> {
             let a = take_column(left, name, "left")?;
             let b = take_column(right, name, "right")?;
             let (left_slot, right_slot) = (self.source_slot(a.source), self.source_slot(b.source));
-            let (x, y) = (Bound::slot(left_slot, a.data_type), Bound::slot(right_slot, b.data_type));
+            let (x, y) = (
+                Bound::slot(left_slot, a.data_type),
+                Bound::slot(right_slot, b.data_type),
+            );
             let (x, y) = self.comparable("=", x, y, name.span)?;
             let equal = BoundKind::Compare(crate::expr::Comparison::Equal, Box::new(x.clone()), Box::new(y.clone()));
             conditions.push(boolean(equal, name.span));
@@ -281,9 +295,11 @@ impl Binder<'_> {
 }
 
 fn check_alias(items: &[ScopeItem], item: &ScopeItem) -> Fallible<()> {
-    let clash = items
-        .iter()
-        .any(|other| item.alias.is_some() && other.alias == item.alias && (other.schema == item.schema || item.schema.is_none() || other.schema.is_none()));
+    let clash = items.iter().any(|other| {
+        item.alias.is_some()
+            && other.alias == item.alias
+            && (other.schema == item.schema || item.schema.is_none() || other.schema.is_none())
+    });
     if clash {
         let name = item.alias.as_deref().unwrap_or_default();
         let message = format!("table name \"{name}\" specified more than once");
@@ -308,13 +324,19 @@ fn take_column(items: &mut [ScopeItem], name: &Name, side: &str) -> Fallible<Sco
             continue;
         }
         if found.is_some() {
-            let message = format!("common column name \"{}\" appears more than once in {side} table", name.text);
+            let message = format!(
+                "common column name \"{}\" appears more than once in {side} table",
+                name.text
+            );
             return Err(error(state::AMBIGUOUS_COLUMN, message).at(name.span));
         }
         found = Some(column);
     }
     let column = found.ok_or_else(|| {
-        let message = format!("column \"{}\" specified in USING clause does not exist in {side} table", name.text);
+        let message = format!(
+            "column \"{}\" specified in USING clause does not exist in {side} table",
+            name.text
+        );
         error(state::UNDEFINED_COLUMN, message).at(name.span)
     })?;
     column.merged = true;
@@ -324,8 +346,15 @@ fn take_column(items: &mut [ScopeItem], name: &Name, side: &str) -> Fallible<Sco
 fn common_names(left: &[ScopeItem], right: &[ScopeItem]) -> Vec<Name> {
     let live = |items: &[ScopeItem]| -> Vec<Arc<str>> {
         let columns = items.iter().flat_map(|item| &item.columns);
-        columns.filter(|column| !column.merged).map(|column| column.name.clone()).collect()
+        columns
+            .filter(|column| !column.merged)
+            .map(|column| column.name.clone())
+            .collect()
     };
     let right = live(right);
-    live(left).into_iter().filter(|name| right.contains(name)).map(Name::new).collect()
+    live(left)
+        .into_iter()
+        .filter(|name| right.contains(name))
+        .map(Name::new)
+        .collect()
 }

@@ -37,8 +37,18 @@ use Type::{Bool, Int4, Int8, Jsonb, Text, Timestamptz};
 const OVERLOADS: &[Overload] = &[
     overload("abs", &[Int4], || Function::Abs(Int4), Int4),
     overload("abs", &[Int8], || Function::Abs(Int8), Int8),
-    overload("mod", &[Int4, Int4], || Function::Arithmetic(Arithmetic::Modulo, Int4), Int4),
-    overload("mod", &[Int8, Int8], || Function::Arithmetic(Arithmetic::Modulo, Int8), Int8),
+    overload(
+        "mod",
+        &[Int4, Int4],
+        || Function::Arithmetic(Arithmetic::Modulo, Int4),
+        Int4,
+    ),
+    overload(
+        "mod",
+        &[Int8, Int8],
+        || Function::Arithmetic(Arithmetic::Modulo, Int8),
+        Int8,
+    ),
     overload("length", &[Text], || Function::Length, Int4),
     overload("char_length", &[Text], || Function::Length, Int4),
     overload("character_length", &[Text], || Function::Length, Int4),
@@ -65,22 +75,52 @@ const OVERLOADS: &[Overload] = &[
     overload("starts_with", &[Text, Text], || Function::StartsWith, Bool),
     overload("split_part", &[Text, Text, Int4], || Function::SplitPart, Text),
     overload("date_trunc", &[Text, Timestamptz], || Function::DateTrunc, Timestamptz),
-    overload("jsonb_extract_path_text", &[Jsonb, Text], || Function::JsonGetText, Text),
+    overload(
+        "jsonb_extract_path_text",
+        &[Jsonb, Text],
+        || Function::JsonGetText,
+        Text,
+    ),
     overload("jsonb_extract_path", &[Jsonb, Text], || Function::JsonGet, Jsonb),
     overload("now", &[], || Function::Now, Timestamptz),
     overload("transaction_timestamp", &[], || Function::Now, Timestamptz),
     overload("current_timestamp", &[], || Function::Now, Timestamptz),
     overload("statement_timestamp", &[], || Function::ClockTimestamp, Timestamptz),
     overload("clock_timestamp", &[], || Function::ClockTimestamp, Timestamptz),
-    overload("current_setting", &[Text], || Function::Session(Session::CurrentSetting), Text),
-    overload("current_setting", &[Text, Bool], || Function::Session(Session::CurrentSetting), Text),
-    overload("set_config", &[Text, Text, Bool], || Function::Session(Session::SetConfig), Text),
+    overload(
+        "current_setting",
+        &[Text],
+        || Function::Session(Session::CurrentSetting),
+        Text,
+    ),
+    overload(
+        "current_setting",
+        &[Text, Bool],
+        || Function::Session(Session::CurrentSetting),
+        Text,
+    ),
+    overload(
+        "set_config",
+        &[Text, Text, Bool],
+        || Function::Session(Session::SetConfig),
+        Text,
+    ),
     overload("current_user", &[], || Function::Session(Session::CurrentUser), Text),
     overload("session_user", &[], || Function::Session(Session::CurrentUser), Text),
     overload("user", &[], || Function::Session(Session::CurrentUser), Text),
     overload("current_role", &[], || Function::Session(Session::CurrentUser), Text),
-    overload("current_database", &[], || Function::Session(Session::CurrentDatabase), Text),
-    overload("current_schema", &[], || Function::Session(Session::CurrentSchema), Text),
+    overload(
+        "current_database",
+        &[],
+        || Function::Session(Session::CurrentDatabase),
+        Text,
+    ),
+    overload(
+        "current_schema",
+        &[],
+        || Function::Session(Session::CurrentSchema),
+        Text,
+    ),
     overload("pg_backend_pid", &[], || Function::Session(Session::BackendPid), Int4),
     overload("txid_current", &[], || Function::Session(Session::TransactionId), Int8),
     overload("nextval", &[Text], || Function::Session(Session::NextValue), Int8),
@@ -147,7 +187,11 @@ impl Binder<'_> {
         for argument in arguments {
             settled.push(self.settle(argument)?);
         }
-        let function = if name == "concat" { Function::Concat } else { Function::ConcatWith };
+        let function = if name == "concat" {
+            Function::Concat
+        } else {
+            Function::ConcatWith
+        };
         Ok(Bound::new(BoundKind::Call(function, settled), SqlType::TEXT, span))
     }
 
@@ -178,13 +222,18 @@ fn choose(name: &str, arguments: &[Bound]) -> Option<&'static Overload> {
     };
     let exact = |candidate: &&Overload| {
         let pairs = arguments.iter().zip(candidate.arguments);
-        pairs.filter(|(argument, wanted)| argument.data_type == SqlType::Is(**wanted)).count()
+        pairs
+            .filter(|(argument, wanted)| argument.data_type == SqlType::Is(**wanted))
+            .count()
     };
     OVERLOADS.iter().rev().filter(takes).max_by_key(exact)
 }
 
 pub(crate) fn missing(name: &str, arguments: &[Bound], span: Span) -> Box<crate::SqlError> {
-    let types: Vec<String> = arguments.iter().map(|argument| argument.data_type.to_string()).collect();
+    let types: Vec<String> = arguments
+        .iter()
+        .map(|argument| argument.data_type.to_string())
+        .collect();
     error(
         state::UNDEFINED_FUNCTION,
         format!("function {name}({}) does not exist", types.join(", ")),

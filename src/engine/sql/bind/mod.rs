@@ -22,9 +22,12 @@ use crate::expr::{Bound, Slot};
 use crate::storage::{DatabaseId, RelationId, Xid};
 use crate::types::SqlType;
 
+pub(crate) use expression::column_type;
+pub(crate) use write::known_column;
+
 pub(crate) use aggregate::{Aggregate, AggregateFunction, Grouping};
 pub(crate) use scope::{Scope, ScopeColumn, ScopeItem, Source};
-pub(crate) use write::{BoundConflict, BoundDelete, BoundInsert, BoundUpdate, ConflictUpdate};
+pub(crate) use write::{BoundDelete, BoundInsert, BoundUpdate};
 
 /// What names mean to one statement of one session.
 #[derive(Clone, Copy, Debug)]
@@ -223,7 +226,9 @@ impl<'a> Binder<'a> {
     /// Slots for all columns, the dropped ones too, in order: a row to be stored.
     pub(crate) fn all_slots(&mut self, table: usize) -> Vec<Slot> {
         let count = self.tables[table].table.columns.len();
-        (0..count).map(|column| self.column_slot(table, column as u16)).collect()
+        (0..count)
+            .map(|column| self.column_slot(table, column as u16))
+            .collect()
     }
 
     /// An expression's slot: its own if it is one, else a new one that must be computed.
@@ -231,7 +236,10 @@ impl<'a> Binder<'a> {
         if let crate::expr::BoundKind::Slot(slot) = expression.kind {
             return slot;
         }
-        if let Some((_, slot)) = compute.iter().find(|(other, _)| *other == expression && !expression.is_volatile()) {
+        if let Some((_, slot)) = compute
+            .iter()
+            .find(|(other, _)| *other == expression && !expression.is_volatile())
+        {
             return *slot;
         }
         let slot = self.new_slot();
@@ -252,7 +260,10 @@ impl Names<'_> {
     }
 
     pub(crate) fn find_table(&self, name: &ObjectName) -> Option<&Arc<Table>> {
-        let named = |schema: &str| self.catalog.table_named(self.database, schema, &name.name.text, self.own);
+        let named = |schema: &str| {
+            self.catalog
+                .table_named(self.database, schema, &name.name.text, self.own)
+        };
         match &name.schema {
             Some(schema) => named(&schema.text),
             None => self.search_path.iter().find_map(|schema| named(schema)),
@@ -274,7 +285,9 @@ impl Names<'_> {
                 .iter()
                 .find(|schema| exists(schema))
                 .cloned()
-                .ok_or_else(|| error(state::INVALID_SCHEMA_NAME, "no schema has been selected to create in").at(name.span())),
+                .ok_or_else(|| {
+                    error(state::INVALID_SCHEMA_NAME, "no schema has been selected to create in").at(name.span())
+                }),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use base::{Type, Value};
+use base::Type;
 use syntax::{
-    Distinct, Expr, ExprKind, LockMode, Locking, OrderBy, Query, QueryBody, RowLock, Select, SelectItem, SetOperator, Span,
+    Distinct, Expr, ExprKind, LockMode, Locking, OrderBy, Query, QueryBody, RowLock, Select, SelectItem, SetOperator,
+    Span,
 };
 
 use super::{
@@ -16,7 +17,11 @@ use crate::types::{CastContext, SqlType};
 
 /// What a table in FROM is locked with: more when its rows will be.
 fn table_lock(locking: &[Locking]) -> LockMode {
-    if locking.is_empty() { LockMode::AccessShare } else { LockMode::RowShare }
+    if locking.is_empty() {
+        LockMode::AccessShare
+    } else {
+        LockMode::RowShare
+    }
 }
 
 impl Binder<'_> {
@@ -120,7 +125,9 @@ impl Binder<'_> {
             match item {
                 SelectItem::Star { qualifier, span } => bound.extend(self.star(qualifier.as_ref(), *span)?),
                 SelectItem::Expr { expr, alias } => {
-                    let name = alias.as_ref().map_or_else(|| column_name(expr), |alias| alias.text.clone());
+                    let name = alias
+                        .as_ref()
+                        .map_or_else(|| column_name(expr), |alias| alias.text.clone());
                     let expression = self.expression(expr)?;
                     bound.push((name, self.settle(expression)?));
                 }
@@ -199,8 +206,13 @@ impl Binder<'_> {
         for order in order_by {
             let at = match &order.expr.kind {
                 ExprKind::Number(digits) => {
-                    let place = digits.parse::<usize>().ok().filter(|place| (1..=visible).contains(place));
-                    place.map(|place| place - 1).ok_or_else(|| not_in_list("ORDER BY", digits, order.expr.span))?
+                    let place = digits
+                        .parse::<usize>()
+                        .ok()
+                        .filter(|place| (1..=visible).contains(place));
+                    place
+                        .map(|place| place - 1)
+                        .ok_or_else(|| not_in_list("ORDER BY", digits, order.expr.span))?
                 }
                 ExprKind::Column(names) if names.len() == 1 => {
                     match output_named(&items[..visible], names[0].as_str(), "ORDER BY", order.expr.span)? {
@@ -294,7 +306,13 @@ impl Binder<'_> {
         Ok((bind(&query.limit, "LIMIT")?, bind(&query.offset, "OFFSET")?))
     }
 
-    fn locking(&mut self, clauses: &[Locking], from: &From, select: &Select, grouped: bool) -> Fallible<Vec<BoundLock>> {
+    fn locking(
+        &mut self,
+        clauses: &[Locking],
+        from: &From,
+        select: &Select,
+        grouped: bool,
+    ) -> Fallible<Vec<BoundLock>> {
         let mut locks: Vec<BoundLock> = Vec::new();
         for clause in clauses {
             let name = strength_name(clause.strength);
@@ -314,7 +332,11 @@ impl Binder<'_> {
             let mut tables = Vec::new();
             lockable(from, false, &mut tables);
             for wanted in &clause.of {
-                let known = self.scope().items.iter().any(|item| item.alias.as_ref() == Some(&wanted.text));
+                let known = self
+                    .scope()
+                    .items
+                    .iter()
+                    .any(|item| item.alias.as_ref() == Some(&wanted.text));
                 if !known {
                     let message = format!("relation \"{}\" in {name} clause not found in FROM clause", wanted.text);
                     return Err(error(state::UNDEFINED_TABLE, message).at(wanted.span));
@@ -468,8 +490,13 @@ impl Binder<'_> {
         for order in &query.order_by {
             let at = match &order.expr.kind {
                 ExprKind::Number(digits) => {
-                    let place = digits.parse::<usize>().ok().filter(|place| (1..=output.len()).contains(place));
-                    place.map(|place| place - 1).ok_or_else(|| not_in_list("ORDER BY", digits, order.expr.span))?
+                    let place = digits
+                        .parse::<usize>()
+                        .ok()
+                        .filter(|place| (1..=output.len()).contains(place));
+                    place
+                        .map(|place| place - 1)
+                        .ok_or_else(|| not_in_list("ORDER BY", digits, order.expr.span))?
                 }
                 ExprKind::Column(names) if names.len() == 1 => {
                     let found = output.iter().position(|target| target.name == names[0].text);
@@ -545,7 +572,10 @@ fn not_in_list(clause: &str, place: &str, span: Span) -> Box<crate::SqlError> {
 }
 
 fn position<'q>(digits: &str, items: &'q [SelectItem], clause: &str, span: Span) -> Fallible<&'q Expr> {
-    let place = digits.parse::<usize>().ok().and_then(|place| items.get(place.checked_sub(1)?));
+    let place = digits
+        .parse::<usize>()
+        .ok()
+        .and_then(|place| items.get(place.checked_sub(1)?));
     match place {
         Some(SelectItem::Expr { expr, .. }) => Ok(expr),
         Some(SelectItem::Star { .. }) => Err(unsupported(format!("{clause} of a position with * before it")).at(span)),
@@ -593,9 +623,9 @@ pub(crate) fn column_name(expression: &Expr) -> Arc<str> {
         ExprKind::Array(_) => "array".into(),
         ExprKind::Subquery(query) => match &query.body {
             QueryBody::Select(select) => match select.items.first() {
-                Some(SelectItem::Expr { expr, alias }) => {
-                    alias.as_ref().map_or_else(|| column_name(expr), |alias| alias.text.clone())
-                }
+                Some(SelectItem::Expr { expr, alias }) => alias
+                    .as_ref()
+                    .map_or_else(|| column_name(expr), |alias| alias.text.clone()),
                 _ => "?column?".into(),
             },
             _ => "?column?".into(),
@@ -616,9 +646,4 @@ fn type_column_name(data_type: &syntax::DataType) -> Arc<str> {
         },
         _ => "?column?".into(),
     }
-}
-
-/// A constant TRUE adds nothing.
-pub(crate) fn is_true(condition: &Bound) -> bool {
-    matches!(condition.kind, BoundKind::Const(Value::Bool(true)))
 }

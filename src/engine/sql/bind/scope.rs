@@ -127,7 +127,10 @@ impl Binder<'_> {
             .find_item(schema, table)
             .ok_or_else(|| self.missing_from(schema, table))?;
         let columns = &self.scopes[level].items[item].columns;
-        let mut matching = columns.iter().enumerate().filter(|(_, found)| found.name == column.text);
+        let mut matching = columns
+            .iter()
+            .enumerate()
+            .filter(|(_, found)| found.name == column.text);
         let place = matching.next().map(|(at, _)| (level, item, at));
         place.ok_or_else(|| {
             let message = format!("column {}.{} does not exist", table.text, column.text);

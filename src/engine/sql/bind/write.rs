@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use base::Value;
 use syntax::{
-    Assignment, ConflictAction, Delete, Expr, ExprKind, Insert, InsertSource, LockMode, Name, Query, QueryBody, Returning,
-    TableAlias, Update,
+    Assignment, ConflictAction, Delete, Expr, ExprKind, Insert, InsertSource, LockMode, Name, Query, QueryBody,
+    Returning, TableAlias, Update,
 };
 
 use super::{Binder, Body, BoundQuery, From, Names, ScopeItem, Target, null_of};
-use crate::catalog::{Column, Default, Table};
+use crate::catalog::{Column, Default, RowCondition, Table};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::Session;
 use crate::expr::{Bound, BoundKind, Function, Slot};
@@ -24,8 +24,6 @@ pub(crate) struct BoundInsert {
     pub(crate) source: Option<BoundQuery>,
     /// Each column's value, over the source's slots.
     pub(crate) row: Vec<Bound>,
-    /// Over the new row's slots.
-    pub(crate) checks: Vec<(Arc<str>, Bound)>,
     pub(crate) conflict: Option<BoundConflict>,
     pub(crate) returning: Vec<(Target, Bound)>,
 }
@@ -45,7 +43,6 @@ pub(crate) struct ConflictUpdate {
     pub(crate) new_slots: Vec<Slot>,
     pub(crate) assignments: Vec<(u16, Bound)>,
     pub(crate) filter: Option<Bound>,
-    pub(crate) checks: Vec<(Arc<str>, Bound)>,
     pub(crate) returning: Vec<(Target, Bound)>,
 }
 
@@ -58,7 +55,6 @@ pub(crate) struct BoundUpdate {
     pub(crate) from: From,
     pub(crate) filter: Vec<Bound>,
     pub(crate) assignments: Vec<(u16, Bound)>,
-    pub(crate) checks: Vec<(Arc<str>, Bound)>,
     pub(crate) returning: Vec<(Target, Bound)>,
 }
 
@@ -92,9 +88,14 @@ impl Binder<'_> {
             });
         }
         let item = self.target_item(table, insert.alias.as_ref())?;
-        let checks = self.checks(&definition, self.table_item(table, None)?)?;
         let conflict = match &insert.on_conflict {
-            Some(clause) => Some(self.conflict(clause, &definition, &item, insert.returning.as_ref(), insert.alias.as_ref())?),
+            Some(clause) => Some(self.conflict(
+                clause,
+                &definition,
+                &item,
+                insert.returning.as_ref(),
+                insert.alias.as_ref(),
+            )?),
             None => None,
         };
         let returning = self.returning(insert.returning.as_ref(), vec![item])?;
@@ -103,7 +104,6 @@ impl Binder<'_> {
             row_slots,
             source,
             row,
-            checks,
             conflict,
             returning,
         })
@@ -117,10 +117,15 @@ impl Binder<'_> {
         columns: &[u16],
         named: bool,
     ) -> Fallible<(BoundQuery, Vec<Bound>)> {
-        let plain = query.with.is_empty() && query.order_by.is_empty() && query.limit.is_none() && query.offset.is_none();
+        let plain =
+            query.with.is_empty() && query.order_by.is_empty() && query.limit.is_none() && query.offset.is_none();
         if let (QueryBody::Values(rows), true) = (&query.body, plain) {
             let source = self.insert_values(rows, table, columns, named)?;
-            let values = source.output.iter().map(|target| Bound::slot(target.slot, target.data_type)).collect();
+            let values = source
+                .output
+                .iter()
+                .map(|target| Bound::slot(target.slot, target.data_type))
+                .collect();
             return Ok((source, values));
         }
         let source = self.query(query)?;
@@ -135,7 +140,13 @@ impl Binder<'_> {
     }
 
     /// VALUES take the columns' types one by one, and may say DEFAULT.
-    fn insert_values(&mut self, rows: &[Vec<Expr>], table: &Table, columns: &[u16], named: bool) -> Fallible<BoundQuery> {
+    fn insert_values(
+        &mut self,
+        rows: &[Vec<Expr>],
+        table: &Table,
+        columns: &[u16],
+        named: bool,
+    ) -> Fallible<BoundQuery> {
         self.push_scope(Vec::new());
         self.scope().no_aggregates = Some("aggregate functions are not allowed in VALUES");
         let width = rows.first().map_or(0, Vec::len);
@@ -205,7 +216,11 @@ impl Binder<'_> {
             Some(Default::Sequence(name)) => {
                 let name = Bound::constant(Value::Text(name.clone()), SqlType::TEXT);
                 let next = Function::Session(Session::NextValue);
-                let call = Bound::new(BoundKind::Call(next, vec![name]), SqlType::INT8, syntax::Span::default());
+                let call = Bound::new(
+                    BoundKind::Call(next, vec![name]),
+                    SqlType::INT8,
+                    syntax::Span::default(),
+                );
                 self.assign(call, column.data_type, &column.name)
             }
         }
@@ -218,16 +233,6 @@ impl Binder<'_> {
         let bound = bind(self);
         self.scopes = scopes;
         bound
-    }
-
-    fn checks(&mut self, table: &Table, item: ScopeItem) -> Fallible<Vec<(Arc<str>, Bound)>> {
-        let mut checks = Vec::new();
-        for check in &table.checks {
-            let bound = self.isolated(vec![item.clone()], |binder| binder.expression(&check.condition))?;
-            let bound = self.condition(bound, "CHECK")?;
-            checks.push((check.name.clone(), without_places(bound)));
-        }
-        Ok(checks)
     }
 
     fn target_item(&mut self, table: usize, alias: Option<&Name>) -> Fallible<ScopeItem> {
@@ -304,7 +309,6 @@ impl Binder<'_> {
                 new_slots,
                 assignments,
                 filter,
-                checks: self.checks(table, self.table_item(new, None)?)?,
                 returning: self.returning(returning, vec![item])?,
             }),
         })
@@ -348,7 +352,6 @@ impl Binder<'_> {
             from,
             filter,
             assignments,
-            checks: self.checks(&definition, self.table_item(new, None)?)?,
             returning: self.returning(update.returning.as_ref(), items)?,
         })
     }
@@ -409,23 +412,35 @@ impl Binder<'_> {
         Ok(conditions)
     }
 
-    /// An expression over one table's columns, for the definition of a constraint or a default.
-    pub(crate) fn definition(names: Names<'_>, table: Arc<Table>, expression: &Expr, clause: &str) -> Fallible<BoundDefinition> {
+    /// A condition over one table's row, for a constraint or a partial index.
+    pub(crate) fn row_condition(
+        names: Names<'_>,
+        table: Arc<Table>,
+        expression: &Expr,
+        clause: &str,
+    ) -> Fallible<RowCondition> {
         let mut binder = Binder::new(names);
         let number = binder.range_table(table);
+        // Slot n is column n.
+        binder.all_slots(number);
         let item = binder.table_item(number, None)?;
         binder.push_scope(vec![item]);
-        binder.scope().no_aggregates = Some("aggregate functions are not allowed in check constraints");
+        binder.scope().no_aggregates = Some(match clause {
+            "CHECK" => "aggregate functions are not allowed in check constraints",
+            _ => "aggregate functions are not allowed in index predicates",
+        });
         let bound = binder.expression(expression)?;
         if bound.has_subquery() {
-            let message = format!("cannot use subquery in {clause}");
+            let message = match clause {
+                "CHECK" => "cannot use subquery in check constraint",
+                _ => "cannot use subquery in index predicate",
+            };
             return Err(error(state::FEATURE_NOT_SUPPORTED, message).at(expression.span));
         }
-        let condition = binder.condition(bound, "CHECK")?;
-        Ok(BoundDefinition {
-            condition,
-            wanted: binder.tables[number].wanted.clone(),
-            slots: binder.slot_count(),
+        let condition = without_places(binder.condition(bound, clause)?);
+        Ok(RowCondition {
+            expression: expression.clone(),
+            program: crate::expr::Program::new(&condition),
         })
     }
 
@@ -435,7 +450,11 @@ impl Binder<'_> {
         binder.push_scope(Vec::new());
         let bound = binder.expression(expression).map_err(|refusal| {
             if refusal.sqlstate == state::UNDEFINED_COLUMN {
-                error(state::FEATURE_NOT_SUPPORTED, "cannot use column reference in DEFAULT expression").at(expression.span)
+                error(
+                    state::FEATURE_NOT_SUPPORTED,
+                    "cannot use column reference in DEFAULT expression",
+                )
+                .at(expression.span)
             } else {
                 refusal
             }
@@ -455,14 +474,6 @@ impl Binder<'_> {
                 .hint("You will need to rewrite or cast the expression.")
             })
     }
-}
-
-/// A condition over one table's row.
-#[derive(Clone, Debug)]
-pub(crate) struct BoundDefinition {
-    pub(crate) condition: Bound,
-    pub(crate) wanted: Vec<(u16, Slot)>,
-    pub(crate) slots: u32,
 }
 
 /// Expressions of the catalog have no place in the statement's text.
@@ -506,7 +517,10 @@ fn arbiters(clause: &syntax::OnConflict, table: &Table) -> Fallible<Vec<usize>> 
             .iter()
             .position(|index| index.constraint && index.name == constraint.text);
         return found.map(|at| vec![at]).ok_or_else(|| {
-            let message = format!("constraint \"{}\" for table \"{}\" does not exist", constraint.text, table.name);
+            let message = format!(
+                "constraint \"{}\" for table \"{}\" does not exist",
+                constraint.text, table.name
+            );
             error(state::UNDEFINED_OBJECT, message).at(constraint.span)
         });
     }
@@ -526,7 +540,9 @@ fn arbiters(clause: &syntax::OnConflict, table: &Table) -> Fallible<Vec<usize>> 
             && index.columns.iter().all(|part| columns.contains(&part.column))
             && columns.iter().all(|column| index.covers(*column))
     };
-    let found: Vec<usize> = (0..table.indexes.len()).filter(|at| matching(&table.indexes[*at])).collect();
+    let found: Vec<usize> = (0..table.indexes.len())
+        .filter(|at| matching(&table.indexes[*at]))
+        .collect();
     if found.is_empty() {
         return Err(error(
             state::INVALID_COLUMN_REFERENCE,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use crate::error::{Fallible, error, state};
 use crate::storage::{DatabaseId, RelationId, Xid};
 
-pub(crate) use table::{Check, Column, Default, ForeignKey, Index, IndexColumn, Table};
+pub(crate) use table::{Check, Column, Default, ForeignKey, Index, IndexColumn, RowCondition, Table};
 
 /// A role. Grants come later; so far it can be connected as.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -163,10 +163,19 @@ impl Catalog {
 
     pub(crate) fn table(&self, id: RelationId, own: &[Xid]) -> Option<&Arc<Table>> {
         let versions = self.tables.get(&id)?;
-        versions.iter().find(|entry| entry.visible(own)).map(|entry| &entry.item)
+        versions
+            .iter()
+            .find(|entry| entry.visible(own))
+            .map(|entry| &entry.item)
     }
 
-    pub(crate) fn table_named(&self, database: DatabaseId, schema: &str, name: &str, own: &[Xid]) -> Option<&Arc<Table>> {
+    pub(crate) fn table_named(
+        &self,
+        database: DatabaseId,
+        schema: &str,
+        name: &str,
+        own: &[Xid],
+    ) -> Option<&Arc<Table>> {
         let ids = self.by_name.get(&(database, schema.into(), name.into()))?;
         ids.iter().find_map(|id| {
             self.table(*id, own)
@@ -196,14 +205,21 @@ impl Catalog {
     }
 
     /// The table that has an index of this name.
-    pub(crate) fn index_named(&self, database: DatabaseId, schema: &str, name: &str, own: &[Xid]) -> Option<&Arc<Table>> {
+    pub(crate) fn index_named(
+        &self,
+        database: DatabaseId,
+        schema: &str,
+        name: &str,
+        own: &[Xid],
+    ) -> Option<&Arc<Table>> {
         self.tables_of(database, own)
             .find(|table| *table.schema == *schema && table.indexes.iter().any(|index| *index.name == *name))
     }
 
     /// Whether a table or an index has this name: they share one space of names.
     pub(crate) fn relation_exists(&self, database: DatabaseId, schema: &str, name: &str, own: &[Xid]) -> bool {
-        self.table_named(database, schema, name, own).is_some() || self.index_named(database, schema, name, own).is_some()
+        self.table_named(database, schema, name, own).is_some()
+            || self.index_named(database, schema, name, own).is_some()
     }
 
     // ---- changes by a transaction
@@ -275,6 +291,13 @@ impl Catalog {
     pub(crate) fn without_pending(mut self) -> Catalog {
         self.end(|_| true, false);
         self
+    }
+
+    /// Takes the place of a lost catalog: numbers that were given out are not given again, plans made
+    /// under the lost one do not fit.
+    pub(crate) fn succeed(&mut self, lost: &Catalog) {
+        self.version = lost.version + 1;
+        self.next_id = self.next_id.max(lost.next_id);
     }
 
     fn end(&mut self, ended: impl Fn(Xid) -> bool + Copy, committed: bool) {

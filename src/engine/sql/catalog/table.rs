@@ -5,11 +5,12 @@ use std::sync::Arc;
 use base::{Type, Value};
 use syntax::{Expr, ReferentialAction};
 
+use crate::expr::Program;
 use crate::key::Order;
 use crate::row::Layout;
 use crate::storage::{DatabaseId, IndexId, RelationId};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Table {
     /// Identity, for locks and references; stays when the heap is replaced (TRUNCATE).
     pub(crate) id: RelationId,
@@ -45,7 +46,7 @@ pub(crate) enum Default {
     Sequence(Arc<str>),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Index {
     pub(crate) id: IndexId,
     pub(crate) name: Arc<str>,
@@ -55,7 +56,14 @@ pub(crate) struct Index {
     /// Made by a constraint, which has the index's name.
     pub(crate) constraint: bool,
     /// Only rows for which this is true are in it.
-    pub(crate) filter: Option<Expr>,
+    pub(crate) filter: Option<RowCondition>,
+}
+
+/// A condition of the catalog over one row: as written, and compiled with slot *n* for column *n*.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct RowCondition {
+    pub(crate) expression: Expr,
+    pub(crate) program: Program,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,10 +72,10 @@ pub(crate) struct IndexColumn {
     pub(crate) order: Order,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Check {
     pub(crate) name: Arc<str>,
-    pub(crate) condition: Expr,
+    pub(crate) condition: RowCondition,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,7 +91,10 @@ pub(crate) struct ForeignKey {
 impl Table {
     /// The live column of this name.
     pub(crate) fn column(&self, name: &str) -> Option<u16> {
-        let found = self.columns.iter().position(|column| !column.dropped && *column.name == *name);
+        let found = self
+            .columns
+            .iter()
+            .position(|column| !column.dropped && *column.name == *name);
         found.map(|at| at as u16)
     }
 
@@ -121,6 +132,11 @@ impl Table {
 }
 
 impl Index {
+    /// One that a foreign key could refer to.
+    pub(crate) fn is_key(&self) -> bool {
+        self.unique && self.filter.is_none()
+    }
+
     pub(crate) fn covers(&self, column: u16) -> bool {
         self.columns.iter().any(|part| part.column == column)
     }

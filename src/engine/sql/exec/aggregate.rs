@@ -119,7 +119,10 @@ fn accumulate(plan: &AggregatePlan, state: &mut AggregateState) -> Fallible<()> 
     for value in keys {
         key::encode(value, key::Order::default(), &mut bytes);
     }
-    let group = state.groups.entry(bytes).or_insert_with(|| new_group(plan, keys.into()));
+    let group = state
+        .groups
+        .entry(bytes)
+        .or_insert_with(|| new_group(plan, keys.into()));
     let inputs = rest.chunks_exact(3);
     for ((step, accumulator), input) in plan.aggregates.iter().zip(&mut group.accumulators).zip(inputs) {
         let [filter, argument, separator] = input else {
@@ -157,14 +160,22 @@ fn add(step: &AggregateStep, accumulator: &mut Accumulator, argument: &Value, se
             Some(Value::Int8(sum.ok_or_else(|| out_of_range(Type::Int8))?))
         }
         (_, None) => Some(argument.clone()),
-        (AggregateFunction::Min, Some(known)) => Some(if compare(argument, &known).is_lt() { argument.clone() } else { known }),
-        (AggregateFunction::Max, Some(known)) => Some(if compare(argument, &known).is_gt() { argument.clone() } else { known }),
-        (AggregateFunction::BoolAnd, Some(known)) => {
-            Some(Value::Bool(known == Value::Bool(true) && *argument == Value::Bool(true)))
-        }
-        (AggregateFunction::BoolOr, Some(known)) => {
-            Some(Value::Bool(known == Value::Bool(true) || *argument == Value::Bool(true)))
-        }
+        (AggregateFunction::Min, Some(known)) => Some(if compare(argument, &known).is_lt() {
+            argument.clone()
+        } else {
+            known
+        }),
+        (AggregateFunction::Max, Some(known)) => Some(if compare(argument, &known).is_gt() {
+            argument.clone()
+        } else {
+            known
+        }),
+        (AggregateFunction::BoolAnd, Some(known)) => Some(Value::Bool(
+            known == Value::Bool(true) && *argument == Value::Bool(true),
+        )),
+        (AggregateFunction::BoolOr, Some(known)) => Some(Value::Bool(
+            known == Value::Bool(true) || *argument == Value::Bool(true),
+        )),
         (AggregateFunction::StringAgg, Some(known)) => {
             let parts = [&known, separator, argument].map(|part| part.as_str().unwrap_or_default());
             Some(Value::text(parts.concat()))

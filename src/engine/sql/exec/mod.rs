@@ -23,10 +23,10 @@ use crate::expr::{Flow, Machine};
 use crate::plan::{Kept, Node};
 use crate::storage::RowId;
 
-pub(crate) use context::{Context, Run, RowWait};
-pub(crate) use foreign_key::ForeignEvent;
+pub(crate) use context::{Context, RowWait, Run, acquire, bind_parameters, deadlock};
+pub(crate) use foreign_key::{ForeignEvent, ForeignRun};
 pub(crate) use modify::Modify;
-pub(crate) use write_row::{failing_row, key_text};
+pub(crate) use write_row::{check_values, decode as decode_row, failing_key, index_key, key_text, row_condition};
 
 /// What a call of `next` came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,10 @@ pub(crate) enum Step {
 }
 
 /// No row: what `Run::rows` holds where an outer join has no partner.
-pub(crate) const NO_ROW: RowId = RowId { page: u32::MAX, slot: 0 };
+pub(crate) const NO_ROW: RowId = RowId {
+    page: u32::MAX,
+    slot: 0,
+};
 
 /// A row taken out of the frame.
 #[derive(Clone, Debug, Hash)]
@@ -50,7 +53,11 @@ pub(crate) struct KeptRow {
 impl KeptRow {
     pub(crate) fn take(kept: &Kept, run: &Run) -> KeptRow {
         KeptRow {
-            values: kept.slots.iter().map(|slot| run.frame[*slot as usize].clone()).collect(),
+            values: kept
+                .slots
+                .iter()
+                .map(|slot| run.frame[*slot as usize].clone())
+                .collect(),
             rows: kept.tables.iter().map(|table| run.rows[*table]).collect(),
         }
     }
@@ -78,15 +85,25 @@ pub(crate) fn restore_null(kept: &Kept, run: &mut Run) {
 /// Where an operator is.
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum State {
-    Once { given: bool },
+    Once {
+        given: bool,
+    },
     SeqScan(scan::SeqScanState),
     IndexScan(scan::IndexScanState),
     Series(scan::SeriesState),
     Values(scan::ValuesState),
     NestedLoop(Box<join::NestedLoopState>),
     HashJoin(Box<join::HashJoinState>),
-    Filter { input: Box<State>, machine: Machine, pending: bool },
-    Compute { input: Box<State>, machine: Machine, at: Option<u32> },
+    Filter {
+        input: Box<State>,
+        machine: Machine,
+        pending: bool,
+    },
+    Compute {
+        input: Box<State>,
+        machine: Machine,
+        at: Option<u32>,
+    },
     Aggregate(Box<aggregate::AggregateState>),
     Sort(Box<sort::SortState>),
     Distinct(Box<sort::DistinctState>),
@@ -105,9 +122,10 @@ impl State {
             Node::IndexScan(_) => State::IndexScan(scan::IndexScanState::default()),
             Node::Series { .. } => State::Series(scan::SeriesState::default()),
             Node::Values { .. } => State::Values(scan::ValuesState::default()),
-            Node::NestedLoop { left, right, .. } => {
-                State::NestedLoop(Box::new(join::NestedLoopState::new(State::new(left), State::new(right))))
-            }
+            Node::NestedLoop { left, right, .. } => State::NestedLoop(Box::new(join::NestedLoopState::new(
+                State::new(left),
+                State::new(right),
+            ))),
             Node::HashJoin(join) => State::HashJoin(Box::new(join::HashJoinState::new(
                 State::new(&join.left),
                 State::new(&join.right),
@@ -122,18 +140,20 @@ impl State {
                 machine: Machine::default(),
                 at: None,
             },
-            Node::Aggregate(plan) => State::Aggregate(Box::new(aggregate::AggregateState::new(State::new(&plan.input)))),
+            Node::Aggregate(plan) => {
+                State::Aggregate(Box::new(aggregate::AggregateState::new(State::new(&plan.input))))
+            }
             Node::Sort { input, .. } => State::Sort(Box::new(sort::SortState::new(State::new(input)))),
             Node::Distinct { input, .. } => State::Distinct(Box::new(sort::DistinctState::new(State::new(input)))),
-            Node::DistinctOn { input, .. } => State::DistinctOn(Box::new(sort::DistinctOnState::new(State::new(input)))),
+            Node::DistinctOn { input, .. } => {
+                State::DistinctOn(Box::new(sort::DistinctOnState::new(State::new(input))))
+            }
             Node::Limit { input, .. } => State::Limit(Box::new(sort::LimitState::new(State::new(input)))),
             Node::Set(plan) => State::Set(Box::new(set::SetState::new(
                 State::new(&plan.left),
                 State::new(&plan.right),
             ))),
-            Node::LockRows { input, .. } => {
-                State::LockRows(Box::new(lock_rows::LockRowsState::new(State::new(input))))
-            }
+            Node::LockRows { input, .. } => State::LockRows(Box::new(lock_rows::LockRowsState::new(State::new(input)))),
         }
     }
 }
@@ -141,7 +161,11 @@ impl State {
 /// The next row of a node.
 pub(crate) fn next(node: &Node, state: &mut State, cx: &mut Context<'_>) -> Fallible<Step> {
     match (node, state) {
-        (Node::Nothing, State::Once { given }) => Ok(if std::mem::replace(given, true) { Step::Done } else { Step::Row }),
+        (Node::Nothing, State::Once { given }) => Ok(if std::mem::replace(given, true) {
+            Step::Done
+        } else {
+            Step::Row
+        }),
         (Node::SeqScan { table, filter }, State::SeqScan(state)) => scan::next_seq(*table, filter.as_ref(), state, cx),
         (Node::IndexScan(plan), State::IndexScan(state)) => scan::next_index(plan, state, cx),
         (Node::Series { arguments, slot, wide }, State::Series(state)) => {
@@ -159,7 +183,14 @@ pub(crate) fn next(node: &Node, state: &mut State, cx: &mut Context<'_>) -> Fall
             State::NestedLoop(state),
         ) => join::next_nested(left, right, *outer, condition.as_ref(), right_kept, state, cx),
         (Node::HashJoin(plan), State::HashJoin(state)) => join::next_hash(plan, state, cx),
-        (Node::Filter { input, condition }, State::Filter { input: inner, machine, pending }) => loop {
+        (
+            Node::Filter { input, condition },
+            State::Filter {
+                input: inner,
+                machine,
+                pending,
+            },
+        ) => loop {
             if !*pending {
                 match next(input, inner, cx)? {
                     Step::Row => *pending = true,
@@ -176,7 +207,14 @@ pub(crate) fn next(node: &Node, state: &mut State, cx: &mut Context<'_>) -> Fall
                 }
             }
         },
-        (Node::Compute { input, items }, State::Compute { input: inner, machine, at }) => {
+        (
+            Node::Compute { input, items },
+            State::Compute {
+                input: inner,
+                machine,
+                at,
+            },
+        ) => {
             if at.is_none() {
                 match next(input, inner, cx)? {
                     Step::Row => *at = Some(0),
@@ -196,7 +234,9 @@ pub(crate) fn next(node: &Node, state: &mut State, cx: &mut Context<'_>) -> Fall
         (Node::Aggregate(plan), State::Aggregate(state)) => aggregate::next(plan, state, cx),
         (Node::Sort { input, keys, kept }, State::Sort(state)) => sort::next_sorted(input, keys, kept, state, cx),
         (Node::Distinct { input, slots }, State::Distinct(state)) => sort::next_distinct(input, slots, state, cx),
-        (Node::DistinctOn { input, slots }, State::DistinctOn(state)) => sort::next_distinct_on(input, slots, state, cx),
+        (Node::DistinctOn { input, slots }, State::DistinctOn(state)) => {
+            sort::next_distinct_on(input, slots, state, cx)
+        }
         (Node::Limit { input, limit, offset }, State::Limit(state)) => {
             sort::next_limited(input, limit.as_ref(), offset.as_ref(), state, cx)
         }
@@ -205,7 +245,10 @@ pub(crate) fn next(node: &Node, state: &mut State, cx: &mut Context<'_>) -> Fall
             lock_rows::next(input, locks, recheck, state, cx)
         }
         // A state is always made from its node.
-        _ => Err(crate::error::error("XX000", "a running statement does not fit its plan")),
+        _ => Err(crate::error::error(
+            "XX000",
+            "a running statement does not fit its plan",
+        )),
     }
 }
 

@@ -32,7 +32,11 @@ pub(crate) fn next_seq(
             if !cx.burn() {
                 return Ok(Step::Suspended);
             }
-            let found = if cx.ephemeral.is_empty() { fetch_next(table, state, cx) } else { fetch_ephemeral(table, state, cx) };
+            let found = if cx.ephemeral.is_empty() {
+                fetch_next(table, state, cx)
+            } else {
+                fetch_ephemeral(table, state, cx)
+            };
             if !found {
                 return Ok(Step::Done);
             }
@@ -67,7 +71,11 @@ fn fetch_next(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> b
 fn fetch_ephemeral(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> bool {
     let range = &cx.plan.tables[table];
     // `evaluate` numbers its tables' heaps by their place.
-    let Some(row) = cx.ephemeral.get(range.table.heap.0 as usize).and_then(|table| table.rows.get(state.at)) else {
+    let Some(row) = cx
+        .ephemeral
+        .get(range.table.heap.0 as usize)
+        .and_then(|table| table.rows.get(state.at))
+    else {
         return false;
     };
     state.at += 1;
@@ -218,7 +226,12 @@ fn open_probe(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>
     } else {
         let end = key::successor(probe);
         let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        state.cursor = Some(IndexCursor::new(plan.index, Bound::Included(probe), upper, plan.direction));
+        state.cursor = Some(IndexCursor::new(
+            plan.index,
+            Bound::Included(probe),
+            upper,
+            plan.direction,
+        ));
     }
 }
 
@@ -229,7 +242,11 @@ fn open_range(
     machine: &mut Machine,
     cx: &mut Context<'_>,
 ) -> Fallible<Option<IndexCursor>> {
-    let (first, last) = if plan.order.descending { (&plan.upper, &plan.lower) } else { (&plan.lower, &plan.upper) };
+    let (first, last) = if plan.order.descending {
+        (&plan.upper, &plan.lower)
+    } else {
+        (&plan.lower, &plan.upper)
+    };
     let mut edge_key = |edge: &Option<Edge>| -> Fallible<Option<Option<(Vec<u8>, bool)>>> {
         let Some(edge) = edge else {
             return Ok(Some(None));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use syntax::SetOperator;
 
-use super::{Context, State, Step, key_of, next};
+use super::{Context, State, Step, key_of};
 use crate::error::Fallible;
 use crate::plan::SetPlan;
 

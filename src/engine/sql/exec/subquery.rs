@@ -105,7 +105,9 @@ fn run_once(
 }
 
 fn first_output(output: &[u32], cx: &Context<'_>) -> Value {
-    output.first().map_or(Value::Null, |slot| cx.run.frame[*slot as usize].clone())
+    output
+        .first()
+        .map_or(Value::Null, |slot| cx.run.frame[*slot as usize].clone())
 }
 
 /// Gathers all values once, then answers each operand from them.
@@ -144,7 +146,10 @@ fn run_hashed(
     } else if comparison == Comparison::Equal {
         values.keys.contains(&value_key(operand))
     } else {
-        values.list.iter().any(|value| compare_values(comparison, operand, value) == Some(true))
+        values
+            .list
+            .iter()
+            .any(|value| compare_values(comparison, operand, value) == Some(true))
     };
     Ok(Flow::Ready(if found {
         Value::Bool(true)

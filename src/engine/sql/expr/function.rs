@@ -105,12 +105,18 @@ impl Function {
     pub(crate) fn call(&self, arguments: &[Value], environment: &mut impl Environment) -> Fallible<Value> {
         Ok(match (self, arguments) {
             (Function::Arithmetic(operation, data_type), [a, b]) => arithmetic(*operation, *data_type, a, b)?,
-            (Function::Negate(data_type), [a]) => {
-                integer(*data_type, integer_of(a).checked_neg().ok_or_else(|| input::out_of_range(*data_type))?)?
-            }
-            (Function::Abs(data_type), [a]) => {
-                integer(*data_type, integer_of(a).checked_abs().ok_or_else(|| input::out_of_range(*data_type))?)?
-            }
+            (Function::Negate(data_type), [a]) => integer(
+                *data_type,
+                integer_of(a)
+                    .checked_neg()
+                    .ok_or_else(|| input::out_of_range(*data_type))?,
+            )?,
+            (Function::Abs(data_type), [a]) => integer(
+                *data_type,
+                integer_of(a)
+                    .checked_abs()
+                    .ok_or_else(|| input::out_of_range(*data_type))?,
+            )?,
             (Function::Now, _) => Value::Timestamptz(environment.transaction_time()),
             (Function::ClockTimestamp, _) => Value::Timestamptz(environment.clock_time()),
             (Function::Shift(interval, sign), [Value::Timestamptz(at)]) => {
@@ -155,12 +161,20 @@ impl Function {
             (Function::Trim(side), [a, characters]) => trim(*side, text(a), text(characters)),
             (Function::Left, [a, n]) => {
                 let length = text(a).chars().count() as i64;
-                let keep = if integer_of(n) < 0 { length + integer_of(n) } else { integer_of(n) };
+                let keep = if integer_of(n) < 0 {
+                    length + integer_of(n)
+                } else {
+                    integer_of(n)
+                };
                 Value::text(text(a).chars().take(keep.max(0) as usize).collect::<String>())
             }
             (Function::Right, [a, n]) => {
                 let length = text(a).chars().count() as i64;
-                let skip = if integer_of(n) < 0 { -integer_of(n) } else { length - integer_of(n) };
+                let skip = if integer_of(n) < 0 {
+                    -integer_of(n)
+                } else {
+                    length - integer_of(n)
+                };
                 Value::text(text(a).chars().skip(skip.max(0) as usize).collect::<String>())
             }
             (Function::Position, [a, part]) => {
@@ -245,7 +259,9 @@ fn substring(source: &str, from: i64, length: Option<i64>) -> Fallible<Value> {
     let taken = (end.saturating_sub(start)).max(0);
     let chars = source.chars().skip((start - 1) as usize);
     Ok(Value::text(
-        chars.take(usize::try_from(taken).unwrap_or(usize::MAX)).collect::<String>(),
+        chars
+            .take(usize::try_from(taken).unwrap_or(usize::MAX))
+            .collect::<String>(),
     ))
 }
 
@@ -273,10 +289,22 @@ fn split_part(source: &str, separator: &str, field: i64) -> Fallible<Value> {
     if field == 0 {
         return Err(error(state::INVALID_PARAMETER_VALUE, "field position must not be zero"));
     }
-    let parts: Vec<&str> = if separator.is_empty() { vec![source] } else { source.split(separator).collect() };
-    let at = if field > 0 { field - 1 } else { parts.len() as i64 + field };
+    let parts: Vec<&str> = if separator.is_empty() {
+        vec![source]
+    } else {
+        source.split(separator).collect()
+    };
+    let at = if field > 0 {
+        field - 1
+    } else {
+        parts.len() as i64 + field
+    };
     Ok(Value::text(
-        usize::try_from(at).ok().and_then(|at| parts.get(at)).copied().unwrap_or_default(),
+        usize::try_from(at)
+            .ok()
+            .and_then(|at| parts.get(at))
+            .copied()
+            .unwrap_or_default(),
     ))
 }
 

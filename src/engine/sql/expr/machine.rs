@@ -257,7 +257,11 @@ fn extreme(greatest: bool, items: Vec<Value>) -> Value {
     let present = items.into_iter().filter(|item| !item.is_null());
     let chosen = present.reduce(|best, item| {
         let order = compare(&item, &best);
-        if (greatest && order.is_gt()) || (!greatest && order.is_lt()) { item } else { best }
+        if (greatest && order.is_gt()) || (!greatest && order.is_lt()) {
+            item
+        } else {
+            best
+        }
     });
     chosen.unwrap_or(Value::Null)
 }

@@ -35,9 +35,17 @@ enum Use<'a> {
 /// `order` is the order that the caller would like, as (column, descending) pairs.
 pub(crate) fn plan_access(table: usize, range: &RangeTable, conditions: Vec<Bound>) -> (Node, Size) {
     let own: Vec<Slot> = range.wanted.iter().map(|(_, slot)| *slot).collect();
-    let usable: Vec<Usable<'_>> = conditions.iter().filter_map(|condition| usable(condition, range, &own)).collect();
+    let usable: Vec<Usable<'_>> = conditions
+        .iter()
+        .filter_map(|condition| usable(condition, range, &own))
+        .collect();
     let mut best: Option<(Size, usize, IndexScan)> = None;
-    for index in range.table.indexes.iter().filter(|index| applies(index, &conditions, range)) {
+    for index in range
+        .table
+        .indexes
+        .iter()
+        .filter(|index| applies(index, &conditions, range))
+    {
         let Some((size, matched, scan)) = try_index(table, index, &usable) else {
             continue;
         };
@@ -71,7 +79,11 @@ pub(crate) fn access_size(table: usize, range: &RangeTable, conditions: &[Bound]
 
 fn usable<'a>(condition: &'a Bound, range: &RangeTable, own: &[Slot]) -> Option<Usable<'a>> {
     let column_of = |expression: &Bound| match expression.kind {
-        BoundKind::Slot(slot) => range.wanted.iter().find(|(_, found)| *found == slot).map(|(column, _)| *column),
+        BoundKind::Slot(slot) => range
+            .wanted
+            .iter()
+            .find(|(_, found)| *found == slot)
+            .map(|(column, _)| *column),
         _ => None,
     };
     let free = |expression: &Bound| {
@@ -112,7 +124,7 @@ fn applies(index: &Index, conditions: &[Bound], range: &RangeTable) -> bool {
     let Some(filter) = &index.filter else {
         return true;
     };
-    implied(filter, conditions, range)
+    implied(&filter.expression, conditions, range)
 }
 
 /// Whether a condition of the catalog appears among those of the query: as `column`, `NOT column`,

@@ -19,7 +19,7 @@ use crate::bind::{AggregateFunction, BoundLock, Join, RangeTable, SortKey};
 use crate::catalog::Table;
 use crate::expr::{Program, Slot};
 use crate::key::Order;
-use crate::storage::{Direction, IndexId, LockMode, RelationId};
+use crate::storage::{Direction, IndexId, LockMode, RelationId, RowLock};
 use crate::types::SqlType;
 
 pub(crate) use query::plan_query;
@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     /// Expression subqueries, by number.
     pub(crate) subqueries: Vec<QueryPlan>,
     pub(crate) tables: Vec<RangeTable>,
+    /// Foreign keys to the table that is written, each as a table and its key's place.
+    pub(crate) referencing: Vec<(Arc<Table>, usize)>,
     pub(crate) params: Vec<SqlType>,
     pub(crate) locks: Vec<(RelationId, LockMode)>,
     pub(crate) slots: u32,
@@ -53,8 +55,6 @@ pub(crate) struct QueryPlan {
     pub(crate) output: Vec<Slot>,
     /// Reads slots of an enclosing query: runs anew for each of its rows.
     pub(crate) correlated: bool,
-    /// Locks rows as they come, so that a transaction number is needed.
-    pub(crate) locks_rows: bool,
 }
 
 /// What of the frame a node that keeps rows must keep.
@@ -219,19 +219,12 @@ pub(crate) enum RecheckStep {
     Compute(Program, Slot),
 }
 
-/// What is checked of a row before it is stored.
-#[derive(Debug, Default)]
-pub(crate) struct RowChecks {
-    pub(crate) checks: Vec<(Arc<str>, Program)>,
-}
-
 #[derive(Debug)]
 pub(crate) struct InsertPlan {
     pub(crate) table: usize,
     pub(crate) row_slots: Vec<Slot>,
     pub(crate) source: Option<Node>,
     pub(crate) row: Vec<Program>,
-    pub(crate) checks: RowChecks,
     pub(crate) conflict: Option<ConflictPlan>,
     pub(crate) returning: Returning,
 }
@@ -248,7 +241,6 @@ pub(crate) struct ConflictUpdatePlan {
     pub(crate) new_slots: Vec<Slot>,
     pub(crate) assignments: Vec<(u16, Program)>,
     pub(crate) filter: Option<Program>,
-    pub(crate) checks: RowChecks,
     pub(crate) returning: Returning,
 }
 
@@ -265,7 +257,8 @@ pub(crate) struct UpdatePlan {
     pub(crate) input: Node,
     pub(crate) recheck: Recheck,
     pub(crate) assignments: Vec<(u16, Program)>,
-    pub(crate) checks: RowChecks,
+    /// What a row is locked with when it has to be followed to a newer version.
+    pub(crate) strength: RowLock,
     pub(crate) returning: Returning,
 }
 

@@ -15,7 +15,6 @@ pub(crate) fn plan_query(query: &BoundQuery, correlated: bool, tables: &[RangeTa
         node: planner.query(query),
         output: query.output.iter().map(|target| target.slot).collect(),
         correlated,
-        locks_rows: planner.locks_rows(query),
     }
 }
 
@@ -24,23 +23,6 @@ pub(super) struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn locks_rows(&self, query: &BoundQuery) -> bool {
-        !query.locking.is_empty()
-            || match &query.body {
-                Body::Select(select) => self.from_locks_rows(&select.from),
-                Body::Values(_) => false,
-                Body::Set { left, right, .. } => self.locks_rows(left) || self.locks_rows(right),
-            }
-    }
-
-    fn from_locks_rows(&self, from: &From) -> bool {
-        match from {
-            From::Derived(query) => self.locks_rows(query),
-            From::Join { left, right, .. } => self.from_locks_rows(left) || self.from_locks_rows(right),
-            From::Nothing | From::Table(_) | From::Series { .. } => false,
-        }
-    }
-
     pub(super) fn query(&self, query: &BoundQuery) -> Node {
         let (mut node, mut kept) = match &query.body {
             Body::Select(select) => self.select(select, query),
@@ -50,7 +32,13 @@ impl Planner<'_> {
                     rows: rows.iter().map(|row| Program::all(row)).collect(),
                     slots: slots.clone(),
                 };
-                (node, Kept { slots, tables: Vec::new() })
+                (
+                    node,
+                    Kept {
+                        slots,
+                        tables: Vec::new(),
+                    },
+                )
             }
             Body::Set {
                 operator,
@@ -69,10 +57,13 @@ impl Planner<'_> {
                     right_slots: slots(right),
                     output: output.clone(),
                 }));
-                (node, Kept {
-                    slots: output,
-                    tables: Vec::new(),
-                })
+                (
+                    node,
+                    Kept {
+                        slots: output,
+                        tables: Vec::new(),
+                    },
+                )
             }
         };
         let distinct = match &query.body {
@@ -163,7 +154,8 @@ impl Planner<'_> {
         match from {
             From::Nothing => {}
             From::Table(table) => {
-                kept.slots.extend(self.tables[*table].wanted.iter().map(|(_, slot)| *slot));
+                kept.slots
+                    .extend(self.tables[*table].wanted.iter().map(|(_, slot)| *slot));
                 kept.tables.push(*table);
             }
             From::Derived(query) => kept.slots.extend(query.output.iter().map(|target| target.slot)),
@@ -199,7 +191,14 @@ impl Planner<'_> {
         let mut available: Vec<Slot> = Vec::new();
         let mut joined: Option<(Node, Size)> = None;
         while !remaining.is_empty() {
-            let chosen = self.choose(leaves, &remaining, &pool, &available, local, joined.as_ref().map(|(_, size)| *size));
+            let chosen = self.choose(
+                leaves,
+                &remaining,
+                &pool,
+                &available,
+                local,
+                joined.as_ref().map(|(_, size)| *size),
+            );
             let leaf = leaves[remaining.remove(chosen)];
             let own = self.slots(leaf);
             let reach: Vec<Slot> = available.iter().chain(&own).copied().collect();
@@ -227,7 +226,11 @@ impl Planner<'_> {
         let rank = |leaf: &From| {
             let own = self.slots(leaf);
             let reach: Vec<Slot> = available.iter().chain(&own).copied().collect();
-            let ready: Vec<Bound> = pool.iter().filter(|condition| is_ready(condition, &reach, local)).cloned().collect();
+            let ready: Vec<Bound> = pool
+                .iter()
+                .filter(|condition| is_ready(condition, &reach, local))
+                .cloned()
+                .collect();
             let connected = ready.iter().any(|condition| {
                 let mut slots = Vec::new();
                 condition.slots(&mut slots);
@@ -238,7 +241,10 @@ impl Planner<'_> {
                     access_size(*table, &self.tables[*table], &ready)
                 }
                 From::Table(table) => {
-                    let alone: Vec<Bound> = ready.into_iter().filter(|condition| is_ready(condition, &own, local)).collect();
+                    let alone: Vec<Bound> = ready
+                        .into_iter()
+                        .filter(|condition| is_ready(condition, &own, local))
+                        .collect();
                     access_size(*table, &self.tables[*table], &alone)
                 }
                 From::Nothing => Size::One,
@@ -253,7 +259,11 @@ impl Planner<'_> {
     fn leaf(&self, leaf: &From, conditions: Vec<Bound>) -> (Node, Size) {
         match leaf {
             From::Nothing => {
-                let node = if conditions.is_empty() { Node::Nothing } else { filter(Node::Nothing, conditions) };
+                let node = if conditions.is_empty() {
+                    Node::Nothing
+                } else {
+                    filter(Node::Nothing, conditions)
+                };
                 (node, Size::One)
             }
             From::Table(table) => {
@@ -263,7 +273,14 @@ impl Planner<'_> {
             }
             From::Derived(query) => {
                 let node = self.query(query);
-                (if conditions.is_empty() { node } else { filter(node, conditions) }, Size::All)
+                (
+                    if conditions.is_empty() {
+                        node
+                    } else {
+                        filter(node, conditions)
+                    },
+                    Size::All,
+                )
             }
             From::Series { arguments, slot, wide } => {
                 let node = Node::Series {
@@ -271,7 +288,14 @@ impl Planner<'_> {
                     slot: *slot,
                     wide: *wide,
                 };
-                (if conditions.is_empty() { node } else { filter(node, conditions) }, Size::All)
+                (
+                    if conditions.is_empty() {
+                        node
+                    } else {
+                        filter(node, conditions)
+                    },
+                    Size::All,
+                )
             }
             From::Join { .. } => self.outer_join(leaf, conditions),
         }
@@ -294,10 +318,18 @@ impl Planner<'_> {
                 return (node, left_size.max(size));
             }
         }
-        let (alone, both): (Vec<Bound>, Vec<Bound>) = ready.into_iter().partition(|condition| !reads(condition, available));
+        let (alone, both): (Vec<Bound>, Vec<Bound>) =
+            ready.into_iter().partition(|condition| !reads(condition, available));
         let (right, right_size) = self.leaf(leaf, alone);
         let size = if right_size == Size::One { left_size } else { Size::All };
-        let join = self.hash_join(left, right, Join::Inner, both, (available, &right_kept.slots), right_kept.clone());
+        let join = self.hash_join(
+            left,
+            right,
+            Join::Inner,
+            both,
+            (available, &right_kept.slots),
+            right_kept.clone(),
+        );
         (join, size)
     }
 
@@ -362,8 +394,10 @@ impl Planner<'_> {
                 return (node, left_size.max(size));
             }
         }
-        let (both, alone): (Vec<Bound>, Vec<Bound>) =
-            condition.iter().cloned().partition(|condition| reads(condition, left_slots));
+        let (both, alone): (Vec<Bound>, Vec<Bound>) = condition
+            .iter()
+            .cloned()
+            .partition(|condition| reads(condition, left_slots));
         let (right_node, _) = self.from(right, alone);
         let sides = (left_slots, &right_kept.slots.clone()[..]);
         (
@@ -437,7 +471,9 @@ impl Planner<'_> {
             Join::Full => return,
         });
         let computed = compute(merged).into_iter();
-        recheck.steps.extend(computed.map(|(program, slot)| RecheckStep::Compute(program, slot)));
+        recheck
+            .steps
+            .extend(computed.map(|(program, slot)| RecheckStep::Compute(program, slot)));
     }
 }
 
@@ -505,7 +541,10 @@ pub(super) fn filter(input: Node, conditions: Vec<Bound>) -> Node {
 }
 
 pub(super) fn compute(items: &[(Bound, Slot)]) -> Vec<(Program, Slot)> {
-    items.iter().map(|(expression, slot)| (Program::new(expression), *slot)).collect()
+    items
+        .iter()
+        .map(|(expression, slot)| (Program::new(expression), *slot))
+        .collect()
 }
 
 fn aggregate(input: Node, grouping: &Grouping) -> Node {
@@ -543,7 +582,13 @@ pub(super) fn same_condition(part: &syntax::Expr, condition: &Bound, range: &Ran
             },
             BoundKind::Not(bound),
         ) => same_condition(operand, bound, range),
-        (ExprKind::IsNull { operand, negated: false }, BoundKind::IsNull(bound)) => is_column(operand, bound),
+        (
+            ExprKind::IsNull {
+                operand,
+                negated: false,
+            },
+            BoundKind::IsNull(bound),
+        ) => is_column(operand, bound),
         (ExprKind::IsNull { operand, negated: true }, BoundKind::Not(bound)) => {
             matches!(&bound.kind, BoundKind::IsNull(inner) if is_column(operand, inner))
         }

@@ -1,11 +1,10 @@
 //! Plans of INSERT, UPDATE, DELETE.
 
-use std::sync::Arc;
-
 use super::query::{Planner, compute};
-use super::{ConflictPlan, ConflictUpdatePlan, DeletePlan, InsertPlan, Returning, RowChecks, UpdatePlan};
+use super::{ConflictPlan, ConflictUpdatePlan, DeletePlan, InsertPlan, Returning, UpdatePlan};
 use crate::bind::{BoundDelete, BoundInsert, BoundUpdate, RangeTable, Target};
 use crate::expr::{Bound, BoundKind, Program};
+use crate::storage::RowLock;
 
 pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable]) -> InsertPlan {
     let planner = Planner { tables };
@@ -14,7 +13,6 @@ pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable]) -> Insert
         row_slots: insert.row_slots.clone(),
         source: insert.source.as_ref().map(|source| planner.query(source)),
         row: insert.row.iter().map(Program::new).collect(),
-        checks: checks(&insert.checks),
         conflict: insert.conflict.as_ref().map(|conflict| ConflictPlan {
             arbiters: conflict.arbiters.clone(),
             update: conflict.update.as_ref().map(|update| ConflictUpdatePlan {
@@ -22,7 +20,6 @@ pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable]) -> Insert
                 new_slots: update.new_slots.clone(),
                 assignments: assignments(&update.assignments),
                 filter: update.filter.as_ref().map(Program::new),
-                checks: checks(&update.checks),
                 returning: returning(&update.returning),
             }),
         }),
@@ -38,8 +35,19 @@ pub(crate) fn plan_update(update: &BoundUpdate, tables: &[RangeTable]) -> Update
         input: planner.from(&update.from, update.filter.clone()).0,
         recheck: planner.recheck(&update.from, &update.filter),
         assignments: assignments(&update.assignments),
-        checks: checks(&update.checks),
+        strength: strength(update, tables),
         returning: returning(&update.returning),
+    }
+}
+
+/// An update of a column that a foreign key may refer to excludes those who check such keys.
+fn strength(update: &BoundUpdate, tables: &[RangeTable]) -> RowLock {
+    let table = &tables[update.table].table;
+    let is_key = |column: u16| table.indexes.iter().any(|index| index.is_key() && index.covers(column));
+    if update.assignments.iter().any(|(column, _)| is_key(*column)) {
+        RowLock::Update
+    } else {
+        RowLock::NoKeyUpdate
     }
 }
 
@@ -54,13 +62,10 @@ pub(crate) fn plan_delete(delete: &BoundDelete, tables: &[RangeTable]) -> Delete
 }
 
 fn assignments(assignments: &[(u16, Bound)]) -> Vec<(u16, Program)> {
-    assignments.iter().map(|(column, value)| (*column, Program::new(value))).collect()
-}
-
-fn checks(checks: &[(Arc<str>, Bound)]) -> RowChecks {
-    RowChecks {
-        checks: checks.iter().map(|(name, condition)| (name.clone(), Program::new(condition))).collect(),
-    }
+    assignments
+        .iter()
+        .map(|(column, value)| (*column, Program::new(value)))
+        .collect()
 }
 
 fn returning(items: &[(Target, Bound)]) -> Returning {

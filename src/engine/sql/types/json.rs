@@ -53,14 +53,20 @@ fn compare_documents(left: &Json, right: &Json) -> Ordering {
         (Json::Bool(a), Json::Bool(b)) => a.cmp(b),
         (Json::Array(a), Json::Array(b)) => a.len().cmp(&b.len()).then_with(|| {
             let unequal = a.iter().zip(b).map(|(a, b)| compare_documents(a, b));
-            unequal.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+            unequal
+                .into_iter()
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
         }),
         (Json::Object(a), Json::Object(b)) => a.len().cmp(&b.len()).then_with(|| {
             let unequal = a
                 .iter()
                 .zip(b)
                 .map(|((ka, va), (kb, vb))| ka.cmp(kb).then_with(|| compare_documents(va, vb)));
-            unequal.into_iter().find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+            unequal
+                .into_iter()
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
         }),
         _ => rank(left).cmp(&rank(right)),
     }

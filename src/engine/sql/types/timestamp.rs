@@ -48,7 +48,11 @@ pub(crate) fn parse(text: &str, now: i64) -> Fallible<i64> {
         None => (trimmed, ""),
     };
     let days = parse_date(date, text)?;
-    let (of_day, offset) = if clock.is_empty() { (0, 0) } else { parse_clock(clock, text)? };
+    let (of_day, offset) = if clock.is_empty() {
+        (0, 0)
+    } else {
+        parse_clock(clock, text)?
+    };
     days.checked_mul(MICROS_PER_DAY)
         .and_then(|micros| micros.checked_add(of_day - offset))
         .ok_or_else(|| out_of_range(text))
@@ -155,7 +159,11 @@ pub(crate) fn parse_interval(text: &str) -> Option<Interval> {
         let unit = if attached.is_empty() { words.next()? } else { attached };
         add_unit(&mut interval, amount, &unit.to_ascii_lowercase())?;
     }
-    if words.peek().is_none() && seen { Some(interval) } else { None }
+    if words.peek().is_none() && seen {
+        Some(interval)
+    } else {
+        None
+    }
 }
 
 fn interval_clock(word: &str) -> Option<i64> {
@@ -167,13 +175,19 @@ fn interval_clock(word: &str) -> Option<i64> {
     let hours: i64 = parts.next()?.parse().ok()?;
     let minutes = number(parts.next()?, 2)?;
     let seconds = parts.next().map_or(Some(0), |part| number(part, 2))?;
-    let whole = hours.checked_mul(3600)?.checked_add(i64::from(minutes * 60 + seconds))?;
+    let whole = hours
+        .checked_mul(3600)?
+        .checked_add(i64::from(minutes * 60 + seconds))?;
     whole.checked_mul(sign * MICROS_PER_SECOND)
 }
 
 fn add_unit(interval: &mut Interval, amount: i64, unit: &str) -> Option<()> {
     let small = |scale: i64| i32::try_from(amount.checked_mul(scale)?).ok();
-    let singular = if unit == "ms" { unit } else { unit.strip_suffix('s').unwrap_or(unit) };
+    let singular = if unit == "ms" {
+        unit
+    } else {
+        unit.strip_suffix('s').unwrap_or(unit)
+    };
     match singular {
         "year" | "yr" | "y" => interval.months = interval.months.checked_add(small(12)?)?,
         "month" | "mon" => interval.months = interval.months.checked_add(small(1)?)?,

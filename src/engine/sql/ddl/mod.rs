@@ -1,0 +1,282 @@
+//! Definitions: what changes the catalog. Each takes its table locks first; where one has to wait, the
+//! statement begins anew when it has got it, so nothing is changed before all are held.
+
+mod alter;
+mod constraint;
+mod index;
+mod table;
+
+use std::sync::Arc;
+
+use syntax::{Name, ObjectName, Statement};
+
+use crate::bind::Names;
+use crate::catalog::{Role, Schema, Table};
+use crate::control::tagged;
+use crate::error::{Fallible, error, state, unsupported};
+use crate::exec::acquire;
+use crate::planning::lock_mode;
+use crate::running::Came;
+use crate::server::{Core, names};
+use crate::session::SessionState;
+use crate::storage::{LockMode, RelationId, Xid};
+use crate::{Notice, Output, SqlError};
+
+/// A definition at work.
+pub(crate) struct Definer<'a> {
+    pub(crate) session: &'a mut SessionState,
+    pub(crate) core: &'a mut Core,
+    pub(crate) xid: Xid,
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// `Ok(None)`: waits for a lock.
+pub(crate) type Defined = Fallible<Option<&'static str>>;
+
+/// Runs a statement that has no plan.
+pub(crate) fn run(statement: &Statement, session: &mut SessionState, core: &mut Core) -> Fallible<Came> {
+    if session.transaction.read_only && !matches!(statement, Statement::Lock { .. } | Statement::Analyze { .. }) {
+        let message = "cannot execute a definition in a read-only transaction";
+        return Err(error(state::READ_ONLY_TRANSACTION, message));
+    }
+    match statement {
+        Statement::Lock { tables, mode, nowait } => {
+            return lock_tables(tables, lock_mode(*mode), *nowait, session, core);
+        }
+        Statement::Analyze { .. } => return Ok(Came::Done(tagged("ANALYZE"))),
+        Statement::Vacuum { table } => return vacuum(table.as_ref(), session, core),
+        Statement::Explain { .. } => return Err(unsupported("EXPLAIN")),
+        Statement::Expect { .. } | Statement::AbortWhen { .. } | Statement::Call { .. } => {
+            return Err(unsupported("a statement of a scenario outside of one"));
+        }
+        _ => {}
+    }
+    let xid = session.write_xid(core)?;
+    let mut definer = Definer {
+        session,
+        core,
+        xid,
+        notices: Vec::new(),
+    };
+    let verb = definer.run(statement)?;
+    let notices = definer.notices;
+    Ok(match verb {
+        None => Came::Suspended,
+        Some(verb) => Came::Done(Output {
+            notices,
+            ..tagged(verb)
+        }),
+    })
+}
+
+impl Definer<'_> {
+    fn run(&mut self, statement: &Statement) -> Defined {
+        match statement {
+            Statement::CreateSchema { name, if_not_exists } => self.create_schema(name, *if_not_exists),
+            Statement::DropSchema {
+                names,
+                if_exists,
+                cascade,
+            } => self.drop_schemas(names, *if_exists, *cascade),
+            Statement::CreateRole { name, login } => self.create_role(name, *login),
+            Statement::DropRole { names, if_exists } => self.drop_roles(names, *if_exists),
+            Statement::CreateTable(create) => self.create_table(create),
+            Statement::DropTable {
+                names,
+                if_exists,
+                cascade,
+            } => self.drop_tables(names, *if_exists, *cascade),
+            Statement::AlterTable { table, actions } => self.alter_table(table, actions),
+            Statement::CreateIndex(create) => self.create_index(create),
+            Statement::DropIndex { names, if_exists } => self.drop_indexes(names, *if_exists),
+            Statement::Truncate { tables } => self.truncate(tables),
+            _ => Err(unsupported("this statement")),
+        }
+    }
+
+    pub(crate) fn own(&self) -> &[Xid] {
+        &self.session.transaction.xids
+    }
+
+    pub(crate) fn names(&self) -> Names<'_> {
+        names(self.core, self.session)
+    }
+
+    /// Takes a table's lock. False: waits.
+    pub(crate) fn lock(&mut self, table: RelationId, mode: LockMode) -> Fallible<bool> {
+        acquire(self.core, self.session, self.session.relation_tag(table), mode)
+    }
+
+    pub(crate) fn alter(&mut self, table: Table) -> Arc<Table> {
+        let own = self.session.transaction.xids.clone();
+        let id = table.id;
+        self.core.catalog_mut().alter_table(table.clone(), &own, self.xid);
+        self.core
+            .catalog
+            .table(id, &own)
+            .cloned()
+            .unwrap_or_else(|| Arc::new(table))
+    }
+
+    pub(crate) fn notice(&mut self, message: String) {
+        self.notices.push(Notice {
+            severity: "NOTICE",
+            message,
+            detail: None,
+        });
+    }
+
+    fn create_schema(&mut self, name: &Name, if_not_exists: bool) -> Defined {
+        let database = self.session.database;
+        if self.core.catalog.has_schema(database, &name.text, self.own()) {
+            let message = format!("schema \"{}\" already exists", name.text);
+            if !if_not_exists {
+                return Err(error(state::DUPLICATE_SCHEMA, message));
+            }
+            self.notice(format!("{message}, skipping"));
+            return Ok(Some("CREATE SCHEMA"));
+        }
+        let schema = Schema {
+            database,
+            name: name.text.clone(),
+        };
+        let xid = self.xid;
+        self.core.catalog_mut().create_schema(schema, xid);
+        Ok(Some("CREATE SCHEMA"))
+    }
+
+    fn drop_schemas(&mut self, names: &[Name], if_exists: bool, cascade: bool) -> Defined {
+        let database = self.session.database;
+        let mut tables = Vec::new();
+        let mut schemas = Vec::new();
+        for name in names {
+            if !self.core.catalog.has_schema(database, &name.text, self.own()) {
+                let message = format!("schema \"{}\" does not exist", name.text);
+                if !if_exists {
+                    return Err(error(state::INVALID_SCHEMA_NAME, message));
+                }
+                self.notice(format!("{message}, skipping"));
+                continue;
+            }
+            schemas.push(name.text.clone());
+            let own = self.own().to_vec();
+            let inside = self.core.catalog.tables_of(database, &own);
+            tables.extend(inside.filter(|table| table.schema == name.text).cloned());
+        }
+        if let (false, Some(first), Some(schema)) = (cascade, tables.first(), schemas.first()) {
+            let message = format!("cannot drop schema {schema} because other objects depend on it");
+            return Err(error(state::DEPENDENT_OBJECTS, message)
+                .detail(format!(
+                    "table {} depends on schema {}",
+                    first.qualified_name(),
+                    first.schema
+                ))
+                .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+        }
+        if !self.drop_these(&tables, cascade)? {
+            return Ok(None);
+        }
+        let (own, xid) = (self.own().to_vec(), self.xid);
+        for schema in schemas {
+            self.core.catalog_mut().drop_schema(database, &schema, &own, xid);
+        }
+        Ok(Some("DROP SCHEMA"))
+    }
+
+    fn create_role(&mut self, name: &Name, login: bool) -> Defined {
+        if self.core.catalog.role(&name.text, self.own()).is_some() {
+            return Err(error(
+                state::DUPLICATE_OBJECT,
+                format!("role \"{}\" already exists", name.text),
+            ));
+        }
+        let role = Role {
+            name: name.text.clone(),
+            login,
+            superuser: false,
+        };
+        let xid = self.xid;
+        self.core.catalog_mut().create_role(role, xid);
+        Ok(Some("CREATE ROLE"))
+    }
+
+    fn drop_roles(&mut self, names: &[Name], if_exists: bool) -> Defined {
+        for name in names {
+            match self.core.catalog.role(&name.text, self.own()) {
+                None => {
+                    let message = format!("role \"{}\" does not exist", name.text);
+                    if !if_exists {
+                        return Err(error(state::UNDEFINED_OBJECT, message));
+                    }
+                    self.notice(format!("{message}, skipping"));
+                    continue;
+                }
+                Some(role) if role.superuser => {
+                    return Err(error(state::DEPENDENT_OBJECTS, "cannot drop the superuser role"));
+                }
+                Some(_) => {}
+            }
+            let (own, xid) = (self.own().to_vec(), self.xid);
+            self.core.catalog_mut().drop_role(&name.text, &own, xid);
+        }
+        Ok(Some("DROP ROLE"))
+    }
+}
+
+fn lock_tables(
+    tables: &[ObjectName],
+    mode: LockMode,
+    nowait: bool,
+    session: &mut SessionState,
+    core: &mut Core,
+) -> Fallible<Came> {
+    if !session.transaction.explicit {
+        return Err(error(
+            state::NO_ACTIVE_TRANSACTION,
+            "LOCK TABLE can only be used in transaction blocks",
+        ));
+    }
+    for name in tables {
+        let table = names(core, session).table(name)?.clone();
+        let tag = session.relation_tag(table.id);
+        if nowait {
+            if core.storage.acquire(session.id, tag, mode, false) != crate::storage::Acquired::Granted {
+                let message = format!("could not obtain lock on relation \"{}\"", table.name);
+                return Err(error(state::LOCK_NOT_AVAILABLE, message));
+            }
+        } else if !acquire(core, session, tag, mode)? {
+            return Ok(Came::Suspended);
+        }
+    }
+    Ok(Came::Done(tagged("LOCK TABLE")))
+}
+
+fn vacuum(table: Option<&ObjectName>, session: &mut SessionState, core: &mut Core) -> Fallible<Came> {
+    if session.transaction.explicit {
+        let message = "VACUUM cannot run inside a transaction block";
+        return Err(error(state::ACTIVE_SQL_TRANSACTION, message));
+    }
+    let own = session.transaction.xids.clone();
+    let tables: Vec<Arc<Table>> = match table {
+        Some(name) => vec![names(core, session).table(name)?.clone()],
+        None => core.catalog.tables_of(session.database, &own).cloned().collect(),
+    };
+    for table in &tables {
+        if !acquire(
+            core,
+            session,
+            session.relation_tag(table.id),
+            LockMode::ShareUpdateExclusive,
+        )? {
+            return Ok(Came::Suspended);
+        }
+    }
+    for table in tables {
+        core.storage.vacuum(table.heap);
+    }
+    Ok(Came::Done(tagged("VACUUM")))
+}
+
+pub(crate) fn already_exists(name: &str) -> Box<SqlError> {
+    error(state::DUPLICATE_TABLE, format!("relation \"{name}\" already exists"))
+}

@@ -1,0 +1,230 @@
+//! CREATE TABLE, DROP TABLE, TRUNCATE.
+
+use std::sync::Arc;
+
+use base::Value;
+use syntax::{ColumnDef, ConstraintKind, CreateTable, DataTypeKind, ObjectName, TableConstraint};
+
+use super::{Defined, Definer, already_exists};
+use crate::bind::{Binder, column_type};
+use crate::catalog::{Column, Default, Table};
+use crate::error::{Fallible, error, state};
+use crate::row::Layout;
+use crate::storage::{LockMode, RelationId};
+
+impl Definer<'_> {
+    pub(super) fn create_table(&mut self, create: &CreateTable) -> Defined {
+        let schema = self.names().creation_schema(&create.name)?;
+        let name = create.name.name.text.clone();
+        let database = self.session.database;
+        if self.core.catalog.relation_exists(database, &schema, &name, self.own()) {
+            if !create.if_not_exists {
+                return Err(already_exists(&name));
+            }
+            self.notice(format!("relation \"{name}\" already exists, skipping"));
+            return Ok(Some("CREATE TABLE"));
+        }
+        let constraints: Vec<TableConstraint> = create
+            .columns
+            .iter()
+            .flat_map(|column| &column.constraints)
+            .chain(&create.constraints)
+            .cloned()
+            .collect();
+        // The tables that it refers to are locked before anything is made.
+        if !self.lock_parents(&constraints, Some(&create.name))? {
+            return Ok(None);
+        }
+        let id = RelationId(self.core.catalog_mut().new_id());
+        let heap = self.core.storage.create_relation(self.xid);
+        let mut table = Table {
+            id,
+            heap,
+            database,
+            schema,
+            name,
+            columns: Vec::new(),
+            indexes: Vec::new(),
+            checks: Vec::new(),
+            foreign_keys: Vec::new(),
+            layout: Arc::new(Layout::default()),
+        };
+        for column in &create.columns {
+            let column = self.column(column, &table)?;
+            table.columns.push(column);
+        }
+        table.refresh_layout();
+        let xid = self.xid;
+        self.core.catalog_mut().create_table(table.clone(), xid);
+        if !self.lock(id, LockMode::AccessExclusive)? {
+            return Ok(None);
+        }
+        self.add_constraints(table, &constraints)?;
+        Ok(Some("CREATE TABLE"))
+    }
+
+    /// A column as defined, without its table constraints.
+    pub(super) fn column(&mut self, definition: &ColumnDef, table: &Table) -> Fallible<Column> {
+        if table.column(&definition.name.text).is_some() {
+            let message = format!("column \"{}\" specified more than once", definition.name.text);
+            return Err(error(state::DUPLICATE_COLUMN, message));
+        }
+        let serial = matches!(
+            definition.data_type.kind,
+            DataTypeKind::Serial | DataTypeKind::BigSerial
+        );
+        let mut column = Column {
+            name: definition.name.text.clone(),
+            data_type: column_type(&definition.data_type)?,
+            not_null: definition.not_null || serial,
+            default: None,
+            dropped: false,
+            missing: Value::Null,
+        };
+        if let Some(expression) = &definition.default {
+            Binder::default_of(self.names(), expression, &column)?;
+            column.default = Some(Default::Expr(expression.clone()));
+        } else if serial {
+            let own = format!("{}_{}_seq", table.name, column.name);
+            let name: Arc<str> = match &*table.schema {
+                "public" => own.into(),
+                schema => format!("{schema}.{own}").into(),
+            };
+            self.core.create_sequence(table.database, name.clone());
+            column.default = Some(Default::Sequence(name));
+        }
+        Ok(column)
+    }
+
+    /// Locks the tables that foreign keys refer to. `new`: the table that is being made.
+    pub(super) fn lock_parents(&mut self, constraints: &[TableConstraint], new: Option<&ObjectName>) -> Fallible<bool> {
+        for constraint in constraints {
+            if let ConstraintKind::ForeignKey { table, .. } = &constraint.kind {
+                if new.is_some_and(|new| new == table) {
+                    continue;
+                }
+                let parent = self.names().table(table)?.id;
+                if !self.lock(parent, LockMode::ShareRowExclusive)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn drop_tables(&mut self, names: &[ObjectName], if_exists: bool, cascade: bool) -> Defined {
+        let mut tables = Vec::new();
+        for name in names {
+            match self.names().find_table(name).cloned() {
+                Some(table) => tables.push(table),
+                None if if_exists => self.notice(format!("table \"{}\" does not exist, skipping", name.name.text)),
+                None => {
+                    let shown = match &name.schema {
+                        Some(schema) => format!("{}.{}", schema.text, name.name.text),
+                        None => name.name.text.to_string(),
+                    };
+                    let message = format!("table \"{shown}\" does not exist");
+                    return Err(error(state::UNDEFINED_TABLE, message));
+                }
+            }
+        }
+        Ok(self.drop_these(&tables, cascade)?.then_some("DROP TABLE"))
+    }
+
+    /// Drops tables, with the foreign keys of others to them if that is asked. False: waits for a lock.
+    pub(super) fn drop_these(&mut self, tables: &[Arc<Table>], cascade: bool) -> Fallible<bool> {
+        for table in tables {
+            if !self.lock(table.id, LockMode::AccessExclusive)? {
+                return Ok(false);
+            }
+        }
+        for table in tables {
+            let referencing = self.core.catalog.referencing(table, self.own());
+            let outside = referencing
+                .iter()
+                .filter(|(child, _)| !tables.iter().any(|dropped| dropped.id == child.id));
+            let outside: Vec<_> = outside.cloned().collect();
+            if let (false, Some((child, key))) = (cascade, outside.first()) {
+                let message = format!("cannot drop table {} because other objects depend on it", shown(table));
+                return Err(error(state::DEPENDENT_OBJECTS, message)
+                    .detail(format!(
+                        "constraint {} on table {} depends on table {}",
+                        child.foreign_keys[*key].name,
+                        shown(child),
+                        shown(table)
+                    ))
+                    .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+            }
+            for (child, key) in outside {
+                if !self.lock(child.id, LockMode::AccessExclusive)? {
+                    return Ok(false);
+                }
+                self.notice(format!(
+                    "drop cascades to constraint {} on table {}",
+                    child.foreign_keys[key].name,
+                    shown(&child)
+                ));
+            }
+        }
+        let (own, xid) = (self.own().to_vec(), self.xid);
+        for table in tables {
+            for (child, _) in self.core.catalog.referencing(table, &own) {
+                if tables.iter().any(|dropped| dropped.id == child.id) {
+                    continue;
+                }
+                let mut child = (*child).clone();
+                child.foreign_keys.retain(|key| key.parent != table.id);
+                self.alter(child);
+            }
+            self.core.catalog_mut().drop_table(table.id, &own, xid);
+            self.core.storage.drop_relation(xid, table.heap);
+        }
+        Ok(true)
+    }
+
+    /// A new heap and new indexes take the place of the old ones, until a rollback.
+    pub(super) fn truncate(&mut self, names: &[ObjectName]) -> Defined {
+        let mut tables = Vec::new();
+        for name in names {
+            let table = self.names().table(name)?.clone();
+            if !self.lock(table.id, LockMode::AccessExclusive)? {
+                return Ok(None);
+            }
+            tables.push(table);
+        }
+        for table in &tables {
+            for (child, _) in self.core.catalog.referencing(table, self.own()) {
+                if !tables.iter().any(|other| other.id == child.id) {
+                    return Err(error(
+                        state::FEATURE_NOT_SUPPORTED,
+                        "cannot truncate a table referenced in a foreign key constraint",
+                    )
+                    .detail(format!("Table \"{}\" references \"{}\".", child.name, table.name))
+                    .hint(format!(
+                        "Truncate table \"{}\" at the same time, or use TRUNCATE ... CASCADE.",
+                        child.name
+                    )));
+                }
+            }
+        }
+        for table in tables {
+            let mut table = (*table).clone();
+            self.core.storage.drop_relation(self.xid, table.heap);
+            table.heap = self.core.storage.create_relation(self.xid);
+            for index in &mut table.indexes {
+                index.id = self.core.storage.create_index(self.xid, table.heap);
+            }
+            self.alter(table);
+        }
+        Ok(Some("TRUNCATE TABLE"))
+    }
+}
+
+/// A table in a message about dependencies: with its schema unless that is in the usual path.
+pub(super) fn shown(table: &Table) -> String {
+    if &*table.schema == "public" {
+        table.name.to_string()
+    } else {
+        table.qualified_name()
+    }
+}

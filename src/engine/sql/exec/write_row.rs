@@ -1,0 +1,449 @@
+//! Writing one row: its constraints, its heap version, its index entries. Resumable wherever it has to
+//! wait: for the row itself, or for another transaction that has the same unique key.
+
+use std::sync::Arc;
+
+use base::Value;
+
+use super::{Context, ForeignEvent, NO_ROW, RowWait};
+use crate::SqlError;
+use crate::catalog::{Index, RowCondition, Table};
+use crate::error::{Fallible, error, state, unsupported};
+use crate::expr::{Answer, Environment, Flow, Machine};
+use crate::key;
+use crate::row;
+use crate::storage::{Change, RowId, RowLock, RowOutcome, Unique, Xid};
+
+/// A row being written.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct WriteRow {
+    table: Arc<Table>,
+    kind: Kind,
+    /// The new row; empty for a delete.
+    pub(crate) values: Vec<Value>,
+    stage: Stage,
+    wait: RowWait,
+}
+
+#[derive(Clone, Debug, Hash)]
+enum Kind {
+    Insert,
+    Update { row: RowId, old: Vec<Value> },
+    Delete { row: RowId, old: Vec<Value> },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    Check,
+    Heap,
+    /// Enter the row in the index of this place.
+    Index {
+        row: RowId,
+        at: usize,
+    },
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Done(RowId),
+    /// This command (or one of its making) has changed the row already.
+    Already,
+    /// Another transaction has replaced it.
+    Moved {
+        next: RowId,
+        by: Xid,
+    },
+    /// Another transaction has removed it.
+    Gone,
+    Suspended,
+}
+
+impl WriteRow {
+    pub(crate) fn insert(table: Arc<Table>, values: Vec<Value>) -> WriteRow {
+        WriteRow::new(table, Kind::Insert, values)
+    }
+
+    pub(crate) fn update(table: Arc<Table>, row: RowId, old: Vec<Value>, values: Vec<Value>) -> WriteRow {
+        WriteRow::new(table, Kind::Update { row, old }, values)
+    }
+
+    pub(crate) fn delete(table: Arc<Table>, row: RowId, old: Vec<Value>) -> WriteRow {
+        WriteRow::new(table, Kind::Delete { row, old }, Vec::new())
+    }
+
+    fn new(table: Arc<Table>, kind: Kind, values: Vec<Value>) -> WriteRow {
+        WriteRow {
+            table,
+            kind,
+            values,
+            stage: Stage::Check,
+            wait: RowWait::default(),
+        }
+    }
+
+    /// Writes, or goes on. `referencing`: the foreign keys that point at the table.
+    pub(crate) fn step(&mut self, referencing: &[(Arc<Table>, usize)], cx: &mut Context<'_>) -> Fallible<Written> {
+        if self.stage == Stage::Check {
+            if !matches!(self.kind, Kind::Delete { .. }) {
+                check_row(&self.table, &self.values, cx)?;
+            }
+            self.stage = Stage::Heap;
+        }
+        if self.stage == Stage::Heap {
+            match self.write_heap(cx)? {
+                Written::Done(row) => {
+                    cx.session.usage.rows_written += 1;
+                    self.wait.finish(cx);
+                    if row == NO_ROW {
+                        self.queue_foreign(referencing, cx);
+                        return Ok(Written::Done(row));
+                    }
+                    self.stage = Stage::Index { row, at: 0 };
+                }
+                Written::Suspended => return Ok(Written::Suspended),
+                other => {
+                    self.wait.finish(cx);
+                    return Ok(other);
+                }
+            }
+        }
+        let Stage::Index { row, .. } = self.stage else {
+            return Ok(Written::Suspended);
+        };
+        if !self.enter_indexes(row, cx)? {
+            return Ok(Written::Suspended);
+        }
+        self.queue_foreign(referencing, cx);
+        Ok(Written::Done(row))
+    }
+
+    /// `Done(NO_ROW)`: nothing is left to enter into indexes.
+    fn write_heap(&mut self, cx: &mut Context<'_>) -> Fallible<Written> {
+        let xid = cx.xid()?;
+        let command = cx.command();
+        let heap = self.table.heap;
+        let (row, strength, holders) = match &self.kind {
+            Kind::Insert => {
+                let bytes = encode(&self.values, cx);
+                let row = cx.core.storage.insert(heap, &bytes, xid, command);
+                cx.core.buffer = bytes;
+                return Ok(Written::Done(row.map_err(SqlError::from)?));
+            }
+            Kind::Update { row, old } => {
+                let change = change(&self.table, old, &self.values);
+                let bytes = encode(&self.values, cx);
+                let outcome = cx.core.storage.update(heap, *row, &bytes, change, xid, command);
+                cx.core.buffer = bytes;
+                match outcome.map_err(SqlError::from)? {
+                    // Found through the old version's index entries.
+                    RowOutcome::Done(updated) if updated.hot => return Ok(Written::Done(NO_ROW)),
+                    RowOutcome::Done(updated) => return Ok(Written::Done(updated.row)),
+                    RowOutcome::Busy(holders) => {
+                        let strength = if change.key {
+                            RowLock::Update
+                        } else {
+                            RowLock::NoKeyUpdate
+                        };
+                        (*row, strength, holders)
+                    }
+                    other => return not_done(other.map(drop)),
+                }
+            }
+            Kind::Delete { row, .. } => {
+                let outcome = cx.core.storage.delete(heap, *row, xid, command);
+                match outcome.map_err(SqlError::from)? {
+                    RowOutcome::Done(()) => return Ok(Written::Done(NO_ROW)),
+                    RowOutcome::Busy(holders) => (*row, RowLock::Update, holders),
+                    other => return not_done(other),
+                }
+            }
+        };
+        if self.wait.wait(cx, heap, row, strength, &holders)? {
+            self.write_heap(cx)
+        } else {
+            Ok(Written::Suspended)
+        }
+    }
+
+    fn enter_indexes(&mut self, row: RowId, cx: &mut Context<'_>) -> Fallible<bool> {
+        let xid = cx.xid()?;
+        let table = self.table.clone();
+        while let Stage::Index { at, .. } = self.stage {
+            let Some(index) = table.indexes.get(at) else {
+                break;
+            };
+            if contains(index, &self.values, cx)? {
+                let mut bytes = std::mem::take(&mut cx.core.buffer);
+                let has_null = index_key(index, &self.values, &mut bytes);
+                if index.unique && !has_null {
+                    cx.session.usage.index_probes += 1;
+                    match cx.core.storage.unique_conflict(index.id, table.heap, &bytes, row, xid) {
+                        Unique::Free => {}
+                        Unique::Taken(_) => return Err(duplicate(&table, index, &self.values)),
+                        Unique::Wait(other) => {
+                            cx.core.buffer = bytes;
+                            if self.wait.wait_for_transaction(cx, other)? {
+                                continue;
+                            }
+                            return Ok(false);
+                        }
+                    }
+                }
+                let entered = cx.core.storage.index_insert(index.id, &bytes, row);
+                cx.core.buffer = bytes;
+                entered.map_err(SqlError::from)?;
+            }
+            self.wait.finish(cx);
+            self.stage = Stage::Index { row, at: at + 1 };
+        }
+        Ok(true)
+    }
+
+    /// Notes the foreign keys that the statement has to check at its end.
+    fn queue_foreign(&self, referencing: &[(Arc<Table>, usize)], cx: &mut Context<'_>) {
+        let (old, new) = match &self.kind {
+            Kind::Insert => (None, Some(&self.values)),
+            Kind::Update { old, .. } => (Some(old), Some(&self.values)),
+            Kind::Delete { old, .. } => (Some(old), None),
+        };
+        if let Some(new) = new {
+            for (at, key) in self.table.foreign_keys.iter().enumerate() {
+                let unchanged = old.is_some_and(|old| same_columns(&key.columns, old, new));
+                let has_null = key.columns.iter().any(|column| new[usize::from(*column)].is_null());
+                if !unchanged && !has_null {
+                    cx.run.foreign.push_back(ForeignEvent::Referencing {
+                        table: self.table.clone(),
+                        key: at,
+                        values: pick(&key.columns, new),
+                    });
+                }
+            }
+        }
+        let Some(old) = old else {
+            return;
+        };
+        for (child, at) in referencing {
+            let key = &child.foreign_keys[*at];
+            let unchanged = new.is_some_and(|new| same_columns(&key.parent_columns, old, new));
+            let has_null = key
+                .parent_columns
+                .iter()
+                .any(|column| old[usize::from(*column)].is_null());
+            if !unchanged && !has_null {
+                cx.run.foreign.push_back(ForeignEvent::Referenced {
+                    parent: self.table.clone(),
+                    child: child.clone(),
+                    key: *at,
+                    old: pick(&key.parent_columns, old),
+                    new: new.map(|new| pick(&key.parent_columns, new)),
+                });
+            }
+        }
+    }
+}
+
+impl<T> RowOutcome<T> {
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> RowOutcome<U> {
+        match self {
+            RowOutcome::Done(value) => RowOutcome::Done(map(value)),
+            RowOutcome::Invisible => RowOutcome::Invisible,
+            RowOutcome::SelfModified { command } => RowOutcome::SelfModified { command },
+            RowOutcome::Updated { next, by } => RowOutcome::Updated { next, by },
+            RowOutcome::Deleted { by } => RowOutcome::Deleted { by },
+            RowOutcome::Busy(holders) => RowOutcome::Busy(holders),
+        }
+    }
+}
+
+fn not_done(outcome: RowOutcome<()>) -> Fallible<Written> {
+    match outcome {
+        RowOutcome::SelfModified { .. } => Ok(Written::Already),
+        RowOutcome::Updated { next, by } => Ok(Written::Moved { next, by }),
+        RowOutcome::Deleted { .. } => Ok(Written::Gone),
+        _ => Err(error("XX000", "attempted to change an invisible row")),
+    }
+}
+
+fn encode(values: &[Value], cx: &mut Context<'_>) -> Vec<u8> {
+    let mut bytes = std::mem::take(&mut cx.core.buffer);
+    bytes.clear();
+    row::encode(values, &mut bytes);
+    bytes
+}
+
+fn pick(columns: &[u16], row: &[Value]) -> Vec<Value> {
+    columns.iter().map(|column| row[usize::from(*column)].clone()).collect()
+}
+
+fn same_columns(columns: &[u16], old: &[Value], new: &[Value]) -> bool {
+    columns
+        .iter()
+        .all(|column| old[usize::from(*column)] == new[usize::from(*column)])
+}
+
+/// Which kinds of columns an update changes.
+fn change(table: &Table, old: &[Value], new: &[Value]) -> Change {
+    let mut change = Change::default();
+    for index in &table.indexes {
+        let touched = index.columns.iter().any(|part| {
+            let column = usize::from(part.column);
+            old[column] != new[column]
+        });
+        change.key |= touched && index.is_key();
+        // The condition of a partial index may read any column.
+        change.indexed |= touched || (index.filter.is_some() && old != new);
+    }
+    change
+}
+
+/// Appends the key of a row; says whether a part of it is NULL.
+pub(crate) fn index_key(index: &Index, values: &[Value], into: &mut Vec<u8>) -> bool {
+    into.clear();
+    let mut has_null = false;
+    for part in &index.columns {
+        let value = &values[usize::from(part.column)];
+        has_null |= value.is_null();
+        key::encode(value, part.order, into);
+    }
+    has_null
+}
+
+/// Whether a row belongs in an index.
+pub(crate) fn contains(index: &Index, values: &[Value], cx: &Context<'_>) -> Fallible<bool> {
+    match &index.filter {
+        None => Ok(true),
+        Some(condition) => Ok(row_condition(condition, values, cx.transaction_time())? == Some(true)),
+    }
+}
+
+/// NOT NULL, then CHECK in the order of names.
+pub(crate) fn check_row(table: &Table, values: &[Value], cx: &Context<'_>) -> Fallible<()> {
+    check_values(table, values, cx.transaction_time())
+}
+
+pub(crate) fn check_values(table: &Table, values: &[Value], now: i64) -> Fallible<()> {
+    for (column, value) in table.columns.iter().zip(values) {
+        if column.not_null && !column.dropped && value.is_null() {
+            return Err(error(
+                state::NOT_NULL_VIOLATION,
+                format!(
+                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                    column.name, table.name
+                ),
+            )
+            .detail(failing_row(table, values)));
+        }
+    }
+    for check in &table.checks {
+        if row_condition(&check.condition, values, now)? == Some(false) {
+            return Err(error(
+                state::CHECK_VIOLATION,
+                format!(
+                    "new row for relation \"{}\" violates check constraint \"{}\"",
+                    table.name, check.name
+                ),
+            )
+            .detail(failing_row(table, values)));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn row_condition(condition: &RowCondition, values: &[Value], now: i64) -> Fallible<Option<bool>> {
+    let mut row = RowOnly { values, now };
+    match Machine::default().run(&condition.program, &mut row)? {
+        Flow::Ready(Value::Bool(truth)) => Ok(Some(truth)),
+        _ => Ok(None),
+    }
+}
+
+/// An environment of one row: slot *n* is column *n*.
+struct RowOnly<'a> {
+    values: &'a [Value],
+    now: i64,
+}
+
+impl Environment for RowOnly<'_> {
+    fn slot(&self, slot: u32) -> &Value {
+        &self.values[slot as usize]
+    }
+    fn param(&self, _: u32) -> &Value {
+        &Value::Null
+    }
+    fn transaction_time(&self) -> i64 {
+        self.now
+    }
+    fn clock_time(&self) -> i64 {
+        self.now
+    }
+    fn session_call(&mut self, _: crate::expr::function::Session, _: &[Value]) -> Fallible<Value> {
+        Err(unsupported("a function of the session in a constraint"))
+    }
+    fn subquery(&mut self, _: u32, _: Answer, _: Option<&Value>) -> Fallible<Flow<Value>> {
+        Err(unsupported("a subquery in a constraint"))
+    }
+}
+
+fn duplicate(table: &Table, index: &Index, values: &[Value]) -> Box<SqlError> {
+    let columns: Vec<u16> = index.columns.iter().map(|part| part.column).collect();
+    error(
+        state::UNIQUE_VIOLATION,
+        format!("duplicate key value violates unique constraint \"{}\"", index.name),
+    )
+    .detail(format!(
+        "{} already exists.",
+        key_text(table, &columns, &pick(&columns, values))
+    ))
+}
+
+/// [`key_text`] of a whole row.
+pub(crate) fn failing_key(table: &Table, columns: &[u16], row: &[Value]) -> String {
+    key_text(table, columns, &pick(columns, row))
+}
+
+/// `Key (a, b)=(1, x)`.
+pub(crate) fn key_text(table: &Table, columns: &[u16], values: &[Value]) -> String {
+    let names: Vec<&str> = columns
+        .iter()
+        .map(|column| &*table.columns[usize::from(*column)].name)
+        .collect();
+    let shown: Vec<String> = values.iter().map(|value| shown(value, usize::MAX)).collect();
+    format!("Key ({})=({})", names.join(", "), shown.join(", "))
+}
+
+/// `Failing row contains (1, null, x).`
+pub(crate) fn failing_row(table: &Table, values: &[Value]) -> String {
+    let live = table.columns.iter().zip(values).filter(|(column, _)| !column.dropped);
+    let texts: Vec<String> = live.map(|(_, value)| shown(value, 64)).collect();
+    format!("Failing row contains ({}).", texts.join(", "))
+}
+
+/// A value in a message; long ones are cut.
+fn shown(value: &Value, most: usize) -> String {
+    let text = match value {
+        Value::Null => return "null".to_owned(),
+        value => value.to_string(),
+    };
+    if text.len() <= most {
+        return text;
+    }
+    let mut end = most;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}...", &text[..end])
+}
+
+/// A table's whole row from its bytes.
+pub(crate) fn decode(table: &Table, bytes: &[u8]) -> Vec<Value> {
+    let mut values = Vec::with_capacity(table.columns.len());
+    row::decode_all(bytes, &table.layout, &mut values);
+    // What a dropped column held is of no interest.
+    for (column, value) in table.columns.iter().zip(&mut values) {
+        if column.dropped {
+            *value = Value::Null;
+        }
+    }
+    values
+}

@@ -1,0 +1,507 @@
+//! The life of one statement in its session.
+//!
+//! ```text
+//! start ─▶ plan ─▶ table locks ─▶ snapshot ─▶ rows ─▶ foreign keys ─▶ (own transaction: commit ─▶ flush) ─▶ Done
+//! ```
+//!
+//! Each arrow may be interrupted: by the fuel, by a lock, by the flush. What is interrupted is this
+//! value; `resume` goes on from it.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use base::{Row, Time, Value};
+use syntax::Statement;
+
+use crate::control;
+use crate::ddl;
+use crate::error::{Fallible, error, state};
+use crate::exec::{Context, ForeignRun, Modify, Run, State, Step, acquire, bind_parameters, deadlock, next};
+use crate::plan::{Plan, Root};
+use crate::server::{CachedPlan, Core, Prepared, names};
+use crate::session::SessionState;
+use crate::storage::{DeadlockCheck, LockTag, Xid};
+use crate::{Blocker, Lsn, Output, Progress, SqlError, StatementId, Tag, TransactionStatus};
+
+/// Where a running statement came from.
+#[derive(Clone, Debug, Hash)]
+pub(crate) enum Source {
+    Prepared(StatementId),
+    Parsed(Arc<Statement>),
+}
+
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Running {
+    source: Source,
+    params: Vec<Value>,
+    phase: Phase,
+    started: Time,
+    wait: Option<Wait>,
+}
+
+/// A wait for a lock, as far as timers go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Wait {
+    since: Time,
+    deadlock_checked: bool,
+}
+
+#[derive(Clone, Debug, Hash)]
+enum Phase {
+    Start,
+    /// Takes the plan's table locks, this many are held.
+    Lock {
+        plan: Planned,
+        at: usize,
+    },
+    Rows(Box<Rows>),
+    /// A definition or a LOCK TABLE that waits for a table lock: it begins anew when it has it.
+    Utility,
+    /// The commit record is written up to here.
+    Flush {
+        xid: Xid,
+        lsn: Lsn,
+        output: Output,
+    },
+}
+
+/// A shared plan; hashed by nothing, since it follows from the statement and the catalog.
+#[derive(Clone, Debug)]
+struct Planned(Arc<Plan>);
+
+impl Hash for Planned {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// A plan at work.
+#[derive(Clone, Debug, Hash)]
+struct Rows {
+    plan: Planned,
+    run: Run,
+    body: Body,
+    rows: Vec<Row>,
+    foreign: Option<ForeignRun>,
+}
+
+#[derive(Clone, Debug, Hash)]
+enum Body {
+    Query(State),
+    Write(Modify),
+    /// All rows are written; foreign keys are being checked.
+    Written {
+        affected: u64,
+    },
+}
+
+/// How far a step of a statement came.
+pub(crate) enum Came {
+    /// To the end of the statement.
+    Done(Output),
+    /// It cannot go on now.
+    Suspended,
+}
+
+impl Running {
+    pub(crate) fn new(source: Source, params: Vec<Value>, now: Time) -> Running {
+        Running {
+            source,
+            params,
+            phase: Phase::Start,
+            started: now,
+            wait: None,
+        }
+    }
+
+    pub(crate) fn resume(
+        &mut self,
+        session: &mut SessionState,
+        core: &mut Core,
+        prepared: &mut [Prepared],
+        cancelled: bool,
+        now: Time,
+        fuel: &mut u64,
+    ) -> Progress {
+        if let Phase::Flush { .. } = self.phase {
+            return self.flush(session, core);
+        }
+        match self.still_waits(session, core, cancelled, now) {
+            Ok(None) => {}
+            Ok(Some(blocker)) => return Progress::Blocked(blocker),
+            Err(refusal) => return self.failed(refusal, session, core),
+        }
+        match self.go_on(session, core, prepared, now, fuel) {
+            Ok(Came::Done(output)) => self.ended(output, session, core),
+            Ok(Came::Suspended) => match self.waits_for(session, core, now) {
+                Some(blocker) => Progress::Blocked(blocker),
+                None => Progress::OutOfFuel,
+            },
+            Err(refusal) => self.failed(refusal, session, core),
+        }
+    }
+
+    fn failed(&mut self, refusal: Box<SqlError>, session: &mut SessionState, core: &mut Core) -> Progress {
+        session.fail(core);
+        Progress::Done(Err(*refusal))
+    }
+
+    // ---- waiting
+
+    /// Timers and cancellation. `Some`: the lock that it waits for has not been granted yet.
+    fn still_waits(
+        &mut self,
+        session: &mut SessionState,
+        core: &mut Core,
+        cancelled: bool,
+        now: Time,
+    ) -> Fallible<Option<Blocker>> {
+        if cancelled {
+            return Err(error(state::QUERY_CANCELED, "canceling statement due to user request"));
+        }
+        if session
+            .timeout("statement_timeout")
+            .is_some_and(|most| now >= self.started + most)
+        {
+            return Err(error(
+                state::QUERY_CANCELED,
+                "canceling statement due to statement timeout",
+            ));
+        }
+        let Some(mut wait) = self.wait else {
+            return Ok(None);
+        };
+        if core.storage.waits_for(session.id).is_none() {
+            self.wait = None;
+            return Ok(None);
+        }
+        if !wait.deadlock_checked && now >= wait.since + deadlock_timeout(session, core) {
+            wait.deadlock_checked = true;
+            self.wait = Some(wait);
+            if let DeadlockCheck::Deadlock(links) = core.storage.check_deadlock(session.id) {
+                return Err(deadlock(&links));
+            }
+            if core.storage.waits_for(session.id).is_none() {
+                self.wait = None;
+                return Ok(None);
+            }
+        }
+        if session
+            .timeout("lock_timeout")
+            .is_some_and(|most| now >= wait.since + most)
+        {
+            return Err(error(
+                state::LOCK_NOT_AVAILABLE,
+                "canceling statement due to lock timeout",
+            ));
+        }
+        Ok(self.waits_for(session, core, now))
+    }
+
+    fn waits_for(&mut self, session: &SessionState, core: &Core, now: Time) -> Option<Blocker> {
+        let (tag, _, holders) = core.storage.waits_for(session.id)?;
+        let wait = *self.wait.get_or_insert(Wait {
+            since: now,
+            deadlock_checked: false,
+        });
+        let check = (!wait.deadlock_checked).then(|| wait.since + deadlock_timeout(session, core));
+        let lock = session.timeout("lock_timeout").map(|most| wait.since + most);
+        let statement = session.timeout("statement_timeout").map(|most| self.started + most);
+        Some(Blocker {
+            what: describe(tag, session, core),
+            holders,
+            deadline: [check, lock, statement].into_iter().flatten().min(),
+        })
+    }
+
+    // ---- going on
+
+    fn go_on(
+        &mut self,
+        session: &mut SessionState,
+        core: &mut Core,
+        prepared: &mut [Prepared],
+        now: Time,
+        fuel: &mut u64,
+    ) -> Fallible<Came> {
+        loop {
+            match &mut self.phase {
+                Phase::Start => {
+                    let statement = self.statement(prepared)?;
+                    if let Some(output) = control::run(&statement, session, core, now)? {
+                        // COMMIT itself has to wait for its flush.
+                        return Ok(Came::Done(output));
+                    }
+                    if session.transaction.status == TransactionStatus::Failed {
+                        return Err(error(
+                            state::IN_FAILED_TRANSACTION,
+                            "current transaction is aborted, commands ignored until end of transaction block",
+                        ));
+                    }
+                    session.begin(false, now);
+                    self.phase = match self.plan(&statement, session, core, prepared)? {
+                        Some(plan) => Phase::Lock { plan, at: 0 },
+                        None => Phase::Utility,
+                    };
+                }
+                Phase::Lock { plan, at } => {
+                    while let Some((table, mode)) = plan.0.locks.get(*at) {
+                        if !acquire(core, session, session.relation_tag(*table), *mode)? {
+                            return Ok(Came::Suspended);
+                        }
+                        *at += 1;
+                    }
+                    let plan = plan.clone();
+                    self.begin_rows(plan, session, core, prepared)?;
+                }
+                Phase::Utility => {
+                    let statement = self.statement(prepared)?;
+                    return ddl::run(&statement, session, core);
+                }
+                Phase::Rows(rows) => return rows.go_on(session, core, now, fuel),
+                Phase::Flush { .. } => return Ok(Came::Suspended),
+            }
+        }
+    }
+
+    fn statement(&self, prepared: &[Prepared]) -> Fallible<Arc<Statement>> {
+        match &self.source {
+            Source::Parsed(statement) => Ok(statement.clone()),
+            Source::Prepared(id) => match prepared.get(id.0 as usize) {
+                Some(prepared) => Ok(prepared.statement.clone()),
+                None => Err(error(
+                    state::INVALID_SQL_STATEMENT_NAME,
+                    format!("prepared statement \"{}\" does not exist", id.0),
+                )),
+            },
+        }
+    }
+
+    /// The cached plan if it still holds, else a new one. A plan that was made while definitions are
+    /// uncommitted is for this session alone and is not kept.
+    fn plan(
+        &self,
+        statement: &Statement,
+        session: &mut SessionState,
+        core: &Core,
+        prepared: &mut [Prepared],
+    ) -> Fallible<Option<Planned>> {
+        let cached = match &self.source {
+            Source::Prepared(id) => prepared.get_mut(id.0 as usize),
+            Source::Parsed(_) => None,
+        };
+        let (version, settled) = (core.catalog.version(), core.catalog.is_settled());
+        if let Some(Prepared { plan: Some(known), .. }) = &cached
+            && known.version == version
+            && settled
+            && (Arc::ptr_eq(&known.search_path, session.search_path()) || known.search_path == *session.search_path())
+        {
+            return Ok(Some(Planned(known.plan.clone())));
+        }
+        let Some(plan) = crate::planning::plan(statement, names(core, session))? else {
+            return Ok(None);
+        };
+        session.usage.prepared += 1;
+        let plan = Arc::new(plan);
+        if let (Some(cached), true) = (cached, settled) {
+            cached.plan = Some(CachedPlan {
+                plan: plan.clone(),
+                version,
+                search_path: session.search_path().clone(),
+            });
+        }
+        Ok(Some(Planned(plan)))
+    }
+
+    /// All locks are held. If a definition has changed while we waited, plans anew.
+    fn begin_rows(
+        &mut self,
+        plan: Planned,
+        session: &mut SessionState,
+        core: &mut Core,
+        prepared: &mut [Prepared],
+    ) -> Fallible<()> {
+        if !still_good(&plan.0, session, core) {
+            let statement = self.statement(prepared)?;
+            if let Source::Prepared(id) = &self.source
+                && let Some(prepared) = prepared.get_mut(id.0 as usize)
+            {
+                prepared.plan = None;
+            }
+            if let Some(plan) = self.plan(&statement, session, core, prepared)? {
+                self.phase = Phase::Lock { plan, at: 0 };
+            }
+            return Ok(());
+        }
+        if session.transaction.read_only && plan.0.writes() {
+            let message = format!("cannot execute {} in a read-only transaction", plan.0.verb);
+            return Err(error(state::READ_ONLY_TRANSACTION, message));
+        }
+        let now = core.timestamp(session.transaction.started);
+        let params = bind_parameters(&plan.0, &self.params, now)?;
+        let snapshot = session.snapshot(core);
+        let run = Run::new(&plan.0, params, snapshot);
+        let body = match (&plan.0.root, Modify::new(&plan.0.root)) {
+            (Root::Query(query), _) => Body::Query(State::new(&query.node)),
+            (_, Some(modify)) => Body::Write(modify),
+            (_, None) => Body::Written { affected: 0 },
+        };
+        self.phase = Phase::Rows(Box::new(Rows {
+            plan,
+            run,
+            body,
+            rows: Vec::new(),
+            foreign: None,
+        }));
+        Ok(())
+    }
+
+    // ---- the end
+
+    fn ended(&mut self, output: Output, session: &mut SessionState, core: &mut Core) -> Progress {
+        session.usage.rows_returned += output.rows.len() as u64;
+        if session.transaction.status == TransactionStatus::Idle {
+            return Progress::Done(Ok(output));
+        }
+        if session.transaction.explicit && !session.transaction.committing {
+            session.next_command();
+            if session.transaction.snapshot.is_none() {
+                core.storage.release_snapshots(session.id);
+            }
+            return Progress::Done(Ok(output));
+        }
+        let Some(xid) = session.transaction.xid else {
+            session.finish(core);
+            return Progress::Done(Ok(output));
+        };
+        let before = core.storage.wal_position();
+        let lsn = core.storage.commit(xid);
+        session.usage.wal_bytes += lsn.0.saturating_sub(before.0);
+        core.note_catalog(lsn, &session.transaction.xids);
+        self.phase = Phase::Flush { xid, lsn, output };
+        Progress::Flush(lsn)
+    }
+
+    fn flush(&mut self, session: &mut SessionState, core: &mut Core) -> Progress {
+        if let Phase::Flush { lsn, .. } = &self.phase
+            && core.storage.flushed_position() < *lsn
+        {
+            return Progress::Flush(*lsn);
+        }
+        self.finish_commit(session, core);
+        match std::mem::replace(&mut self.phase, Phase::Start) {
+            Phase::Flush { output, .. } => Progress::Done(Ok(output)),
+            _ => Progress::OutOfFuel,
+        }
+    }
+
+    /// Makes a written commit visible and gives back the locks. False: there is none.
+    pub(crate) fn finish_commit(&mut self, session: &mut SessionState, core: &mut Core) -> bool {
+        let Phase::Flush { xid, .. } = &self.phase else {
+            return false;
+        };
+        core.storage.finish_commit(*xid);
+        core.commit_catalog(&session.transaction.xids);
+        session.finish(core);
+        true
+    }
+}
+
+/// Whether the tables of a plan are still the same definitions.
+fn still_good(plan: &Plan, session: &SessionState, core: &Core) -> bool {
+    let own = &session.transaction.xids;
+    plan.tables.iter().all(|range| {
+        let now = core.catalog.table(range.table.id, own);
+        now.is_some_and(|now| Arc::ptr_eq(now, &range.table))
+    })
+}
+
+fn deadlock_timeout(session: &SessionState, core: &Core) -> base::Nanos {
+    session
+        .timeout("deadlock_timeout")
+        .unwrap_or(core.config.deadlock_timeout)
+}
+
+/// A lock's object as a sentence names it.
+fn describe(tag: LockTag, session: &SessionState, core: &Core) -> String {
+    let table = |relation| {
+        let own = &session.transaction.xids;
+        let by_heap = core
+            .catalog
+            .tables_of(session.database, own)
+            .find(|table| table.heap == relation || table.id == relation);
+        by_heap.map_or_else(|| format!("relation {}", relation.0), |table| table.qualified_name())
+    };
+    match tag {
+        LockTag::Relation { relation, .. } => format!("relation {}", table(relation)),
+        LockTag::Tuple { relation, row, .. } => format!("tuple {row} of relation {}", table(relation)),
+        other => other.to_string(),
+    }
+}
+
+impl Rows {
+    fn go_on(&mut self, session: &mut SessionState, core: &mut Core, now: Time, fuel: &mut u64) -> Fallible<Came> {
+        let before = core.storage.wal_position();
+        let plan = self.plan.0.clone();
+        let mut cx = Context {
+            core,
+            session,
+            plan: &plan,
+            run: &mut self.run,
+            fuel,
+            now,
+            ephemeral: &[],
+        };
+        let came = advance(&mut self.body, &mut self.rows, &mut self.foreign, &mut cx);
+        let written = core.storage.wal_position().0.saturating_sub(before.0);
+        session.usage.wal_bytes += written;
+        came
+    }
+}
+
+fn advance(
+    body: &mut Body,
+    rows: &mut Vec<Row>,
+    foreign: &mut Option<ForeignRun>,
+    cx: &mut Context<'_>,
+) -> Fallible<Came> {
+    let plan = cx.plan;
+    loop {
+        let (step, output) = match (&mut *body, &plan.root) {
+            (Body::Query(state), Root::Query(query)) => (next(&query.node, state, cx)?, &query.output[..]),
+            (Body::Write(modify), root) => (modify.next(cx)?, modify.output(root)),
+            (Body::Written { affected }, _) => {
+                let affected = *affected;
+                if !foreign.get_or_insert_default().step(cx)? {
+                    return Ok(Came::Suspended);
+                }
+                return Ok(Came::Done(finished(plan, affected, std::mem::take(rows))));
+            }
+            (Body::Query(_), _) => (Step::Done, &[][..]),
+        };
+        match (step, &mut *body) {
+            (Step::Suspended, _) => return Ok(Came::Suspended),
+            (Step::Row, _) => {
+                rows.push(output.iter().map(|slot| cx.run.frame[*slot as usize].clone()).collect());
+            }
+            (Step::Done, Body::Write(modify)) => {
+                let affected = modify.affected;
+                *body = Body::Written { affected };
+            }
+            (Step::Done, _) => {
+                let rows = std::mem::take(rows);
+                return Ok(Came::Done(finished(plan, rows.len() as u64, rows)));
+            }
+        }
+    }
+}
+
+fn finished(plan: &Plan, count: u64, rows: Vec<Row>) -> Output {
+    Output {
+        tag: Tag {
+            verb: plan.verb,
+            rows: Some(count),
+        },
+        columns: plan.columns.clone(),
+        rows,
+        notices: Vec::new(),
+    }
+}

@@ -1,0 +1,529 @@
+//! The server: all sessions over one core, and what a caller may ask of it.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use base::{Fingerprint, Fingerprinter, Nanos, Row, Time, Value};
+use syntax::{Dialect, Statement};
+
+use crate::bind::Names;
+use crate::catalog::{Catalog, Table};
+use crate::error::{Fallible, error, state};
+use crate::exec::{check_values, index_key, key_text, row_condition};
+use crate::plan::Plan;
+use crate::running::{Running, Source};
+use crate::session::SessionState;
+use crate::storage::{DatabaseId, Storage, Unique, Xid};
+use crate::{Lsn, Output, Progress, Recovery, SessionId, SqlError, StatementId, TransactionStatus, Usage};
+
+/// What a server is started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServerConfig {
+    /// How long a session waits for a lock before it looks for a deadlock.
+    pub deadlock_timeout: Nanos,
+    /// The `timestamptz` (microseconds since 2000-01-01 UTC) at `Time::ZERO`.
+    pub epoch_micros: i64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> ServerConfig {
+        ServerConfig {
+            deadlock_timeout: Nanos::from_secs(1),
+            // 2024-01-01 00:00 UTC.
+            epoch_micros: 757_382_400_000_000,
+        }
+    }
+}
+
+/// What all sessions share.
+#[derive(Clone, Debug)]
+pub(crate) struct Core {
+    pub(crate) storage: Storage,
+    pub(crate) catalog: Arc<Catalog>,
+    sequences: BTreeMap<(DatabaseId, Arc<str>), i64>,
+    pub(crate) config: ServerConfig,
+    /// Scratch for the bytes of a row or a key; empty between uses as far as anyone can tell.
+    pub(crate) buffer: Vec<u8>,
+    /// Committed catalogs with the WAL positions at which they became so: what a crash goes back to.
+    history: Vec<(Lsn, Arc<Catalog>)>,
+}
+
+impl Core {
+    /// The `timestamptz` of an instant.
+    pub(crate) fn timestamp(&self, at: Time) -> i64 {
+        self.config.epoch_micros.saturating_add((at.0 / 1_000) as i64)
+    }
+
+    pub(crate) fn catalog_mut(&mut self) -> &mut Catalog {
+        Arc::make_mut(&mut self.catalog)
+    }
+
+    pub(crate) fn abort_catalog(&mut self, xids: &[Xid]) {
+        if !self.catalog.is_settled() {
+            self.catalog_mut().abort(xids);
+        }
+    }
+
+    /// The commit record with these definitions ends at `lsn`.
+    pub(crate) fn note_catalog(&mut self, lsn: Lsn, xids: &[Xid]) {
+        if self.catalog.is_settled() {
+            return;
+        }
+        let mut committed = (*self.catalog).clone();
+        committed.commit(xids);
+        self.history.push((lsn, Arc::new(committed.without_pending())));
+    }
+
+    pub(crate) fn commit_catalog(&mut self, xids: &[Xid]) {
+        if !self.catalog.is_settled() {
+            self.catalog_mut().commit(xids);
+        }
+    }
+
+    /// A sequence's numbers are never given twice, whoever rolls back or crashes.
+    pub(crate) fn next_value(&mut self, database: DatabaseId, name: &Arc<str>) -> Fallible<i64> {
+        let Some(last) = self.sequences.get_mut(&(database, name.clone())) else {
+            let message = format!("relation \"{name}\" does not exist");
+            return Err(error(state::UNDEFINED_TABLE, message));
+        };
+        *last = last.checked_add(1).ok_or_else(|| {
+            error(
+                "2200H",
+                format!("nextval: reached maximum value of sequence \"{name}\""),
+            )
+        })?;
+        Ok(*last)
+    }
+
+    pub(crate) fn create_sequence(&mut self, database: DatabaseId, name: Arc<str>) {
+        self.sequences.insert((database, name), 0);
+    }
+}
+
+/// A connection with what it is doing.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Session {
+    pub(crate) state: SessionState,
+    pub(crate) running: Option<Running>,
+    pub(crate) cancelled: bool,
+}
+
+/// A statement's text with its tree and, as long as the catalog stays as it is, its plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) statement: Arc<Statement>,
+    pub(crate) plan: Option<CachedPlan>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CachedPlan {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) version: u64,
+    pub(crate) search_path: Arc<[Arc<str>]>,
+}
+
+/// A PostgreSQL server as a state machine. `Clone` forks it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub(crate) core: Core,
+    sessions: BTreeMap<SessionId, Session>,
+    next_session: u32,
+    pub(crate) prepared: Vec<Prepared>,
+    by_text: BTreeMap<(DatabaseId, Arc<str>), StatementId>,
+    down: bool,
+}
+
+impl Server {
+    /// An empty server with the database and the role `postgres`.
+    pub fn new(config: ServerConfig) -> Server {
+        let catalog = Arc::new(Catalog::new());
+        Server {
+            core: Core {
+                storage: Storage::new(),
+                catalog: catalog.clone(),
+                sequences: BTreeMap::new(),
+                config,
+                buffer: Vec::new(),
+                history: vec![(Lsn(0), catalog)],
+            },
+            sessions: BTreeMap::new(),
+            next_session: 1,
+            prepared: Vec::new(),
+            by_text: BTreeMap::new(),
+            down: false,
+        }
+    }
+
+    /// Outside of any transaction, durable at once.
+    pub fn create_database(&mut self, name: &str) -> Result<(), SqlError> {
+        self.core
+            .catalog_mut()
+            .create_database(name)
+            .map_err(|refusal| *refusal)?;
+        for (_, committed) in &mut self.core.history {
+            *committed = Arc::new((*self.core.catalog).clone().without_pending());
+        }
+        Ok(())
+    }
+
+    /// A new session.
+    ///
+    /// Refused: 57P03 while the server is down, 3D000 for an unknown database, 28000 for a role that is
+    /// unknown or may not log in.
+    pub fn connect(&mut self, database: &str, role: &str, _now: Time) -> Result<SessionId, SqlError> {
+        if self.down {
+            return Err(*error(state::CANNOT_CONNECT_NOW, "the database system is starting up"));
+        }
+        let known = self.core.catalog.role(role, &[]);
+        let known =
+            known.ok_or_else(|| *error(state::INVALID_AUTHORIZATION, format!("role \"{role}\" does not exist")))?;
+        if !known.login {
+            let message = format!("role \"{role}\" is not permitted to log in");
+            return Err(*error(state::INVALID_AUTHORIZATION, message));
+        }
+        let role = known.name.clone();
+        let database = self.core.catalog.database(database).map_err(|refusal| *refusal)?;
+        let id = SessionId(self.next_session);
+        self.next_session += 1;
+        self.sessions.insert(
+            id,
+            Session {
+                state: SessionState::new(id, database, role),
+                running: None,
+                cancelled: false,
+            },
+        );
+        Ok(id)
+    }
+
+    /// Rolls back what has not been committed, and gives back all locks.
+    pub fn disconnect(&mut self, session: SessionId, _now: Time) {
+        if let Some(mut session) = self.sessions.remove(&session) {
+            self.core.storage.cancel_wait(session.state.id);
+            // A commit record that was written stays written, whoever has gone away.
+            if let Some(running) = &mut session.running
+                && running.finish_commit(&mut session.state, &mut self.core)
+            {
+            } else {
+                session.state.rollback(&mut self.core);
+            }
+            self.core.storage.forget_session(session.state.id);
+        }
+    }
+
+    /// Parses and plans a text; the same text in the same database gives the same statement.
+    pub fn prepare(&mut self, session: SessionId, sql: &str) -> Result<StatementId, SqlError> {
+        let Some(found) = self.sessions.get_mut(&session) else {
+            return Err(*no_session());
+        };
+        let key = (found.state.database, Arc::<str>::from(sql));
+        if let Some(known) = self.by_text.get(&key) {
+            return Ok(*known);
+        }
+        let statement =
+            syntax::parse_statement(sql, Dialect::Postgres).map_err(|refusal| *Box::<SqlError>::from(refusal))?;
+        found.state.usage.prepared += 1;
+        let names = names(&self.core, &found.state);
+        let plan = crate::planning::plan(&statement, names).map_err(|refusal| *refusal)?;
+        let plan = plan.filter(|_| self.core.catalog.is_settled()).map(|plan| CachedPlan {
+            plan: Arc::new(plan),
+            version: self.core.catalog.version(),
+            search_path: found.state.search_path().clone(),
+        });
+        let id = StatementId(self.prepared.len() as u32);
+        self.prepared.push(Prepared {
+            statement: Arc::new(statement),
+            plan,
+        });
+        self.by_text.insert(key, id);
+        Ok(id)
+    }
+
+    /// Starts a prepared statement; nothing happens before `resume`.
+    pub fn start(&mut self, session: SessionId, statement: StatementId, parameters: &[Value], now: Time) {
+        self.start_source(session, Source::Prepared(statement), parameters, now);
+    }
+
+    /// Starts a statement that is run once (scripts).
+    pub fn start_parsed(&mut self, session: SessionId, statement: &Statement, parameters: &[Value], now: Time) {
+        self.start_source(session, Source::Parsed(Arc::new(statement.clone())), parameters, now);
+    }
+
+    fn start_source(&mut self, session: SessionId, source: Source, parameters: &[Value], now: Time) {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.cancelled = false;
+            session.running = Some(Running::new(source, parameters.to_vec(), now));
+        }
+    }
+
+    /// Goes on with the session's statement until it ends, waits, or has used up the fuel (operator
+    /// steps, about one a row).
+    pub fn resume(&mut self, session: SessionId, now: Time, fuel: &mut u64) -> Progress {
+        let Some(session) = self.sessions.get_mut(&session) else {
+            return Progress::Done(Err(*no_session()));
+        };
+        let Some(mut running) = session.running.take() else {
+            let message = "no statement is running in this session";
+            return Progress::Done(Err(*error(state::PROTOCOL_VIOLATION, message)));
+        };
+        let cancelled = std::mem::take(&mut session.cancelled);
+        let progress = running.resume(
+            &mut session.state,
+            &mut self.core,
+            &mut self.prepared,
+            cancelled,
+            now,
+            fuel,
+        );
+        if !matches!(progress, Progress::Done(_)) {
+            session.running = Some(running);
+        }
+        progress
+    }
+
+    /// The running statement fails with 57014 at the next resume.
+    pub fn cancel(&mut self, session: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.cancelled = true;
+        }
+    }
+
+    pub fn wal_position(&self) -> Lsn {
+        self.core.storage.wal_position()
+    }
+
+    pub fn flushed_position(&self) -> Lsn {
+        self.core.storage.flushed_position()
+    }
+
+    /// The WAL up to here is durable.
+    pub fn flushed(&mut self, up_to: Lsn) {
+        self.core.storage.flushed(up_to);
+        let flushed = self.flushed_position();
+        let history = &mut self.core.history;
+        let durable = history.iter().rposition(|(lsn, _)| *lsn <= flushed).unwrap_or(0);
+        history.drain(..durable);
+    }
+
+    /// Sessions whose lock was granted since the last call, in order.
+    pub fn drain_woken(&mut self, into: &mut Vec<SessionId>) {
+        self.core.storage.drain_woken(into);
+    }
+
+    /// The work that a session has done since the last call.
+    pub fn take_usage(&mut self, session: SessionId) -> Usage {
+        let session = self.sessions.get_mut(&session);
+        session.map_or_else(Usage::default, |session| std::mem::take(&mut session.state.usage))
+    }
+
+    pub fn transaction_status(&self, session: SessionId) -> TransactionStatus {
+        let session = self.sessions.get(&session);
+        session.map_or(TransactionStatus::Idle, |session| session.state.transaction.status)
+    }
+
+    /// Bulk load outside of time: committed, durable. NOT NULL, CHECK and unique keys are enforced;
+    /// foreign keys are trusted.
+    pub fn load(&mut self, database: &str, table: &str, rows: &mut dyn Iterator<Item = Row>) -> Result<u64, SqlError> {
+        self.load_rows(database, table, rows).map_err(|refusal| *refusal)
+    }
+
+    fn load_rows(&mut self, database: &str, table: &str, rows: &mut dyn Iterator<Item = Row>) -> Fallible<u64> {
+        let database = self.core.catalog.database(database)?;
+        let (schema, name) = table.split_once('.').unwrap_or(("public", table));
+        let found = self.core.catalog.table_named(database, schema, name, &[]).cloned();
+        let table =
+            found.ok_or_else(|| error(state::UNDEFINED_TABLE, format!("relation \"{table}\" does not exist")))?;
+        let live: Vec<u16> = table.live_columns().map(|(column, _)| column).collect();
+        let mut loaded = 0;
+        for row in rows {
+            if row.len() != live.len() {
+                let message = format!("a row to load has {} values for {} columns", row.len(), live.len());
+                return Err(error(state::SYNTAX_ERROR, message));
+            }
+            let mut values = vec![Value::Null; table.columns.len()];
+            for (column, value) in live.iter().zip(row.iter()) {
+                let column = usize::from(*column);
+                let wanted = table.columns[column].data_type;
+                values[column] = crate::types::input::cast(value.clone(), wanted, self.core.config.epoch_micros)?;
+            }
+            self.load_row(&table, &values)?;
+            loaded += 1;
+        }
+        self.core.storage.checkpoint_now();
+        let position = self.core.storage.wal_position();
+        self.flushed(position);
+        Ok(loaded)
+    }
+
+    fn load_row(&mut self, table: &Table, values: &[Value]) -> Fallible<()> {
+        let now = self.core.config.epoch_micros;
+        check_values(table, values, now)?;
+        let mut bytes = Vec::new();
+        crate::row::encode(values, &mut bytes);
+        let mut entries = Vec::with_capacity(table.indexes.len());
+        for index in &table.indexes {
+            let wanted = match &index.filter {
+                None => true,
+                Some(condition) => row_condition(condition, values, now)? == Some(true),
+            };
+            if !wanted {
+                continue;
+            }
+            let mut key = Vec::new();
+            let has_null = index_key(index, values, &mut key);
+            if index.unique && !has_null {
+                let storage = &self.core.storage;
+                let conflict = storage.unique_conflict(index.id, table.heap, &key, crate::exec::NO_ROW, Xid::NONE);
+                if conflict != Unique::Free {
+                    let columns: Vec<u16> = index.columns.iter().map(|part| part.column).collect();
+                    let shown: Vec<Value> = columns
+                        .iter()
+                        .map(|column| values[usize::from(*column)].clone())
+                        .collect();
+                    let message = format!("duplicate key value violates unique constraint \"{}\"", index.name);
+                    return Err(error(state::UNIQUE_VIOLATION, message)
+                        .detail(format!("{} already exists.", key_text(table, &columns, &shown))));
+                }
+            }
+            entries.push((index.id, key));
+        }
+        let row = self
+            .core
+            .storage
+            .insert_frozen(table.heap, &bytes)
+            .map_err(SqlError::from)?;
+        for (index, key) in entries {
+            self.core
+                .storage
+                .index_insert(index, &key, row)
+                .map_err(SqlError::from)?;
+        }
+        Ok(())
+    }
+
+    /// All sessions and all memory are gone; nothing but [`Server::recover`] brings the server back.
+    pub fn crash(&mut self) {
+        self.sessions.clear();
+        self.core.storage.crash();
+        self.down = true;
+    }
+
+    /// Replays the WAL that was flushed: the committed prefix is back.
+    pub fn recover(&mut self) -> Recovery {
+        if !self.down {
+            return Recovery::default();
+        }
+        let replayed = self.core.storage.recover();
+        let flushed = self.flushed_position();
+        let durable = self.core.history.iter().rev().find(|(lsn, _)| *lsn <= flushed);
+        if let Some((_, catalog)) = durable {
+            let mut catalog = (**catalog).clone();
+            catalog.succeed(&self.core.catalog);
+            self.core.catalog = Arc::new(catalog);
+        }
+        self.core.history = vec![(Lsn(0), self.core.catalog.clone())];
+        self.down = false;
+        Recovery {
+            wal_bytes_replayed: replayed.wal_bytes,
+            records_replayed: replayed.records,
+        }
+    }
+
+    /// An observer outside of time: what has been committed and made visible, without a lock, without
+    /// any effect on the server.
+    pub fn read(&self, database: &str, sql: &str) -> Result<Output, SqlError> {
+        let mut fork = self.clone();
+        fork.down = false;
+        let statement =
+            syntax::parse_statement(sql, Dialect::Postgres).map_err(|refusal| *Box::<SqlError>::from(refusal))?;
+        if !matches!(statement, Statement::Query(_)) {
+            return Err(*error(state::FEATURE_NOT_SUPPORTED, "an observer can only run queries"));
+        }
+        // Nobody holds a lock or runs in the fork: what was not committed is rolled back in it.
+        let sessions: Vec<SessionId> = fork.sessions.keys().copied().collect();
+        for session in sessions {
+            fork.discard(session);
+        }
+        let session = fork.connect(database, "postgres", Time::ZERO)?;
+        fork.start_parsed(session, &statement, &[], Time::ZERO);
+        let mut fuel = u64::MAX;
+        loop {
+            match fork.resume(session, Time::ZERO, &mut fuel) {
+                Progress::Done(result) => return result,
+                Progress::Flush(lsn) => fork.flushed(lsn),
+                Progress::Blocked(blocker) => {
+                    return Err(*error(
+                        state::LOCK_NOT_AVAILABLE,
+                        format!("an observer would wait for {}", blocker.what),
+                    ));
+                }
+                Progress::OutOfFuel => {}
+            }
+        }
+    }
+
+    /// Rolls a session back, even one whose commit waits for its flush.
+    fn discard(&mut self, session: SessionId) {
+        if let Some(mut session) = self.sessions.remove(&session) {
+            session.state.rollback(&mut self.core);
+        }
+    }
+
+    /// Of the whole state: catalog, pages, sessions, locks, running statements. Left out: plans and
+    /// other caches, which follow from the rest.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = Fingerprinter::new();
+        self.core.storage.hash(&mut hasher);
+        self.core.catalog.hash(&mut hasher);
+        self.core.sequences.hash(&mut hasher);
+        self.core.config.hash(&mut hasher);
+        self.sessions.hash(&mut hasher);
+        (self.next_session, self.down).hash(&mut hasher);
+        hasher.fingerprint()
+    }
+
+    /// Definitions as one committed transaction of a superuser, outside of time (set-up of a deployment).
+    pub fn run_script(&mut self, database: &str, script: &str) -> Result<(), SqlError> {
+        let statements =
+            syntax::parse_script(script, Dialect::Postgres).map_err(|refusal| *Box::<SqlError>::from(refusal))?;
+        let session = self.connect(database, "postgres", Time::ZERO)?;
+        let mut result = Ok(());
+        for item in statements {
+            result = self.run_to_end(session, &item.statement).map(drop);
+            if result.is_err() {
+                break;
+            }
+        }
+        self.disconnect(session, Time::ZERO);
+        result
+    }
+
+    fn run_to_end(&mut self, session: SessionId, statement: &Statement) -> Result<Output, SqlError> {
+        self.start_parsed(session, statement, &[], Time::ZERO);
+        loop {
+            match self.resume(session, Time::ZERO, &mut u64::MAX.clone()) {
+                Progress::Done(result) => return result,
+                Progress::Flush(lsn) => self.flushed(lsn),
+                Progress::OutOfFuel => {}
+                Progress::Blocked(blocker) => {
+                    let message = format!("a script outside of time would wait for {}", blocker.what);
+                    return Err(*error(state::LOCK_NOT_AVAILABLE, message));
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn names<'a>(core: &'a Core, session: &'a SessionState) -> Names<'a> {
+    Names {
+        catalog: &core.catalog,
+        own: &session.transaction.xids,
+        database: session.database,
+        search_path: session.search_path(),
+    }
+}
+
+fn no_session() -> Box<SqlError> {
+    error("08003", "connection does not exist")
+}

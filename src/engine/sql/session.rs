@@ -1,0 +1,452 @@
+//! A connection: its transaction with savepoints, its settings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::{Nanos, Time};
+use syntax::IsolationLevel;
+
+use crate::error::{Fallible, error, state};
+use crate::server::{Core, ServerConfig};
+use crate::storage::{CommandId, DatabaseId, LockTag, RelationId, Snapshot, Xid};
+use crate::{SessionId, SqlError, TransactionStatus, Usage};
+
+/// What a statement may read and change of its session.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct SessionState {
+    pub(crate) id: SessionId,
+    pub(crate) database: DatabaseId,
+    pub(crate) role: Arc<str>,
+    pub(crate) transaction: Transaction,
+    pub(crate) settings: Settings,
+    /// Last value of each sequence that this session has called (`currval`).
+    pub(crate) last_values: BTreeMap<Arc<str>, i64>,
+    pub(crate) usage: Usage,
+    search_path: Arc<[Arc<str>]>,
+}
+
+/// A transaction, or the place where one will be.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Transaction {
+    pub(crate) status: TransactionStatus,
+    /// Of its own BEGIN; else of one statement.
+    pub(crate) explicit: bool,
+    pub(crate) isolation: IsolationLevel,
+    pub(crate) read_only: bool,
+    /// COMMIT has been said; its record is being written and flushed.
+    pub(crate) committing: bool,
+    pub(crate) started: Time,
+    /// Its number, once it has written.
+    pub(crate) xid: Option<Xid>,
+    /// All numbers that count as its own: subtransactions too.
+    pub(crate) xids: Vec<Xid>,
+    pub(crate) savepoints: Vec<Savepoint>,
+    /// The current command's number.
+    pub(crate) command: CommandId,
+    /// Repeatable read: the one snapshot.
+    pub(crate) snapshot: Option<Snapshot>,
+    /// The settings to go back to.
+    before: Settings,
+}
+
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Savepoint {
+    pub(crate) name: Arc<str>,
+    /// Its number, once something was written since.
+    pub(crate) xid: Option<Xid>,
+    pub(crate) lock_mark: usize,
+    settings: Settings,
+}
+
+/// Settings of the session, and those of SET LOCAL that hide them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Settings {
+    session: Arc<BTreeMap<Arc<str>, Arc<str>>>,
+    local: Arc<BTreeMap<Arc<str>, Arc<str>>>,
+}
+
+impl Transaction {
+    fn idle() -> Transaction {
+        Transaction {
+            status: TransactionStatus::Idle,
+            explicit: false,
+            isolation: IsolationLevel::ReadCommitted,
+            read_only: false,
+            committing: false,
+            started: Time::ZERO,
+            xid: None,
+            xids: Vec::new(),
+            savepoints: Vec::new(),
+            command: CommandId::FIRST,
+            snapshot: None,
+            before: Settings::default(),
+        }
+    }
+}
+
+/// The settings that exist, in lower case, with their values at the start.
+const KNOWN_SETTINGS: &[(&str, &str)] = &[
+    ("application_name", ""),
+    ("bytea_output", "hex"),
+    ("client_encoding", "UTF8"),
+    ("client_min_messages", "notice"),
+    ("datestyle", "ISO, MDY"),
+    ("default_transaction_isolation", "read committed"),
+    ("default_transaction_read_only", "off"),
+    ("extra_float_digits", "1"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("intervalstyle", "postgres"),
+    ("lock_timeout", "0"),
+    ("search_path", "\"$user\", public"),
+    ("standard_conforming_strings", "on"),
+    ("statement_timeout", "0"),
+    ("synchronous_commit", "on"),
+    ("timezone", "UTC"),
+];
+
+impl SessionState {
+    pub(crate) fn new(id: SessionId, database: DatabaseId, role: Arc<str>) -> SessionState {
+        let mut session = SessionState {
+            id,
+            database,
+            role,
+            transaction: Transaction::idle(),
+            settings: Settings::default(),
+            last_values: BTreeMap::new(),
+            usage: Usage::default(),
+            search_path: Arc::from([]),
+        };
+        session.refresh_search_path();
+        session
+    }
+
+    pub(crate) fn relation_tag(&self, relation: RelationId) -> LockTag {
+        LockTag::Relation {
+            database: self.database,
+            relation,
+        }
+    }
+
+    /// The schemas to look in, in order.
+    pub(crate) fn search_path(&self) -> &Arc<[Arc<str>]> {
+        &self.search_path
+    }
+
+    fn refresh_search_path(&mut self) {
+        let text = self
+            .setting_text("search_path")
+            .unwrap_or_else(|| "\"$user\", public".into());
+        let names = text.split(',').map(|name| match name.trim() {
+            "\"$user\"" => self.role.clone(),
+            name => name.trim_matches('"').into(),
+        });
+        let names: Vec<Arc<str>> = names.filter(|name: &Arc<str>| !name.is_empty()).collect();
+        self.search_path = names.into();
+    }
+
+    // ---- transactions
+
+    pub(crate) fn begin(&mut self, explicit: bool, now: Time) {
+        if self.transaction.status != TransactionStatus::Idle {
+            return;
+        }
+        let default = self.setting_text("default_transaction_isolation");
+        let isolation = match default.as_deref() {
+            Some("repeatable read") => IsolationLevel::RepeatableRead,
+            _ => IsolationLevel::ReadCommitted,
+        };
+        let transaction = &mut self.transaction;
+        transaction.status = TransactionStatus::InTransaction;
+        transaction.explicit = explicit;
+        transaction.isolation = isolation;
+        transaction.read_only = false;
+        transaction.started = now;
+        transaction.command = CommandId::FIRST;
+        transaction.before = self.settings.clone();
+    }
+
+    /// The number of the innermost subtransaction, given now if there is none yet.
+    pub(crate) fn write_xid(&mut self, core: &mut Core) -> Fallible<Xid> {
+        let innermost = match self.transaction.savepoints.last() {
+            None => self.transaction.xid,
+            Some(savepoint) => savepoint.xid,
+        };
+        match innermost {
+            Some(xid) => Ok(xid),
+            None => self.assign_xids(core),
+        }
+    }
+
+    #[cold]
+    fn assign_xids(&mut self, core: &mut Core) -> Fallible<Xid> {
+        let transaction = &mut self.transaction;
+        let mut xid = match transaction.xid {
+            Some(xid) => xid,
+            None => {
+                let xid = core.storage.begin(self.id).map_err(SqlError::from)?;
+                transaction.xid = Some(xid);
+                transaction.xids.push(xid);
+                xid
+            }
+        };
+        for savepoint in &mut transaction.savepoints {
+            xid = match savepoint.xid {
+                Some(xid) => xid,
+                None => {
+                    let sub = core.storage.begin_sub(xid).map_err(SqlError::from)?;
+                    savepoint.xid = Some(sub);
+                    transaction.xids.push(sub);
+                    sub
+                }
+            };
+        }
+        Ok(xid)
+    }
+
+    /// The snapshot for the next statement.
+    pub(crate) fn snapshot(&mut self, core: &mut Core) -> Snapshot {
+        let transaction = &mut self.transaction;
+        if transaction.isolation == IsolationLevel::ReadCommitted {
+            return core.storage.snapshot(self.id, transaction.xid, transaction.command);
+        }
+        let first = transaction
+            .snapshot
+            .get_or_insert_with(|| core.storage.snapshot(self.id, transaction.xid, transaction.command));
+        Snapshot {
+            own: transaction.xid,
+            command: transaction.command,
+            ..first.clone()
+        }
+    }
+
+    pub(crate) fn next_command(&mut self) {
+        self.transaction.command.0 += 1;
+    }
+
+    pub(crate) fn savepoint(&mut self, name: Arc<str>, core: &Core) {
+        self.transaction.savepoints.push(Savepoint {
+            name,
+            xid: None,
+            lock_mark: core.storage.lock_mark(self.id),
+            settings: self.settings.clone(),
+        });
+    }
+
+    fn find_savepoint(&self, name: &str) -> Fallible<usize> {
+        let found = self
+            .transaction
+            .savepoints
+            .iter()
+            .rposition(|savepoint| *savepoint.name == *name);
+        found.ok_or_else(|| error(state::INVALID_SAVEPOINT, format!("savepoint \"{name}\" does not exist")))
+    }
+
+    /// RELEASE: what was written since belongs to the level around it.
+    pub(crate) fn release_savepoint(&mut self, name: &str) -> Fallible<()> {
+        let at = self.find_savepoint(name)?;
+        self.transaction.savepoints.truncate(at);
+        Ok(())
+    }
+
+    pub(crate) fn rollback_to(&mut self, name: &str, core: &mut Core) -> Fallible<()> {
+        let at = self.find_savepoint(name)?;
+        self.abort_savepoints(at, core);
+        self.transaction.savepoints.truncate(at + 1);
+        self.transaction.status = TransactionStatus::InTransaction;
+        Ok(())
+    }
+
+    /// Undoes what was done since a savepoint.
+    fn abort_savepoints(&mut self, from: usize, core: &mut Core) {
+        let savepoint = &self.transaction.savepoints[from];
+        let first = self.transaction.savepoints[from..]
+            .iter()
+            .find_map(|savepoint| savepoint.xid);
+        self.settings = savepoint.settings.clone();
+        let lock_mark = savepoint.lock_mark;
+        if let Some(first) = first {
+            core.storage.abort(first);
+            let gone: Vec<Xid> = self
+                .transaction
+                .xids
+                .iter()
+                .copied()
+                .filter(|xid| *xid >= first)
+                .collect();
+            self.transaction.xids.retain(|xid| *xid < first);
+            core.abort_catalog(&gone);
+        }
+        core.storage.release_locks_since(self.id, lock_mark);
+        for savepoint in &mut self.transaction.savepoints[from..] {
+            savepoint.xid = None;
+        }
+        self.refresh_search_path();
+    }
+
+    /// A statement has failed: undoes the innermost level. A transaction block then waits for its ROLLBACK.
+    pub(crate) fn fail(&mut self, core: &mut Core) {
+        core.storage.cancel_wait(self.id);
+        if !self.transaction.explicit {
+            self.rollback(core);
+            return;
+        }
+        match self.transaction.savepoints.len().checked_sub(1) {
+            Some(innermost) => self.abort_savepoints(innermost, core),
+            None => self.undo(core),
+        }
+        self.transaction.status = TransactionStatus::Failed;
+    }
+
+    /// Undoes everything and gives back all locks.
+    fn undo(&mut self, core: &mut Core) {
+        if let Some(xid) = self.transaction.xid.take() {
+            core.storage.abort(xid);
+            let gone = std::mem::take(&mut self.transaction.xids);
+            core.abort_catalog(&gone);
+        }
+        self.transaction.savepoints.clear();
+        core.storage.release_locks(self.id);
+        core.storage.release_snapshots(self.id);
+        self.settings = self.transaction.before.clone();
+        self.refresh_search_path();
+    }
+
+    pub(crate) fn rollback(&mut self, core: &mut Core) {
+        self.undo(core);
+        self.end();
+    }
+
+    /// After a commit has become visible, or when there was nothing to commit.
+    pub(crate) fn finish(&mut self, core: &mut Core) {
+        core.storage.release_locks(self.id);
+        core.storage.release_snapshots(self.id);
+        if !self.settings.local.is_empty() {
+            self.settings.local = Arc::default();
+            self.refresh_search_path();
+        }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let transaction = &mut self.transaction;
+        transaction.status = TransactionStatus::Idle;
+        transaction.explicit = false;
+        transaction.committing = false;
+        transaction.xid = None;
+        transaction.xids.clear();
+        transaction.savepoints.clear();
+        transaction.snapshot = None;
+        transaction.command = CommandId::FIRST;
+    }
+
+    // ---- settings
+
+    /// A setting that was set, or a known one's default.
+    fn setting_text(&self, name: &str) -> Option<Arc<str>> {
+        let set = self
+            .settings
+            .local
+            .get(name)
+            .or_else(|| self.settings.session.get(name));
+        set.cloned().or_else(|| {
+            let known = KNOWN_SETTINGS.iter().find(|(known, _)| *known == name);
+            known.map(|(_, value)| (*value).into())
+        })
+    }
+
+    pub(crate) fn setting(&self, name: &str, config: &ServerConfig) -> Option<Arc<str>> {
+        let name = name.to_ascii_lowercase();
+        match &*name {
+            "transaction_isolation" => Some(isolation_name(self.transaction.isolation).into()),
+            "transaction_read_only" => Some(if self.transaction.read_only { "on" } else { "off" }.into()),
+            "server_version" => Some("15.0".into()),
+            "deadlock_timeout" if self.setting_text(&name).is_none() => {
+                Some(format!("{}ms", config.deadlock_timeout.0 / 1_000_000).into())
+            }
+            _ => self.setting_text(&name),
+        }
+    }
+
+    /// SET and SET LOCAL; `None`: back to the default.
+    pub(crate) fn set(&mut self, name: &str, value: Option<&str>, local: bool) -> Fallible<()> {
+        let name: Arc<str> = name.to_ascii_lowercase().into();
+        let known = KNOWN_SETTINGS.iter().any(|(known, _)| *known == &*name) || &*name == "deadlock_timeout";
+        if !known && !name.contains('.') {
+            let message = format!("unrecognized configuration parameter \"{name}\"");
+            return Err(error(state::UNDEFINED_OBJECT, message));
+        }
+        if let Some(value) = value {
+            check_setting(&name, value)?;
+        }
+        let target = if local {
+            &mut self.settings.local
+        } else {
+            &mut self.settings.session
+        };
+        match value {
+            Some(value) => Arc::make_mut(target).insert(name.clone(), value.into()),
+            None => Arc::make_mut(target).remove(&name),
+        };
+        if !local && self.settings.local.contains_key(&name) {
+            Arc::make_mut(&mut self.settings.local).remove(&name);
+        }
+        if &*name == "search_path" {
+            self.refresh_search_path();
+        }
+        Ok(())
+    }
+
+    /// A timeout in force; zero means none.
+    pub(crate) fn timeout(&self, name: &str) -> Option<Nanos> {
+        if self.settings.session.is_empty() && self.settings.local.is_empty() {
+            return None;
+        }
+        let nanos = parse_duration(&self.setting_text(name)?)?;
+        (nanos.0 > 0).then_some(nanos)
+    }
+}
+
+pub(crate) fn isolation_name(isolation: IsolationLevel) -> &'static str {
+    match isolation {
+        IsolationLevel::ReadCommitted => "read committed",
+        IsolationLevel::RepeatableRead => "repeatable read",
+        IsolationLevel::Serializable => "serializable",
+    }
+}
+
+fn check_setting(name: &str, value: &str) -> Fallible<()> {
+    let invalid = || {
+        let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
+        error(state::INVALID_PARAMETER_VALUE, message)
+    };
+    if name.ends_with("_timeout") && parse_duration(value).is_none() {
+        return Err(invalid());
+    }
+    match (name, value) {
+        ("default_transaction_isolation", "serializable") => {
+            Err(crate::error::unsupported("transaction isolation level SERIALIZABLE"))
+        }
+        ("default_transaction_isolation", "read committed" | "read uncommitted" | "repeatable read") => Ok(()),
+        ("default_transaction_isolation", _) => Err(invalid()),
+        ("timezone", zone) if !["utc", "gmt", "etc/utc"].contains(&&*zone.to_ascii_lowercase()) => {
+            Err(crate::error::unsupported("a time zone other than UTC"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `500`, `500ms`, `2s`, `1min`: milliseconds where no unit is given.
+fn parse_duration(text: &str) -> Option<Nanos> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let amount: u64 = text[..split].parse().ok()?;
+    let unit = match text[split..].trim() {
+        "us" => 1_000,
+        "" | "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "min" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return None,
+    };
+    amount.checked_mul(unit).map(Nanos)
+}

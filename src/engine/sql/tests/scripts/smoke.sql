@@ -1,0 +1,11 @@
+CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL, n bigint);
+INSERT INTO t VALUES (1, 'one', 10), (2, 'two', NULL), (3, 'three', 30);
+SELECT * FROM t WHERE id = 2;
+SELECT id, name FROM t ORDER BY name DESC;
+INSERT INTO t VALUES (1, 'again', 0);
+INSERT INTO t (id) VALUES (7);
+UPDATE t SET n = n + 1 WHERE id = 1 RETURNING id, n;
+DELETE FROM t WHERE id = 3;
+SELECT count(*), min(name), max(n) FROM t;
+SELECT nope FROM t;
+SELECT * FROM missing;
