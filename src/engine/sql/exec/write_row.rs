@@ -243,19 +243,6 @@ impl WriteRow {
     }
 }
 
-impl<T> RowOutcome<T> {
-    fn map<U>(self, map: impl FnOnce(T) -> U) -> RowOutcome<U> {
-        match self {
-            RowOutcome::Done(value) => RowOutcome::Done(map(value)),
-            RowOutcome::Invisible => RowOutcome::Invisible,
-            RowOutcome::SelfModified { command } => RowOutcome::SelfModified { command },
-            RowOutcome::Updated { next, by } => RowOutcome::Updated { next, by },
-            RowOutcome::Deleted { by } => RowOutcome::Deleted { by },
-            RowOutcome::Busy(holders) => RowOutcome::Busy(holders),
-        }
-    }
-}
-
 fn not_done(outcome: RowOutcome<()>) -> Fallible<Written> {
     match outcome {
         RowOutcome::SelfModified { .. } => Ok(Written::Already),
