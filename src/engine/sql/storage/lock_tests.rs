@@ -153,7 +153,7 @@ fn weak_locks_of_the_fast_path_are_seen_by_strong_ones() {
     assert!(table.locks.is_empty(), "noted with the sessions only");
     assert_eq!(table.acquire(session(4), relation(1), ShareRowExclusive, true), Waits);
     for number in 1..=3 {
-        assert_eq!(woken(&mut table), []);
+        assert!(woken(&mut table).is_empty());
         table.release_since(session(number), 0);
     }
     assert_eq!(woken(&mut table), [4]);
