@@ -147,7 +147,7 @@ impl WriteRow {
                         };
                         (*row, strength, holders)
                     }
-                    other => return not_done(other.map(drop)),
+                    other => return not_done(other),
                 }
             }
             Kind::Delete { row, .. } => {
@@ -243,7 +243,7 @@ impl WriteRow {
     }
 }
 
-fn not_done(outcome: RowOutcome<()>) -> Fallible<Written> {
+fn not_done<T>(outcome: RowOutcome<T>) -> Fallible<Written> {
     match outcome {
         RowOutcome::SelfModified { .. } => Ok(Written::Already),
         RowOutcome::Updated { next, by } => Ok(Written::Moved { next, by }),
