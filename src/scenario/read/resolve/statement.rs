@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use syntax::{Assignment, ConflictAction, Delete, Expr, ExprKind, Insert, InsertSource, Name, OnConflict, Query};
+use syntax::{Assignment, ConflictAction, Delete, Expr, ExprKind, Insert, InsertSource, Name, OnConflict};
 use syntax::{QueryBody, Returning, Span, Statement, Update};
 
 use super::{Found, Origin, Output, Relation, Resolver, Scope};
