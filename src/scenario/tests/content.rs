@@ -258,7 +258,7 @@ fn places_point_into_the_file() {
 fn options_of_an_architecture_are_kept_as_written() {
     let scenario = shop();
     let ArchitectureOptions { options, .. } = &scenario.architectures["database-per-service"];
-    assert_eq!(options["pool_size"].0, OptionValue::Integer(8));
+    assert_eq!(options["pool"].0, OptionValue::Integer(8));
 }
 
 #[test]
