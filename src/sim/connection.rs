@@ -4,13 +4,12 @@
 //! either end crashes or a message on it is lost; the server then rolls back what was open, and whoever uses
 //! it at the service sees [`ErrorClass::Unavailable`](program::ErrorClass::Unavailable).
 
-use engine_sql::SessionId;
+use engine_sql::{SessionId, StatementId, TransactionStatus};
 use program::{ConnectionId, EventKind, NodeId, PoolId, RequestId, StepId, WaitCause};
 
 use crate::activation::{Activation, Answer, Armed, FiberRef, Pending};
 use crate::arena::Key;
 use crate::call::down;
-use crate::engine::{StatementId, TransactionStatus};
 use crate::interpreter::Flow;
 use crate::plan::{Plan, TextId};
 use crate::statement::{Phase, Running, failure};

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use base::{Nanos, Time};
-use engine_sql::{Progress, SessionId, SqlError};
+use engine_sql::{Progress, Server, ServerConfig, SessionId, SqlError};
 use program::workload::Generator;
 use program::{Compilation, Database, Fault, FaultAction, Into, NodeKind, Op, Program, StepId, Trigger};
 
-use crate::engine::{Server, ServerConfig};
 use crate::plan::Plan;
 use crate::simulation::Options;
 

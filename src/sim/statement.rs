@@ -11,7 +11,7 @@
 //! ```
 
 use base::{Nanos, Value};
-use engine_sql::{Output, Progress, SessionId, SqlError, Usage};
+use engine_sql::{Output, Progress, SessionId, SqlError, TransactionStatus, Usage};
 use program::profile::SqlCosts;
 use program::{
     ConnectionId, Error, ErrorClass, EventKind, Expression, NodeId, RequestId, StepId, StepPoint, WaitCause,
@@ -19,7 +19,6 @@ use program::{
 
 use crate::activation::{Activation, Answer, Armed, FiberRef, Pending};
 use crate::arena::Key;
-use crate::engine::TransactionStatus;
 use crate::interpreter::Flow;
 use crate::plan::{Plan, TextId};
 use crate::station::Flush;

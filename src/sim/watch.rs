@@ -8,10 +8,9 @@
 use std::collections::BTreeSet;
 
 use base::{Row, Time};
-use engine_sql::Output;
+use engine_sql::{EphemeralTable, Output};
 use program::{Compilation, DatabaseId, Event, EventKind, LogicalTable, NodeId, RequestId};
 
-use crate::engine::{self, EphemeralTable};
 use crate::plan::Plan;
 use crate::world::{NodeState, World};
 
@@ -201,7 +200,7 @@ fn violations(compilation: &Compilation, nodes: &[NodeState], invariant: usize) 
             rows,
         })
         .collect();
-    let evaluated = engine::evaluate(&sets, &definition.sql, &[]);
+    let evaluated = engine_sql::evaluate(&sets, &definition.sql, &[]);
     evaluated.map(|(output, _)| output).map_err(|error| error.message)
 }
 

@@ -2,12 +2,12 @@
 
 use base::random::Stream;
 use base::{Fingerprint, Nanos};
+use engine_sql::EphemeralTable;
 use program::{Duration, Error, ErrorClass, NodeId, Op};
 
 use crate::activation::{Activation, Answer, FiberRef, Pending, Register};
 use crate::arena::Key;
 use crate::call::down;
-use crate::engine::{self, EphemeralTable};
 use crate::interpreter::Flow;
 use crate::plan::Plan;
 use crate::statement::failure;
@@ -147,7 +147,7 @@ impl World {
             })
             .collect();
         let costs = &plan.profile.service;
-        let (result, rows) = match engine::evaluate(&sets, sql, &parameters) {
+        let (result, rows) = match engine_sql::evaluate(&sets, sql, &parameters) {
             Ok((output, usage)) => (Ok(output), usage.rows_read.saturating_add(usage.rows_returned)),
             Err(error) => (Err(failure(&error)), 0),
         };

@@ -17,7 +17,7 @@ use std::hash::{Hash, Hasher};
 
 use base::random::Stream;
 use base::{Nanos, Time};
-use engine_sql::SessionId;
+use engine_sql::{Server, SessionId};
 use program::{Error, ErrorClass, Event, EventKind, NodeId, ProgramId, RequestId, StepId, WaitCause};
 
 use crate::activation::{Activation, Answer, FiberRef};
@@ -25,7 +25,6 @@ use crate::arena::{Arena, Key};
 use crate::call::CallMessage;
 use crate::client::Clients;
 use crate::connection::Connection;
-use crate::engine::Server;
 use crate::fault::FaultState;
 use crate::plan::Plan;
 use crate::scheduler::Scheduler;

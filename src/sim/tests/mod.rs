@@ -2,4 +2,9 @@
 
 mod build;
 mod control;
+mod curves;
+mod determinism;
+mod fault;
+mod invariant;
 mod queueing;
+mod statement;
