@@ -72,7 +72,9 @@ impl Measurements {
             Outcome::Done => {
                 counts.answered += 1;
                 if request.0 >= self.warm_up {
-                    counts.latencies.saturating_record(latency.0.max(1));
+                    // `record` lets the histogram grow; `saturating_record` would clamp to what it holds so far.
+                    let recorded = counts.latencies.record(latency.0.max(1));
+                    debug_assert!(recorded.is_ok(), "a growing histogram takes any latency");
                     counts.sum_ns += latency.0 as f64;
                     let span = (self.requests - self.warm_up).max(1);
                     let batch = ((request.0 - self.warm_up) * BATCHES as u64 / span).min(BATCHES as u64 - 1);
@@ -148,6 +150,32 @@ impl OperationMeasurements {
             0.0
         } else {
             self.trips as f64 / ended as f64
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_what_was_measured() {
+        let mut measurements = Measurements::new(1, 100, 0);
+        for millis in 1..=100 {
+            measurements.answered(
+                RequestId(millis - 1),
+                OperationId(0),
+                Nanos::from_millis(millis),
+                &Outcome::Done,
+            );
+        }
+        let operation = &measurements.operations[0];
+        for (quantile, millis) in [(0.5, 50.0), (0.99, 99.0), (1.0, 100.0)] {
+            let found = operation.quantile(quantile).as_millis_f64();
+            assert!(
+                (found / millis - 1.0).abs() < 0.002,
+                "{quantile}: {found} ms, not {millis} ms"
+            );
         }
     }
 }
