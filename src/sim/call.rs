@@ -7,7 +7,7 @@ use crate::activation::{Activation, Answer, Caller, FiberRef, Origin, Pending, R
 use crate::arena::Key;
 use crate::interpreter::Flow;
 use crate::plan::Plan;
-use crate::world::{Happening, Message, Up, World, unavailable};
+use crate::world::{Happening, Life, Message, World, unavailable};
 
 /// A call on its way.
 #[derive(Clone, Debug, Hash)]
@@ -114,7 +114,7 @@ impl World {
         self.quiet.travelling -= 1;
         let home = plan.program(call.program).home;
         // A process that recovers takes no requests, but may call itself.
-        let recovering = matches!(self.nodes[home.index()].up, Up::Recovering(_));
+        let recovering = matches!(self.nodes[home.index()].life, Life::Recovering(_));
         if self.is_up(home) || (recovering && call.within) {
             self.start_program(plan, call.program, call.arguments, call.request, call.origin);
         } else if let Origin::Caller(caller) = call.origin {
@@ -279,7 +279,7 @@ impl World {
     pub(crate) fn relay_turn(&mut self, plan: &Plan, index: u16, epoch: u32) {
         let (program, _) = plan.periodic[usize::from(index)];
         let home = &self.nodes[plan.program(program).home.index()];
-        if home.epoch == epoch && home.up == Up::Up {
+        if home.epoch == epoch && home.life == Life::Up {
             let changes = self.quiet.changes;
             self.start_program(plan, program, Vec::new(), None, Origin::Periodic { changes });
         }

@@ -6,18 +6,18 @@ use program::{EventKind, NodeId, NodeKind, ProgramId, ProgramKind};
 use crate::activation::{Activation, Origin};
 use crate::call::down;
 use crate::plan::Plan;
-use crate::world::{Happening, Up, World};
+use crate::world::{Happening, Life, World};
 
 impl World {
     /// The node's process is gone, at once.
     pub(crate) fn crash(&mut self, plan: &Plan, node: NodeId, restart_after: Option<Nanos>) {
         let state = &mut self.nodes[node.index()];
-        match state.up {
-            Up::Down => return,
-            Up::Recovering(_) => self.quiet.restarting -= 1,
-            Up::Up => {}
+        match state.life {
+            Life::Down => return,
+            Life::Recovering(_) => self.quiet.restarting -= 1,
+            Life::Up => {}
         }
-        state.up = Up::Down;
+        state.life = Life::Down;
         state.epoch += 1;
         state.crashes += 1;
         state.cpu.clear();
@@ -111,7 +111,7 @@ impl World {
             self.open_doors(plan, node);
             return;
         }
-        self.nodes[node.index()].up = Up::Recovering(programs.len() as u16);
+        self.nodes[node.index()].life = Life::Recovering(programs.len() as u16);
         for program in programs {
             self.start_program(plan, program, Vec::new(), None, Origin::Recovery);
         }
@@ -120,7 +120,7 @@ impl World {
     /// A recovery that has failed is begun again, as a process that dies at its start is started again.
     pub(crate) fn recovery_ended(&mut self, plan: &Plan, node: NodeId, program: ProgramId, well: bool) {
         let state = &mut self.nodes[node.index()];
-        let Up::Recovering(running) = state.up else { return };
+        let Life::Recovering(running) = state.life else { return };
         if !well {
             let again = Happening::RecoverAgain {
                 node,
@@ -130,7 +130,7 @@ impl World {
             self.scheduler
                 .after(plan.profile.recovery.service_restart_ns.max(Nanos(1)), again);
         } else if running > 1 {
-            state.up = Up::Recovering(running - 1);
+            state.life = Life::Recovering(running - 1);
         } else {
             self.open_doors(plan, node);
         }
@@ -143,7 +143,7 @@ impl World {
     }
 
     fn open_doors(&mut self, plan: &Plan, node: NodeId) {
-        self.nodes[node.index()].up = Up::Up;
+        self.nodes[node.index()].life = Life::Up;
         self.quiet.restarting -= 1;
         self.plan_relays(plan, Some(node));
         if plan.compilation.deployment.node(node).kind == NodeKind::Client {

@@ -25,11 +25,11 @@ pub enum SetupError {
     Definition {
         database: String,
         statement: String,
-        error: SqlError,
+        error: Box<SqlError>,
     },
     Load {
         table: String,
-        error: SqlError,
+        error: Box<SqlError>,
     },
 }
 
@@ -258,7 +258,7 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Option<Server>>, SetupError> {
         epoch_micros: workload.epoch_micros,
         ..ServerConfig::default()
     };
-    let server = |node: &program::Node| (node.kind == NodeKind::SqlServer).then(|| Server::new(config.clone()));
+    let server = |node: &program::Node| (node.kind == NodeKind::SqlServer).then(|| Server::new(config));
     let mut engines: Vec<Option<Server>> = compilation.deployment.nodes.iter().map(server).collect();
     for database in &compilation.deployment.databases {
         if let Some(engine) = &mut engines[database.node.index()] {
@@ -277,7 +277,7 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Option<Server>>, SetupError> {
                     .load(&database.name, physical, &mut rows)
                     .map_err(|error| SetupError::Load {
                         table: table.name.clone(),
-                        error,
+                        error: Box::new(error),
                     })?;
             }
         }
@@ -289,7 +289,7 @@ fn define(engine: &mut Server, database: &Database) -> Result<(), SetupError> {
     let failed = |statement: &str, error: SqlError| SetupError::Definition {
         database: database.name.clone(),
         statement: statement.to_owned(),
-        error,
+        error: Box::new(error),
     };
     engine
         .create_database(&database.name)

@@ -242,6 +242,7 @@ impl World {
                         }
                         Err(error) => {
                             running.phase = Phase::Slice(Progress::Done(Err(error)));
+                            connection.status = server.engine.transaction_status(session);
                             return work;
                         }
                     }

@@ -92,9 +92,8 @@ impl World {
 
     /// A server is up again: what was not flushed never was.
     pub(crate) fn watch_server(&mut self, plan: &Plan, node: NodeId) {
-        let databases = &plan.compilation.deployment.databases;
-        for index in 0..databases.len() {
-            if databases[index].node == node {
+        for (index, database) in plan.compilation.deployment.databases.iter().enumerate() {
+            if database.node == node {
                 self.watch_commit(plan, node, DatabaseId(index as u16));
             }
         }

@@ -74,7 +74,7 @@ pub(crate) struct Quiet {
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct NodeState {
-    pub(crate) up: Up,
+    pub(crate) life: Life,
     /// Counts its lives: what was planned for an earlier one is void.
     pub(crate) epoch: u32,
     pub(crate) crashes: u32,
@@ -83,7 +83,7 @@ pub(crate) struct NodeState {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Up {
+pub(crate) enum Life {
     Up,
     /// Its recovery programs run; it takes no requests yet. So many are still running.
     Recovering(u16),
@@ -195,7 +195,7 @@ impl World {
         let seed = plan.compilation.workload.seed;
         let deployment = &plan.compilation.deployment;
         let nodes = deployment.nodes.iter().zip(engines).map(|(node, engine)| NodeState {
-            up: Up::Up,
+            life: Life::Up,
             epoch: 0,
             crashes: 0,
             cpu: Cpu::new(node.cores),
@@ -284,7 +284,7 @@ impl World {
     }
 
     pub(crate) fn is_up(&self, node: NodeId) -> bool {
-        self.nodes[node.index()].up == Up::Up
+        self.nodes[node.index()].life == Life::Up
     }
 
     /// How long a message is under way, one way, this time.
@@ -462,7 +462,7 @@ impl World {
             && quiet.restarting == 0
             && plan.periodic.iter().all(|(program, _)| {
                 let home = plan.program(*program).home;
-                self.nodes[home.index()].up == Up::Down || quiet.clean.get(program) == Some(&quiet.changes)
+                self.nodes[home.index()].life == Life::Down || quiet.clean.get(program) == Some(&quiet.changes)
             })
             && self
                 .connections

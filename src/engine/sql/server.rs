@@ -212,8 +212,20 @@ impl Server {
         }
     }
 
-    /// Parses and plans a text; the same text in the same database gives the same statement.
+    /// Parses and plans a text; the same text in the same database gives the same statement. As any error, one in
+    /// here fails the transaction that the session is in.
     pub fn prepare(&mut self, session: SessionId, sql: &str) -> Result<StatementId, SqlError> {
+        let prepared = self.prepare_text(session, sql);
+        if prepared.is_err()
+            && self.transaction_status(session) == TransactionStatus::InTransaction
+            && let Some(found) = self.sessions.get_mut(&session)
+        {
+            found.state.fail(&mut self.core);
+        }
+        prepared
+    }
+
+    fn prepare_text(&mut self, session: SessionId, sql: &str) -> Result<StatementId, SqlError> {
         let Some(found) = self.sessions.get_mut(&session) else {
             return Err(*no_session());
         };

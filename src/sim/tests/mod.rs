@@ -1,5 +1,6 @@
 //! Tests that span the room.
 
+mod background;
 mod build;
 mod control;
 mod curves;

@@ -324,6 +324,39 @@ fn a_program_that_ends_in_the_middle_of_a_transaction_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_text_that_cannot_be_planned_fails_its_transaction() {
+    let mut compilation = accounts(1, 1);
+    let mut program = Builder::entry("mistaken");
+    program.acquire();
+    program.sql("BEGIN", Vec::new(), Into::Nothing);
+    program.sql("UPDATE accounts SET balance = 0", Vec::new(), Into::Nothing);
+    let wrong = program.step(
+        "wrong",
+        statement("SELECT nothing FROM nowhere", Vec::new(), Into::Nothing),
+    );
+    program.then(
+        "try",
+        Op::Try {
+            body: vec![wrong],
+            catches: Catches::ALL,
+            error: None,
+            handler: Vec::new(),
+        },
+    );
+    program.sql("COMMIT", Vec::new(), Into::Nothing);
+    program.release();
+    program.operation(&mut compilation, 1, Vec::new());
+    let mut simulation = simulation(&compilation, Vec::new());
+    simulation.run();
+    assert_eq!(
+        answer(&simulation),
+        Outcome::Done,
+        "COMMIT of a failed transaction is a ROLLBACK, not an error"
+    );
+    assert_eq!(total(&simulation), 100, "{}", story(&simulation));
+}
+
+#[test]
 fn expectations_and_single_rows_are_checked_by_the_program() {
     let run = |sql: &str, into: fn(RegisterId) -> Into, expect_rows| {
         let mut compilation = accounts(3, 1);
