@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use experiment::schedule;
 
 /// Prints what the schedule gives, or why it cannot be run.
-pub fn run(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
+pub(crate) fn run(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let mut text = String::new();
     input.read_to_string(&mut text)?;
     let result = schedule::parse(&text).map_err(|error| error.to_string());

@@ -3,12 +3,15 @@
 //! Exit codes: 0 done, 1 the scenario or the choice is wrong, 2 the command line is, 3 a run found what must
 //! not be (`explore --expect-none`).
 
+use std::io::{self, StdinLock, StdoutLock, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 mod commands;
 mod input;
+mod iso;
+mod psql;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -51,6 +54,10 @@ enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// Execute SQL from standard input on a fresh server, printing as `psql -X -q` does
+    Sql,
+    /// Run a schedule of several sessions from standard input, printing as PostgreSQL's isolationtester does
+    Iso,
     /// Try a fault at every physical step of an operation, of every actor in turn
     Explore {
         #[command(flatten)]
@@ -116,6 +123,8 @@ fn main() -> ExitCode {
         Command::List => commands::list(),
         Command::Check { scenario } => commands::check(&scenario),
         Command::Compile { what, json } => commands::compile(&what, json),
+        Command::Sql => streamed(psql::run),
+        Command::Iso => streamed(iso::run),
         Command::Run {
             what,
             requests,
@@ -135,5 +144,16 @@ fn main() -> ExitCode {
             eprintln!("{}", message.trim_end());
             ExitCode::from(1)
         }
+    }
+}
+
+/// A command that reads standard input and writes standard output.
+fn streamed(run: fn(&mut StdinLock<'static>, &mut StdoutLock<'static>) -> io::Result<()>) -> Result<ExitCode, String> {
+    let mut output = io::stdout().lock();
+    match run(&mut io::stdin().lock(), &mut output).and_then(|()| output.flush()) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        // Whoever read our output has gone.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -22,6 +22,7 @@ mod outline;
 mod run;
 mod same_rows;
 mod scale;
+pub mod schedule;
 mod sequence;
 mod settings;
 mod solo;

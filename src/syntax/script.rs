@@ -195,7 +195,7 @@ fn quoted(text: &str, backslashes: bool) -> Option<usize> {
 /// The length of `$tag$`, if the text starts with one.
 fn dollar_tag(text: &str) -> Option<usize> {
     let tag = &text[1..text[1..].find('$')? + 1];
-    let identifier = tag.chars().all(|c| is_word(c)) && !tag.starts_with(|c: char| c.is_ascii_digit());
+    let identifier = tag.chars().all(is_word) && !tag.starts_with(|c: char| c.is_ascii_digit());
     identifier.then_some(tag.len() + 2)
 }
 

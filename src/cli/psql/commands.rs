@@ -14,7 +14,9 @@ impl<W: Write> Client<'_, W> {
             writeln!(self.out, "\\{}: not supported", &rest[..1])?;
             return Ok((Flow::GoOn, at + 2));
         }
-        let name_length = rest.find(|c: char| c.is_whitespace() || c == '\\').unwrap_or(rest.len());
+        let name_length = rest
+            .find(|c: char| c.is_whitespace() || c == '\\')
+            .unwrap_or(rest.len());
         let name = &rest[..name_length];
         let (arguments, next) = self.arguments(script, at + 1 + name_length);
         let flow = self.run_command(name, &arguments)?;
@@ -109,7 +111,9 @@ impl<W: Write> Client<'_, W> {
             }
             None => {
                 let Client { out, variables, .. } = self;
-                variables.all().try_for_each(|(name, value)| writeln!(out, "{name} = {}", syntax::quote_string(value)))
+                variables
+                    .all()
+                    .try_for_each(|(name, value)| writeln!(out, "{name} = {}", syntax::quote_string(value)))
             }
         }
     }
@@ -151,9 +155,15 @@ impl<W: Write> Client<'_, W> {
     /// `\gset`: the only row's columns become variables.
     fn send_into_variables(&mut self, arguments: &[String]) -> io::Result<()> {
         let prefix = arguments.first().map_or("", String::as_str);
-        let Some(output) = self.result_of_buffer()? else { return Ok(()) };
+        let Some(output) = self.result_of_buffer()? else {
+            return Ok(());
+        };
         let [row] = &output.rows[..] else {
-            let found = if output.rows.is_empty() { "no rows" } else { "more than one row" };
+            let found = if output.rows.is_empty() {
+                "no rows"
+            } else {
+                "more than one row"
+            };
             return writeln!(self.out, "{found} returned for \\gset");
         };
         for (column, value) in output.columns.iter().zip(row.iter()) {
@@ -169,8 +179,15 @@ impl<W: Write> Client<'_, W> {
 
     /// `\gexec`: each cell is a statement.
     fn send_and_execute(&mut self) -> io::Result<Flow> {
-        let Some(output) = self.result_of_buffer()? else { return Ok(Flow::GoOn) };
-        for value in output.rows.iter().flat_map(|row| row.iter()).filter(|value| !value.is_null()) {
+        let Some(output) = self.result_of_buffer()? else {
+            return Ok(Flow::GoOn);
+        };
+        for value in output
+            .rows
+            .iter()
+            .flat_map(|row| row.iter())
+            .filter(|value| !value.is_null())
+        {
             if self.statement(&value.to_string())? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
@@ -224,10 +241,54 @@ fn is_known(name: &str) -> bool {
     plain.starts_with('d')
         || matches!(
             plain,
-            "a" | "bind" | "C" | "cd" | "conninfo" | "copy" | "copyright" | "crosstabview" | "e" | "edit" | "ef"
-                | "elif" | "else" | "encoding" | "endif" | "errverbose" | "ev" | "f" | "g" | "gdesc" | "getenv"
-                | "gx" | "h" | "H" | "help" | "html" | "i" | "if" | "include" | "include_relative" | "ir" | "l" | "list"
-                | "o" | "out" | "password" | "prompt" | "s" | "setenv" | "sf" | "sv" | "T" | "timing" | "w" | "watch"
-                | "write" | "x" | "z" | "!" | "?"
+            "a" | "bind"
+                | "C"
+                | "cd"
+                | "conninfo"
+                | "copy"
+                | "copyright"
+                | "crosstabview"
+                | "e"
+                | "edit"
+                | "ef"
+                | "elif"
+                | "else"
+                | "encoding"
+                | "endif"
+                | "errverbose"
+                | "ev"
+                | "f"
+                | "g"
+                | "gdesc"
+                | "getenv"
+                | "gx"
+                | "h"
+                | "H"
+                | "help"
+                | "html"
+                | "i"
+                | "if"
+                | "include"
+                | "include_relative"
+                | "ir"
+                | "l"
+                | "list"
+                | "o"
+                | "out"
+                | "password"
+                | "prompt"
+                | "s"
+                | "setenv"
+                | "sf"
+                | "sv"
+                | "T"
+                | "timing"
+                | "w"
+                | "watch"
+                | "write"
+                | "x"
+                | "z"
+                | "!"
+                | "?"
         )
 }

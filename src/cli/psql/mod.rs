@@ -21,7 +21,7 @@ use syntax::{Dialect, PieceEnd};
 use variables::Variables;
 
 /// Runs the script until its end or `\q`.
-pub fn run(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
+pub(crate) fn run(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
     let Ok(script) = String::from_utf8(bytes) else {
@@ -64,7 +64,6 @@ const TICK: Nanos = Nanos::from_millis(1);
 impl<'a, W: Write> Client<'a, W> {
     fn connect(out: &'a mut W) -> Result<Client<'a, W>, SqlError> {
         let mut server = Server::new(ServerConfig::default());
-        server.create_database(DATABASE)?;
         let session = server.connect(DATABASE, SUPERUSER, Time::ZERO)?;
         Ok(Client {
             out,
@@ -88,7 +87,8 @@ impl<'a, W: Write> Client<'a, W> {
             parentheses = piece.parentheses;
             match piece.end {
                 PieceEnd::Semicolon => {
-                    self.buffer.push_str(&script[at..piece.next - 1]);
+                    // The semicolon is sent, too: errors point at it.
+                    self.buffer.push_str(&script[at..piece.next]);
                     at = piece.next;
                     if self.send()? == Flow::Stop {
                         return Ok(());
@@ -106,7 +106,8 @@ impl<'a, W: Write> Client<'a, W> {
                     }
                 }
                 PieceEnd::Text { .. } => {
-                    self.buffer.push_str(&script[at..]);
+                    let rest = &script[at..];
+                    self.buffer.push_str(rest.strip_suffix('\n').unwrap_or(rest));
                     self.send()?;
                     return Ok(());
                 }
@@ -130,7 +131,9 @@ impl<'a, W: Write> Client<'a, W> {
     }
 
     fn statement(&mut self, text: &str) -> io::Result<Flow> {
-        let Some(result) = self.execute(text) else { return Ok(Flow::GoOn) };
+        let Some(result) = self.execute(text) else {
+            return Ok(Flow::GoOn);
+        };
         match result {
             Ok(output) => self.show(&output)?,
             Err(error) => {
@@ -157,8 +160,9 @@ impl<'a, W: Write> Client<'a, W> {
         }
         self.variables.set("ERROR", "false");
         self.variables.set("SQLSTATE", "00000");
-        self.variables.set("ROW_COUNT", &output.tag.rows.unwrap_or(0).to_string());
-        if output.has_rows() {
+        self.variables
+            .set("ROW_COUNT", &output.tag.rows.unwrap_or(0).to_string());
+        if gives_rows(output) {
             table::print(self.out, output, &self.null, self.tuples_only)?;
         }
         Ok(())
@@ -175,7 +179,7 @@ impl<'a, W: Write> Client<'a, W> {
                 self.server.start_parsed(self.session, &statement, &[], self.now);
                 self.finish()
             }
-            Err(error) => Err(self.server.refuse(self.session, &error)),
+            Err(error) => Err(self.server.refuse(self.session, error)),
         })
     }
 
@@ -199,9 +203,14 @@ impl<'a, W: Write> Client<'a, W> {
 
 /// What of the buffer psql sends: white space and line comments in front stay behind.
 fn sent(text: &str) -> &str {
-    let text = text.trim_start();
-    match text.strip_prefix("--") {
-        Some(comment) => sent(comment.find('\n').map_or("", |end| &comment[end..])),
-        None => text,
+    let mut text = text.trim_start();
+    while text.starts_with("--") {
+        text = text.find('\n').map_or("", |end| text[end..].trim_start());
     }
+    text
+}
+
+/// Also a query without columns is shown.
+fn gives_rows(output: &Output) -> bool {
+    !output.columns.is_empty() || output.tag.verb == "SELECT"
 }

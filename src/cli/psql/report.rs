@@ -35,8 +35,13 @@ fn place(out: &mut impl Write, text: &str, position: usize) -> io::Result<()> {
     let position = text.floor_char_boundary(position);
     let number = text[..position].matches('\n').count() + 1;
     let start = text[..position].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = text[position..].find('\n').map_or(text.len(), |newline| position + newline);
-    let line: Vec<char> = text[start..end].chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
+    let end = text[position..]
+        .find('\n')
+        .map_or(text.len(), |newline| position + newline);
+    let line: Vec<char> = text[start..end]
+        .chars()
+        .map(|c| if c == '\t' { ' ' } else { c })
+        .collect();
     let caret = text[start..position].chars().count();
 
     let (mut from, mut to) = (0, line.len());
@@ -66,8 +71,16 @@ mod tests {
         let near_start = format!("SELECT x, {}", "1 + ".repeat(30));
         let near_end = format!("SELECT {} x, 1 + 1 + 1 + 1 + 1", "1 + ".repeat(30));
         for (text, position, expected) in [
-            (near_start.as_str(), 7, "LINE 1: SELECT x, 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1...\n               ^\n"),
-            (near_end.as_str(), 128, "LINE 1: ... + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 +  x, 1 + 1 ...\n                                                             ^\n"),
+            (
+                near_start.as_str(),
+                7,
+                "LINE 1: SELECT x, 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1...\n               ^\n",
+            ),
+            (
+                near_end.as_str(),
+                128,
+                "LINE 1: ... + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 +  x, 1 + 1 ...\n                                                             ^\n",
+            ),
             ("SELECT\n\tx", 8, "LINE 2:  x\n         ^\n"),
         ] {
             let mut out = Vec::new();

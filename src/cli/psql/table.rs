@@ -52,7 +52,9 @@ fn text(value: &Value, null: &str) -> String {
 
 /// A cell's lines; a carriage return and a tab are shown as psql shows them.
 fn lines(text: &str) -> Vec<String> {
-    text.split('\n').map(|line| expand_tabs(&line.replace('\r', "\\r"))).collect()
+    text.split('\n')
+        .map(|line| expand_tabs(&line.replace('\r', "\\r")))
+        .collect()
 }
 
 fn expand_tabs(line: &str) -> String {
@@ -71,7 +73,13 @@ fn expand_tabs(line: &str) -> String {
 fn measured(mut columns: Vec<Column>, cells: &[Vec<Vec<String>>]) -> Vec<Column> {
     for (n, column) in columns.iter_mut().enumerate() {
         let own = cells.iter().filter_map(|row| row.get(n)).flatten();
-        column.width = column.header.iter().chain(own).map(|line| line.width()).max().unwrap_or(0);
+        column.width = column
+            .header
+            .iter()
+            .chain(own)
+            .map(|line| line.width())
+            .max()
+            .unwrap_or(0);
     }
     columns
 }
@@ -89,7 +97,11 @@ fn header(out: &mut impl Write, columns: &[Column]) -> io::Result<()> {
         writeln!(out)?;
     }
     let dashes: Vec<String> = columns.iter().map(|column| "-".repeat(column.width + 2)).collect();
-    let rule = if columns.is_empty() { "--".to_owned() } else { dashes.join("+") };
+    let rule = if columns.is_empty() {
+        "--".to_owned()
+    } else {
+        dashes.join("+")
+    };
     writeln!(out, "{rule}")
 }
 
@@ -150,7 +162,10 @@ mod tests {
     fn tables_look_as_psql_prints_them() {
         check(
             &[("long_name", Type::Text), ("n", Type::Int4)],
-            &[&[Value::text("a"), Value::Int4(1)], &[Value::text("abc"), Value::Int4(-5)]],
+            &[
+                &[Value::text("a"), Value::Int4(1)],
+                &[Value::text("abc"), Value::Int4(-5)],
+            ],
             " long_name | n  \n-----------+----\n a         |  1\n abc       | -5\n(2 rows)\n\n",
         );
         check(

@@ -85,7 +85,10 @@ mod tests {
         variables.set("s", "it's");
         for (text, expected) in [
             ("SELECT :x + :x", Some("SELECT 5 + 5")),
-            ("SELECT f(:x, ':x', :'s', :\"x\")", Some("SELECT f(5, ':x', 'it''s', \"5\")")),
+            (
+                "SELECT f(:x, ':x', :'s', :\"x\")",
+                Some("SELECT f(5, ':x', 'it''s', \"5\")"),
+            ),
             ("SELECT a::x, :unknown, ':x'", None),
             ("SELECT $$:x$$ /* :x */ -- :x", None),
         ] {

@@ -17,7 +17,11 @@ pub(super) fn rows(output: &Output) -> String {
         .map(|(n, column)| {
             let own = || cells.iter().filter_map(move |row| row.get(n));
             Column {
-                width: own().map(|cell| cell.len()).chain([column.name.len()]).max().unwrap_or(0),
+                width: own()
+                    .map(|cell| cell.len())
+                    .chain([column.name.len()])
+                    .max()
+                    .unwrap_or(0),
                 right: own().all(|cell| cell.is_empty() || looks_like_a_number(cell)),
             }
         })
@@ -44,7 +48,11 @@ fn line<'a>(columns: &[Column], cells: impl Iterator<Item = &'a str>) -> String 
         .zip(cells)
         .map(|(column, cell)| {
             let free = " ".repeat(column.width.saturating_sub(cell.len()));
-            if column.right { free + cell } else { cell.to_owned() + &free }
+            if column.right {
+                free + cell
+            } else {
+                cell.to_owned() + &free
+            }
         })
         .collect();
     padded.join("|") + "\n"
@@ -59,7 +67,8 @@ fn text(value: &Value) -> String {
 
 /// `PQprint`'s test: only characters of numbers, no exponent in front, a digit at the end.
 fn looks_like_a_number(cell: &str) -> bool {
-    cell.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'E' | 'e' | ' ' | '-'))
+    cell.chars()
+        .all(|c| c.is_ascii_digit() || matches!(c, '.' | 'E' | 'e' | ' ' | '-'))
         && !cell.starts_with(['E', 'e'])
         && cell.ends_with(|c: char| c.is_ascii_digit())
 }

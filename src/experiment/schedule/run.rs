@@ -94,7 +94,10 @@ impl Tester {
     }
 
     fn client(&mut self, name: &str) -> Result<Client, String> {
-        let session = self.server.connect(DATABASE, ROLE, self.now).map_err(|error| error.message)?;
+        let session = self
+            .server
+            .connect(DATABASE, ROLE, self.now)
+            .map_err(|error| error.message)?;
         Ok(Client {
             name: name.to_owned(),
             session,
@@ -234,7 +237,7 @@ impl Tester {
         client.failed = false;
         client.queue = match syntax::parse_script(sql, Dialect::Postgres) {
             Ok(items) => items.into_iter().map(|item| Ok(item.statement)).collect(),
-            Err(error) => VecDeque::from([Err(self.server.refuse(client.session, &error))]),
+            Err(error) => VecDeque::from([Err(self.server.refuse(client.session, error))]),
         };
         let several = client.queue.len() > 1;
         let controls = client.queue.iter().flatten().any(is_transaction_control);

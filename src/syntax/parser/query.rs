@@ -206,7 +206,8 @@ impl Parser<'_> {
                 span,
             ))
         };
-        if self.eat_words(&["order", "by"]) {
+        if self.eat("order") {
+            self.expect("by")?;
             if !query.order_by.is_empty() {
                 return again(self.span(), "ORDER BY");
             }
@@ -360,7 +361,8 @@ impl Parser<'_> {
             Vec::new()
         };
         let filter = self.filter()?;
-        let group_by = if self.eat_words(&["group", "by"]) {
+        let group_by = if self.eat("group") {
+            self.expect("by")?;
             self.group_by()?
         } else {
             Vec::new()

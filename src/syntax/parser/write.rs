@@ -20,7 +20,7 @@ impl Parser<'_> {
         self.refuse("overriding", "OVERRIDING")?;
         let source = if self.eat_words(&["default", "values"]) {
             InsertSource::DefaultValues
-        } else if self.at_query() || self.at_query_parenthesis() {
+        } else if self.at_query() || self.at("values") || self.at_query_parenthesis() {
             InsertSource::Query(Box::new(self.query()?))
         } else {
             return Err(self.unexpected());
