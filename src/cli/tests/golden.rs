@@ -64,8 +64,8 @@ fn compare(command: &str, extension: &str) {
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
 }
 
-/// `-line` for what is only in `left`, `+line` for what is only in `right`, and the line above each
-/// stretch: a longest common subsequence.
+/// `-line` for what is only in `left`, `+line` for what is only in `right`: what a longest common
+/// subsequence leaves over.
 fn difference(left: &str, right: &str) -> String {
     let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
     // common[i][j]: how many lines the rests from i and j have in common.

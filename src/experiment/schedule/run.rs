@@ -33,6 +33,9 @@ pub fn run(spec: &Spec) -> Result<String, String> {
 const DATABASE: &str = "isolation_regression";
 const ROLE: &str = "postgres";
 
+/// The session that runs the spec's own setup and teardown; isolationtester shows no notices of it.
+const CONTROL: &str = "control connection";
+
 /// How long isolationtester waits before it asks whether a step is blocked.
 const POLL: Nanos = Nanos::from_millis(10);
 
@@ -63,7 +66,7 @@ impl Tester {
     fn permutation(&mut self, spec: &Spec, order: &[Place]) -> Result<(), String> {
         let names: Vec<&str> = order.iter().map(|place| spec.step(*place).name.as_str()).collect();
         let _ = writeln!(self.out, "\nstarting permutation: {}", names.join(" "));
-        let mut control = self.client("control")?;
+        let mut control = self.client(CONTROL)?;
         for setup in &spec.setups {
             self.whole(&mut control, setup, "setup failed")?;
         }
@@ -291,8 +294,8 @@ impl Client {
     }
 
     fn show(&mut self, output: &Output) {
-        for notice in &output.notices {
-            self.notice(notice);
+        if self.name != CONTROL {
+            output.notices.iter().for_each(|notice| self.notice(notice));
         }
         self.printed += &print::rows(output);
     }
