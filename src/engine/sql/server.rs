@@ -269,6 +269,14 @@ impl Server {
         }
     }
 
+    /// The session was sent a text that is no statement: as any error, that spoils a transaction block.
+    pub fn refuse(&mut self, session: SessionId, refusal: syntax::SyntaxError) -> SqlError {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.state.fail(&mut self.core);
+        }
+        *Box::<SqlError>::from(refusal)
+    }
+
     /// Goes on with the session's statement until it ends, waits, or has used up the fuel (operator
     /// steps, about one a row).
     pub fn resume(&mut self, session: SessionId, now: Time, fuel: &mut u64) -> Progress {

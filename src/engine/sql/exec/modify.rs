@@ -312,8 +312,11 @@ impl Modify {
                     Locked::Yes if lock.by.is_none() && self.load_existing(update.existing, lock.row, cx)? => {
                         self.go(Stage::FilterExisting);
                     }
-                    // Gone or replaced meanwhile: look again.
-                    _ => self.go(Stage::Arbitrate),
+                    _ => {
+                        // Of this very command: refused. Gone or replaced meanwhile: look again.
+                        self.load_existing(update.existing, lock.row, cx)?;
+                        self.go(Stage::Arbitrate);
+                    }
                 }
             }
             Stage::FilterExisting => {
