@@ -70,8 +70,9 @@ impl LockRow {
                     (self.row, self.by) = (next, Some(by));
                 }
                 RowOutcome::Deleted { .. } => {
+                    // PostgreSQL speaks of an update here, even though it was a delete.
                     if cx.repeatable() {
-                        return Err(cx.changed_concurrently(true));
+                        return Err(cx.changed_concurrently(false));
                     }
                     self.wait.finish(cx);
                     return Ok(Locked::Gone);
