@@ -6,8 +6,9 @@ use program::{Error, ErrorClass, EventKind, Expression, Into, NodeId, Op, Outcom
 use crate::activation::{Activation, Answer, Caller, FiberRef, Origin, Pending, Register};
 use crate::arena::Key;
 use crate::interpreter::Flow;
+use crate::network::Message;
 use crate::plan::Plan;
-use crate::world::{Happening, Life, Message, World, unavailable};
+use crate::world::{Happening, Life, World, unavailable};
 
 /// A call on its way.
 #[derive(Clone, Debug, Hash)]

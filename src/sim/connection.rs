@@ -11,10 +11,11 @@ use crate::activation::{Activation, Answer, Armed, FiberRef, Pending};
 use crate::arena::Key;
 use crate::call::down;
 use crate::interpreter::Flow;
+use crate::network::Message;
 use crate::plan::{Plan, TextId};
 use crate::statement::{Phase, Running, failure};
 use crate::station::Granted;
-use crate::world::{Happening, Job, Message, World, unavailable};
+use crate::world::{Happening, Job, World, unavailable};
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Connection {

@@ -15,6 +15,7 @@
 
 mod activation;
 mod arena;
+mod backend;
 mod call;
 mod client;
 mod compare;
@@ -26,6 +27,7 @@ mod expression;
 mod fault;
 mod interpreter;
 mod measure;
+mod network;
 mod plan;
 pub mod queueing;
 mod scheduler;

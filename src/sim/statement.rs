@@ -1,31 +1,16 @@
-//! A statement's way: it travels to the server, works in slices on a processor there, may wait for a lock or for
-//! the WAL's flush, and its answer travels back.
-//!
-//! ```text
-//! service ──▶ line for a core ─▶ slice: engine resumes, its usage becomes time
-//!                  ▲                 ├ Blocked ──▶ core given back, waits for the lock ─┐
-//!                  ├─────────────────│──────────────────────────────────────────────────┤
-//!                  │                 ├ Flush ────▶ joins the group commit ──────────────┘
-//!                  └─ OutOfFuel ─────┤
-//! service ◀──────────────────────────┘ Done
-//! ```
+//! A statement as the service sees it: it is sent on a connection and answered. What happens to it at the server
+//! is in `backend.rs`.
 
-use base::{Nanos, Value};
-use engine_sql::{Output, Progress, SessionId, SqlError, TransactionStatus, Usage};
-use program::profile::SqlCosts;
-use program::{
-    ConnectionId, Error, ErrorClass, EventKind, Expression, NodeId, RequestId, StepId, StepPoint, WaitCause,
-};
+use base::Value;
+use engine_sql::{Output, Progress, SqlError};
+use program::{ConnectionId, Error, ErrorClass, Expression, RequestId, StepId, StepPoint};
 
 use crate::activation::{Activation, Answer, Armed, FiberRef, Pending};
 use crate::arena::Key;
 use crate::interpreter::Flow;
+use crate::network::Message;
 use crate::plan::{Plan, TextId};
-use crate::station::Flush;
-use crate::world::{Happening, Job, Message, World, unavailable};
-
-/// So much an engine may do before others have their turn at the core.
-const FUEL_OF_A_SLICE: u64 = 10_000;
+use crate::world::{Happening, World, unavailable};
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Running {
@@ -34,17 +19,17 @@ pub(crate) struct Running {
     pub(crate) activation: program::Activation,
     pub(crate) step: StepId,
     pub(crate) request: Option<RequestId>,
-    text: TextId,
-    operands: Vec<Value>,
+    pub(crate) text: TextId,
+    pub(crate) operands: Vec<Value>,
     pub(crate) phase: Phase,
-    armed: Armed,
-    begun: bool,
+    pub(crate) armed: Armed,
+    pub(crate) begun: bool,
     /// It has written a commit.
-    wrote: bool,
+    pub(crate) wrote: bool,
     /// Its lock was granted while its slice was still being worked on.
-    woken: bool,
+    pub(crate) woken: bool,
     /// Counts its lock waits.
-    waits: u32,
+    pub(crate) waits: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -199,288 +184,8 @@ impl World {
         self.backend_ready(plan, key);
     }
 
-    /// The statement wants a core.
-    fn backend_ready(&mut self, plan: &Plan, key: Key) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        let node = connection.server;
-        if let Some(running) = &mut connection.running {
-            running.phase = Phase::Ready;
-        }
-        self.work(plan, node, Job::Backend(key));
-    }
-
-    /// A core is free for it: the engine works now, and the core is busy for as long as that costs.
-    pub(crate) fn slice(&mut self, plan: &Plan, node: NodeId, key: Key) -> Nanos {
-        let now = self.now();
-        let Some(connection) = self.connections.get_mut(key) else {
-            return Nanos::ZERO;
-        };
-        let (Some(session), Some(running)) = (connection.session, connection.running.as_mut()) else {
-            return Nanos::ZERO;
-        };
-        let Some(server) = &mut self.nodes[node.index()].server else {
-            return Nanos::ZERO;
-        };
-        let costs = &plan.profile.sql;
-        let mut work = Nanos::ZERO;
-        if !running.begun {
-            running.begun = true;
-            work += costs.statement_ns;
-            let prepared = connection
-                .prepared
-                .binary_search_by_key(&running.text, |(text, _)| *text);
-            let statement = match prepared {
-                Ok(index) => connection.prepared[index].1,
-                Err(index) => {
-                    work += costs.prepare_ns;
-                    match server.engine.prepare(session, &plan.texts[running.text.0 as usize]) {
-                        Ok(statement) => {
-                            connection.prepared.insert(index, (running.text, statement));
-                            statement
-                        }
-                        Err(error) => {
-                            running.phase = Phase::Slice(Progress::Done(Err(error)));
-                            connection.status = server.engine.transaction_status(session);
-                            return work;
-                        }
-                    }
-                }
-            };
-            server.engine.start(session, statement, &running.operands, now);
-            if running.armed.refuse.is_some() {
-                server.engine.cancel(session);
-            }
-        }
-        let mut fuel = FUEL_OF_A_SLICE;
-        let progress = server.engine.resume(session, now, &mut fuel);
-        let usage = server.engine.take_usage(session);
-        work += cost(costs, &usage);
-        let before = std::mem::replace(&mut connection.status, server.engine.transaction_status(session));
-        running.wrote |= matches!(progress, Progress::Flush(_));
-        let after = connection.status;
-        let ended = match &progress {
-            Progress::Done(Ok(output)) => Some(output.tag.verb),
-            Progress::Done(Err(_)) => Some(""),
-            _ => None,
-        };
-        let (activation, step, request, wrote) = (running.activation, running.step, running.request, running.wrote);
-        running.phase = Phase::Slice(progress);
-        if let Some(verb) = ended {
-            if verb == "SELECT" {
-                self.watch_reader(plan, request);
-            }
-            self.tell_transaction(plan, key, (before, after), verb, (activation, step, request), wrote);
-        }
-        self.woken(plan, node);
-        work
-    }
-
-    /// Says what has become of the session's transaction.
-    fn tell_transaction(
-        &mut self,
-        plan: &Plan,
-        key: Key,
-        (before, after): (TransactionStatus, TransactionStatus),
-        verb: &str,
-        (activation, step, request): (program::Activation, StepId, Option<RequestId>),
-        wrote: bool,
-    ) {
-        use TransactionStatus::Idle;
-        let Some((node, pool)) = self
-            .connections
-            .get(key)
-            .map(|connection| (connection.server, connection.pool))
-        else {
-            return;
-        };
-        let committed = if before == Idle {
-            wrote
-        } else {
-            after == Idle && (verb == "COMMIT" || wrote)
-        };
-        if before == Idle && after != Idle {
-            self.emit(node, request, EventKind::TransactionBegun { activation, step });
-        } else if committed {
-            if let Some(server) = &mut self.nodes[node.index()].server {
-                server.commits += 1;
-            }
-            self.emit(
-                node,
-                request,
-                EventKind::TransactionCommitted {
-                    activation,
-                    step,
-                    wrote,
-                },
-            );
-            if wrote {
-                self.quiet.changes += 1;
-                let database = plan.compilation.deployment.pools[pool.index()].database;
-                self.watch_commit(plan, node, database);
-            }
-        } else if before != Idle && after == Idle {
-            let rolled_back = EventKind::TransactionRolledBack {
-                activation: Some(activation),
-            };
-            self.emit(node, request, rolled_back);
-        }
-    }
-
-    /// The slice has been worked off.
-    pub(crate) fn slice_ended(&mut self, plan: &Plan, node: NodeId, key: Key) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        let Some(running) = &mut connection.running else { return };
-        let Phase::Slice(progress) = std::mem::replace(&mut running.phase, Phase::Ready) else {
-            return;
-        };
-        let (activation, step, request) = (running.activation, running.step, running.request);
-        match progress {
-            Progress::Done(result) => self.statement_done(plan, key, result),
-            Progress::OutOfFuel => self.backend_ready(plan, key),
-            Progress::Blocked(_) if std::mem::take(&mut running.woken) => self.backend_ready(plan, key),
-            Progress::Blocked(blocker) => {
-                running.waits += 1;
-                let serial = running.waits;
-                running.phase = Phase::Blocked(blocker.what.clone());
-                if let Some(deadline) = blocker.deadline {
-                    let at = deadline.max(self.now() + Nanos(1));
-                    self.scheduler.at(
-                        at,
-                        Happening::LockDeadline {
-                            connection: key,
-                            serial,
-                        },
-                    );
-                }
-                let cause = WaitCause::Lock(blocker.what);
-                self.emit(
-                    node,
-                    request,
-                    EventKind::WaitStarted {
-                        activation,
-                        step,
-                        cause,
-                    },
-                );
-            }
-            Progress::Flush(lsn) => {
-                let Some(server) = &mut self.nodes[node.index()].server else {
-                    return;
-                };
-                if server.engine.flushed_position() >= lsn {
-                    self.backend_ready(plan, key);
-                    return;
-                }
-                running.phase = Phase::Flushing;
-                let flush = server.wal.join(lsn, key, server.engine.wal_position());
-                self.start_flush(plan, node, flush);
-                self.emit(
-                    node,
-                    request,
-                    EventKind::WaitStarted {
-                        activation,
-                        step,
-                        cause: WaitCause::Flush,
-                    },
-                );
-            }
-        }
-    }
-
-    fn start_flush(&mut self, plan: &Plan, node: NodeId, flush: Flush) {
-        if flush == Flush::Starts {
-            let epoch = self.nodes[node.index()].epoch;
-            self.scheduler
-                .after(plan.profile.sql.flush_ns, Happening::FlushEnds { node, epoch });
-        }
-    }
-
-    pub(crate) fn flush_ends(&mut self, plan: &Plan, node: NodeId, epoch: u32) {
-        let state = &mut self.nodes[node.index()];
-        let Some(server) = state.server.as_mut().filter(|_| state.epoch == epoch) else {
-            return;
-        };
-        let (lsn, served) = server.wal.finish();
-        server.engine.flushed(lsn);
-        server.flushes += 1;
-        let flush = server.wal.next(server.engine.wal_position());
-        let commits = u32::try_from(served.len()).unwrap_or(u32::MAX);
-        self.start_flush(plan, node, flush);
-        self.emit(node, None, EventKind::WalFlushed { commits });
-        for key in served {
-            self.end_wait(plan, key, WaitCause::Flush);
-        }
-        self.woken(plan, node);
-    }
-
-    /// A wait at the server is over: the statement wants a core again.
-    fn end_wait(&mut self, plan: &Plan, key: Key, cause: WaitCause) {
-        let Some(connection) = self.connections.get(key) else {
-            return;
-        };
-        let Some(running) = &connection.running else { return };
-        let (activation, step) = (running.activation, running.step);
-        self.emit(
-            connection.server,
-            running.request,
-            EventKind::WaitEnded {
-                activation,
-                step,
-                cause,
-            },
-        );
-        self.backend_ready(plan, key);
-    }
-
-    /// Sessions whose lock was granted want a core.
-    pub(crate) fn woken(&mut self, plan: &Plan, node: NodeId) {
-        let mut sessions: Vec<SessionId> = Vec::new();
-        if let Some(server) = &mut self.nodes[node.index()].server {
-            server.engine.drain_woken(&mut sessions);
-        }
-        for session in sessions {
-            let server = self.nodes[node.index()].server.as_ref();
-            let Some(key) = server.and_then(|server| server.sessions.get(&session)).copied() else {
-                continue;
-            };
-            let Some(running) = self
-                .connections
-                .get_mut(key)
-                .and_then(|connection| connection.running.as_mut())
-            else {
-                continue;
-            };
-            match &mut running.phase {
-                Phase::Blocked(what) => {
-                    let cause = WaitCause::Lock(std::mem::take(what));
-                    self.end_wait(plan, key, cause);
-                }
-                Phase::Slice(Progress::Blocked(_)) => running.woken = true,
-                _ => {}
-            }
-        }
-    }
-
-    /// Nobody has woken it in time: it looks for a deadlock, or gives up.
-    pub(crate) fn lock_deadline(&mut self, plan: &Plan, key: Key, serial: u32) {
-        let running = self
-            .connections
-            .get_mut(key)
-            .and_then(|connection| connection.running.as_mut());
-        if let Some(running) = running.filter(|running| running.waits == serial)
-            && let Phase::Blocked(what) = &mut running.phase
-        {
-            let cause = WaitCause::Lock(std::mem::take(what));
-            self.end_wait(plan, key, cause);
-        }
-    }
-
     /// The effect has happened; the answer leaves for the service.
-    fn statement_done(&mut self, plan: &Plan, key: Key, result: Result<Output, SqlError>) {
+    pub(crate) fn statement_done(&mut self, plan: &Plan, key: Key, result: Result<Output, SqlError>) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
@@ -540,20 +245,6 @@ impl World {
             None => self.give_back(plan, key),
         }
     }
-}
-
-/// Counted work as processor time.
-fn cost(costs: &SqlCosts, usage: &Usage) -> Nanos {
-    let counted = [
-        (costs.row_read_ns, usage.rows_read),
-        (costs.row_written_ns, usage.rows_written),
-        (costs.index_probe_ns, usage.index_probes),
-        (costs.page_read_ns, usage.pages_read),
-    ];
-    let whole = counted.iter().fold(0_u64, |sum, (each, count)| {
-        sum.saturating_add(each.0.saturating_mul(*count))
-    });
-    Nanos(whole.saturating_add((costs.wal_byte_ns * usage.wal_bytes as f64) as u64))
 }
 
 /// An engine's refusal as a program sees it.

@@ -9,9 +9,10 @@ use crate::activation::{Activation, Answer, FiberRef, Pending, Register};
 use crate::arena::Key;
 use crate::call::down;
 use crate::interpreter::Flow;
+use crate::network::Message;
 use crate::plan::Plan;
 use crate::statement::failure;
-use crate::world::{Happening, Job, Message, World};
+use crate::world::{Happening, Job, World};
 
 impl World {
     pub(crate) fn start_work(
