@@ -149,6 +149,38 @@ fn a_crashed_server_forgets_what_was_not_committed_and_keeps_what_was() {
 }
 
 #[test]
+fn a_restarted_server_has_forgotten_sessions_and_locks() {
+    let simulation = run(2, |program| {
+        at_step(program, UPDATE, StepPoint::Done, crash(SERVER, SOON))
+    });
+    // The program's own failure was the answer; the row is free for whoever comes next.
+    assert_eq!(failure(&simulation).0, ErrorClass::Unavailable);
+    let mut compilation = accounts(1, 2);
+    let program = deposit(&mut compilation);
+    compilation.workload.requests = 2;
+    let faults = at_step(program, UPDATE, StepPoint::Done, crash(SERVER, SOON));
+    let mut simulation = crate::build::simulation(&compilation, faults);
+    simulation.run();
+    assert_eq!(
+        answers(&simulation).last(),
+        Some(&Outcome::Done),
+        "{}",
+        story(&simulation)
+    );
+    assert_eq!(total(&simulation), 101);
+    let waited = |kind: &EventKind| {
+        matches!(
+            kind,
+            EventKind::WaitStarted {
+                cause: WaitCause::Lock(_),
+                ..
+            }
+        )
+    };
+    assert_eq!(count(&simulation, waited), 0, "{}", story(&simulation));
+}
+
+#[test]
 fn a_commit_that_was_being_flushed_when_its_server_crashed_never_was() {
     // Learn when the flush runs, then crash in its middle.
     let mut compilation = accounts(10, 2);

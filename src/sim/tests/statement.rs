@@ -183,6 +183,34 @@ fn a_row_lock_makes_the_second_wait_until_the_first_has_committed() {
     assert!(ended.unwrap().since(began.unwrap()) > Nanos::from_millis(45));
 }
 
+/// The engine decides at the beginning of a slice, and the slice takes its time: who is granted its lock meanwhile
+/// must not wait for somebody to wake it again.
+#[test]
+fn a_lock_that_is_granted_while_its_asker_still_works_is_not_waited_for() {
+    let mut compilation = accounts(1, 8);
+    compilation.deployment.nodes[SERVER.index()].cores = 8;
+    deposit(&mut compilation);
+    compilation.workload.clients = ClientLoop::Closed {
+        clients: 8,
+        think: Nanos::from_millis(3),
+    };
+    compilation.workload.requests = 400;
+    let mut slow = profile();
+    slow.sql.statement_ns = Nanos::from_millis(2);
+    let options = sim::Options {
+        warm_up: 0,
+        ..sim::Options::of(&compilation)
+    };
+    let mut simulation = simulation_with(&compilation, &slow, Vec::new(), options);
+    simulation.run();
+    assert_eq!(total(&simulation), 500);
+    let longest = simulation.measurements().operations()[0].quantile(1.0);
+    assert!(
+        longest < Nanos::from_millis(900),
+        "someone waited until the deadlock check: {longest}"
+    );
+}
+
 #[test]
 fn a_deadlock_has_a_victim_that_may_try_again() {
     let mut compilation = accounts(2, 4);
