@@ -121,7 +121,7 @@ fn set_modes(modes: &TransactionModes, session: &mut SessionState) -> Fallible<(
         if isolation == IsolationLevel::Serializable {
             return Err(unsupported("transaction isolation level SERIALIZABLE"));
         }
-        if isolation != transaction.isolation && transaction.snapshot.is_some() {
+        if isolation != transaction.isolation && transaction.queried {
             return Err(error(
                 state::ACTIVE_SQL_TRANSACTION,
                 "SET TRANSACTION ISOLATION LEVEL must be called before any query",

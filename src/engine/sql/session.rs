@@ -35,6 +35,8 @@ pub(crate) struct Transaction {
     pub(crate) read_only: bool,
     /// COMMIT has been said; its record is being written and flushed.
     pub(crate) committing: bool,
+    /// A statement has taken a snapshot: the isolation level stands.
+    pub(crate) queried: bool,
     pub(crate) started: Time,
     /// Its number, once it has written.
     pub(crate) xid: Option<Xid>,
@@ -73,6 +75,7 @@ impl Transaction {
             isolation: IsolationLevel::ReadCommitted,
             read_only: false,
             committing: false,
+            queried: false,
             started: Time::ZERO,
             xid: None,
             xids: Vec::new(),
@@ -206,6 +209,7 @@ impl SessionState {
     /// The snapshot for the next statement.
     pub(crate) fn snapshot(&mut self, core: &mut Core) -> Snapshot {
         let transaction = &mut self.transaction;
+        transaction.queried = true;
         if transaction.isolation == IsolationLevel::ReadCommitted {
             return core.storage.snapshot(self.id, transaction.xid, transaction.command);
         }
@@ -332,6 +336,9 @@ impl SessionState {
         transaction.status = TransactionStatus::Idle;
         transaction.explicit = false;
         transaction.committing = false;
+        transaction.isolation = IsolationLevel::ReadCommitted;
+        transaction.read_only = false;
+        transaction.queried = false;
         transaction.xid = None;
         transaction.xids.clear();
         transaction.savepoints.clear();

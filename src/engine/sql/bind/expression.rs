@@ -327,6 +327,12 @@ impl Binder<'_> {
             (SqlType::TIMESTAMPTZ, _) | (_, SqlType::TIMESTAMPTZ) => {
                 return Err(unsupported("arithmetic of timestamps other than with an interval literal").at(span));
             }
+            (SqlType::Unknown, SqlType::Unknown) => {
+                let message = format!("operator is not unique: unknown {symbol} unknown");
+                return Err(error("42725", message)
+                    .hint("Could not choose a best candidate operator. You might need to add explicit type casts.")
+                    .at(span));
+            }
             _ => return Err(operator_missing(symbol, found_left, found_right, span)),
         };
         let left = self.try_coerce(left, wanted, CastContext::Implicit)?;

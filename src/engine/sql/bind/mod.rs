@@ -153,6 +153,8 @@ pub(crate) struct Binder<'a> {
     /// Tables to lock before anything runs, in the order in which they are named.
     pub(crate) locks: Vec<(RelationId, LockMode)>,
     slot_count: u32,
+    /// Leave the literals of the next select list untyped.
+    keep_unknown: bool,
     /// Innermost last.
     scopes: Vec<Scope>,
     /// Common table expressions in reach, innermost last.
@@ -168,6 +170,7 @@ impl<'a> Binder<'a> {
             params: Vec::new(),
             locks: Vec::new(),
             slot_count: 0,
+            keep_unknown: false,
             scopes: Vec::new(),
             common: Vec::new(),
         }
@@ -236,10 +239,9 @@ impl<'a> Binder<'a> {
         if let crate::expr::BoundKind::Slot(slot) = expression.kind {
             return slot;
         }
-        if let Some((_, slot)) = compute
-            .iter()
-            .find(|(other, _)| *other == expression && !expression.is_volatile())
-        {
+        // What has no type yet may get different ones.
+        let shared = expression.data_type != SqlType::Unknown && !expression.is_volatile();
+        if let Some((_, slot)) = compute.iter().find(|(other, _)| shared && *other == expression) {
             return *slot;
         }
         let slot = self.new_slot();

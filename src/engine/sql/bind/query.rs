@@ -60,6 +60,8 @@ impl Binder<'_> {
         if let Some(variable) = select.into.first() {
             return Err(unsupported("INTO outside of a scenario").at(variable.span));
         }
+        // Whoever typed this query's literals does not type those of the queries inside it.
+        let mut outer_keeps = std::mem::take(&mut self.keep_unknown);
         let from = self.from_list(&select.from, table_lock(&query.locking))?;
         let mut filter = Vec::new();
         if let Some(condition) = &select.filter {
@@ -70,7 +72,11 @@ impl Binder<'_> {
         self.scope().no_aggregates = Some("aggregate functions are not allowed in GROUP BY");
         let keys = self.group_keys(select)?;
         self.scope().no_aggregates = None;
-        let mut items = self.select_items(&select.items)?;
+        let keep_unknown = std::mem::take(&mut outer_keeps);
+        self.keep_unknown = keep_unknown;
+        let items = self.select_items(&select.items);
+        self.keep_unknown = false;
+        let mut items = items?;
         let having = match &select.having {
             Some(condition) => {
                 let bound = self.expression(condition)?;
@@ -129,7 +135,12 @@ impl Binder<'_> {
                         .as_ref()
                         .map_or_else(|| column_name(expr), |alias| alias.text.clone());
                     let expression = self.expression(expr)?;
-                    bound.push((name, self.settle(expression)?));
+                    let expression = if self.keep_unknown {
+                        expression
+                    } else {
+                        self.settle(expression)?
+                    };
+                    bound.push((name, expression));
                 }
             }
         }
@@ -421,7 +432,8 @@ impl Binder<'_> {
             SetOperator::Intersect => "INTERSECT",
             SetOperator::Except => "EXCEPT",
         };
-        let (mut left, mut right) = (self.query(left)?, self.query(right)?);
+        let mut left = self.untyped_query(left)?;
+        let mut right = self.untyped_query(right)?;
         if left.output.len() != right.output.len() {
             let message = format!("each {name} query must have the same number of columns");
             return Err(error(state::SYNTAX_ERROR, message).at(query.span));
@@ -430,14 +442,15 @@ impl Binder<'_> {
         for at in 0..left.output.len() {
             let (a, b) = (&left.output[at], &right.output[at]);
             let types = [(a.data_type, query.span), (b.data_type, query.span)];
+            // Two undecided literals are text.
             let common = self.common_type(&types, name)?;
             output.push(Target {
                 name: a.name.clone(),
                 data_type: SqlType::Is(common),
                 slot: self.new_slot(),
             });
-            self.recast(&mut left, at, common);
-            self.recast(&mut right, at, common);
+            self.recast(&mut left, at, common)?;
+            self.recast(&mut right, at, common)?;
         }
         let body = Body::Set {
             operator,
@@ -448,40 +461,55 @@ impl Binder<'_> {
         self.finish(body, output, query, "UNION/INTERSECT/EXCEPT")
     }
 
-    /// Makes a finished query's column be of a wider type.
-    fn recast(&mut self, query: &mut BoundQuery, at: usize, to: Type) {
-        let target = &query.output[at];
-        if target.data_type == SqlType::Is(to) {
-            return;
+    /// A query whose literals and parameters in the select list keep no type: what is around it gives them one.
+    pub(crate) fn untyped_query(&mut self, query: &Query) -> Fallible<BoundQuery> {
+        self.keep_unknown = true;
+        let bound = self.query(query);
+        self.keep_unknown = false;
+        bound
+    }
+
+    /// Gives an untyped column of a finished query its type.
+    pub(crate) fn type_column(&mut self, query: &mut BoundQuery, at: usize, to: Type) -> Fallible<()> {
+        if query.output[at].data_type == SqlType::Unknown {
+            self.recast(query, at, to)?;
         }
-        let from = target.slot;
-        let cast = |slot, data_type| {
-            Bound::new(
-                BoundKind::Cast(Box::new(Bound::slot(slot, data_type)), to),
-                SqlType::Is(to),
-                Span::default(),
-            )
-        };
-        let expression = cast(from, target.data_type);
-        let slot = self.new_slot();
+        Ok(())
+    }
+
+    /// Makes a finished query's column be of a wider type, or of its first one.
+    fn recast(&mut self, query: &mut BoundQuery, at: usize, to: Type) -> Fallible<()> {
+        let target = query.output[at].clone();
+        if target.data_type == SqlType::Is(to) {
+            return Ok(());
+        }
+        query.output[at].data_type = SqlType::Is(to);
         match &mut query.body {
-            Body::Select(select) => select.compute.push((expression, slot)),
+            Body::Select(select) => {
+                let own = select.compute.iter_mut().find(|(_, slot)| *slot == target.slot);
+                if let (SqlType::Unknown, Some((expression, _))) = (target.data_type, own) {
+                    let literal = expression.clone();
+                    if let Some(typed) = self.try_coerce(literal, to, CastContext::Implicit)? {
+                        *expression = typed;
+                    }
+                    return Ok(());
+                }
+                let operand = Box::new(Bound::slot(target.slot, target.data_type));
+                let cast = Bound::new(BoundKind::Cast(operand, to), SqlType::Is(to), Span::default());
+                let slot = self.new_slot();
+                select.compute.push((cast, slot));
+                query.output[at].slot = slot;
+            }
             Body::Values(rows) => {
                 for row in rows {
-                    let inner = std::mem::replace(&mut row[at], Bound::slot(0, SqlType::Is(to)));
+                    let inner = std::mem::replace(&mut row[at], super::null_of(to));
                     row[at] = Bound::new(BoundKind::Cast(Box::new(inner), to), SqlType::Is(to), Span::default());
                 }
-                query.output[at].data_type = SqlType::Is(to);
-                return;
             }
             // Integers of both widths are equal to each other, and print alike.
-            Body::Set { .. } => {
-                query.output[at].data_type = SqlType::Is(to);
-                return;
-            }
+            Body::Set { .. } => {}
         }
-        query.output[at].slot = slot;
-        query.output[at].data_type = SqlType::Is(to);
+        Ok(())
     }
 
     /// ORDER BY and LIMIT of a query whose columns are known by name and place only.
@@ -607,30 +635,37 @@ fn output_named(items: &[(Arc<str>, Bound)], name: &str, clause: &str, span: Spa
 
 /// The name that PostgreSQL gives to an unnamed column.
 pub(crate) fn column_name(expression: &Expr) -> Arc<str> {
+    column_name_of(expression).map_or_else(|| "?column?".into(), |(name, _)| name)
+}
+
+/// With whether the name is a strong one, which a cast around it keeps.
+fn column_name_of(expression: &Expr) -> Option<(Arc<str>, bool)> {
+    let weak = |name: &str| Some((name.into(), false));
+    let strong = |name: &str| Some((name.into(), true));
     match &expression.kind {
-        ExprKind::Column(names) => names.last().map_or_else(|| "?column?".into(), |name| name.text.clone()),
-        ExprKind::Function(call) => call.name.name.text.clone(),
-        ExprKind::Cast { operand, data_type } => match column_name(operand) {
-            name if *name == *"?column?" => type_column_name(data_type),
-            name => name,
+        ExprKind::Column(names) => names.last().map(|name| (name.text.clone(), true)),
+        ExprKind::Function(call) => Some((call.name.name.text.clone(), true)),
+        ExprKind::Cast { operand, data_type } => match column_name_of(operand) {
+            Some((name, true)) => Some((name, true)),
+            _ => Some((type_column_name(data_type), false)),
         },
-        ExprKind::Case { otherwise, .. } => match otherwise.as_deref().map(column_name) {
-            Some(name) if *name != *"?column?" => name,
-            _ => "case".into(),
+        ExprKind::Case { otherwise, .. } => match otherwise.as_deref().and_then(column_name_of) {
+            Some((name, true)) => Some((name, true)),
+            _ => weak("case"),
         },
-        ExprKind::Bool(_) => "bool".into(),
-        ExprKind::Exists { .. } => "exists".into(),
-        ExprKind::Array(_) => "array".into(),
+        ExprKind::Bool(_) => weak("bool"),
+        ExprKind::Exists { .. } => strong("exists"),
+        ExprKind::Array(_) => strong("array"),
+        ExprKind::Row(_) => strong("row"),
         ExprKind::Subquery(query) => match &query.body {
             QueryBody::Select(select) => match select.items.first() {
-                Some(SelectItem::Expr { expr, alias }) => alias
-                    .as_ref()
-                    .map_or_else(|| column_name(expr), |alias| alias.text.clone()),
-                _ => "?column?".into(),
+                Some(SelectItem::Expr { alias: Some(alias), .. }) => Some((alias.text.clone(), true)),
+                Some(SelectItem::Expr { expr, .. }) => column_name_of(expr),
+                _ => None,
             },
-            _ => "?column?".into(),
+            _ => strong("column1"),
         },
-        _ => "?column?".into(),
+        _ => None,
     }
 }
 

@@ -128,8 +128,11 @@ impl Binder<'_> {
                 .collect();
             return Ok((source, values));
         }
-        let source = self.query(query)?;
+        let mut source = self.untyped_query(query)?;
         self.check_width(source.output.len(), columns.len(), named, query.span)?;
+        for (at, column) in columns.iter().enumerate().take(source.output.len()) {
+            self.type_column(&mut source, at, table.columns[usize::from(*column)].data_type)?;
+        }
         let mut values = Vec::new();
         for (target, column) in source.output.clone().into_iter().zip(columns) {
             let column = &table.columns[usize::from(*column)];

@@ -119,11 +119,7 @@ impl Definer<'_> {
                 Some(table) => tables.push(table),
                 None if if_exists => self.notice(format!("table \"{}\" does not exist, skipping", name.name.text)),
                 None => {
-                    let shown = match &name.schema {
-                        Some(schema) => format!("{}.{}", schema.text, name.name.text),
-                        None => name.name.text.to_string(),
-                    };
-                    let message = format!("table \"{shown}\" does not exist");
+                    let message = format!("table \"{}\" does not exist", name.name.text);
                     return Err(error(state::UNDEFINED_TABLE, message));
                 }
             }
@@ -138,33 +134,43 @@ impl Definer<'_> {
                 return Ok(false);
             }
         }
+        let mut cascaded = Vec::new();
         for table in tables {
             let referencing = self.core.catalog.referencing(table, self.own());
             let outside = referencing
-                .iter()
+                .into_iter()
                 .filter(|(child, _)| !tables.iter().any(|dropped| dropped.id == child.id));
-            let outside: Vec<_> = outside.cloned().collect();
-            if let (false, Some((child, key))) = (cascade, outside.first()) {
-                let message = format!("cannot drop table {} because other objects depend on it", shown(table));
-                return Err(error(state::DEPENDENT_OBJECTS, message)
-                    .detail(format!(
-                        "constraint {} on table {} depends on table {}",
-                        child.foreign_keys[*key].name,
+            let outside: Vec<_> = outside.collect();
+            if !cascade && !outside.is_empty() {
+                let line = |(child, key): &(Arc<Table>, usize)| {
+                    let name = &child.foreign_keys[*key].name;
+                    format!(
+                        "constraint {name} on table {} depends on table {}",
                         shown(child),
                         shown(table)
-                    ))
+                    )
+                };
+                let message = format!("cannot drop table {} because other objects depend on it", shown(table));
+                return Err(error(state::DEPENDENT_OBJECTS, message)
+                    .detail(outside.iter().map(line).collect::<Vec<_>>().join("\n"))
                     .hint("Use DROP ... CASCADE to drop the dependent objects too."));
             }
             for (child, key) in outside {
                 if !self.lock(child.id, LockMode::AccessExclusive)? {
                     return Ok(false);
                 }
-                self.notice(format!(
-                    "drop cascades to constraint {} on table {}",
-                    child.foreign_keys[key].name,
-                    shown(&child)
-                ));
+                let name = &child.foreign_keys[key].name;
+                cascaded.push(format!("drop cascades to constraint {name} on table {}", shown(&child)));
             }
+        }
+        match &cascaded[..] {
+            [] => {}
+            [only] => self.notice(only.clone()),
+            several => self.notices.push(crate::Notice {
+                severity: "NOTICE",
+                message: format!("drop cascades to {} other objects", several.len()),
+                detail: Some(several.join("\n")),
+            }),
         }
         let (own, xid) = (self.own().to_vec(), self.xid);
         for table in tables {

@@ -29,6 +29,9 @@ pub(super) fn show(result: &Result<Output, SqlError>) -> String {
         Ok(output) => {
             for notice in &output.notices {
                 let _ = writeln!(text, "{}:  {}", notice.severity, notice.message);
+                if let Some(detail) = &notice.detail {
+                    let _ = writeln!(text, "DETAIL:  {detail}");
+                }
             }
             if !output.columns.is_empty() {
                 let names: Vec<&str> = output.columns.iter().map(|column| &*column.name).collect();
