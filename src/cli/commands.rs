@@ -152,7 +152,12 @@ fn finish<J: Job>(input: &Input, job: std::result::Result<J, Vec<Diagnostic>>) -
 fn complaints(name: &str, found: &[Diagnostic]) -> String {
     let mut text = String::new();
     for diagnostic in found {
-        text.push_str(&format!("{name}:{diagnostic}\n"));
+        let gap = if diagnostic.place == scenario::Place::default() {
+            " "
+        } else {
+            ""
+        };
+        text.push_str(&format!("{name}:{gap}{diagnostic}\n"));
     }
     let errors = found
         .iter()

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod bench;
 mod commands;
 mod input;
 mod iso;
@@ -70,6 +71,17 @@ enum Command {
         expect_none: bool,
         #[command(flatten)]
         form: Form,
+    },
+    /// How fast the machinery is, beside known programs if they are given
+    Bench {
+        /// A command that prints the figures of sql.js as JSON (see `tests/bench/`)
+        #[arg(long, value_name = "COMMAND")]
+        sqljs: Option<String>,
+        /// A command that prints the figures of SimPy as JSON
+        #[arg(long, value_name = "COMMAND")]
+        simpy: Option<String>,
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -137,6 +149,7 @@ fn main() -> ExitCode {
             expect_none,
             form,
         } => commands::explore(&what, &operation, expect_none, form.print()),
+        Command::Bench { sqljs, simpy, json } => bench::run(sqljs.as_deref(), simpy.as_deref(), json),
     };
     match result {
         Ok(code) => code,

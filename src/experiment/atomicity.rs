@@ -1,13 +1,20 @@
 //! What a fault leaves of an operation: one run for every physical step, and every actor in turn.
 //!
-//! Each run has one request on a small population, is struck once, and goes on until all is quiet: crashed
-//! nodes are up again, sagas have recovered, relays have nothing left. Then the invariants are read.
-//! In between they are watched at every commit: the windows in which others could see half of it.
+//! | at each physical step | |
+//! |---|---|
+//! | a refusal | the step fails as if the engine had refused it |
+//! | a crash of each actor | once when the effect has happened, once when the one who asked knows of it |
+//! | if it calls another node | the request lost, the reply lost, the request doubled |
+//! | if it calls another node, with each later statement | the request comes late, when the caller has long asked again and the statement has been refused |
+//!
+//! Each run has one request on a small population and goes on until all is quiet: crashed nodes are up
+//! again, sagas have recovered, late messages have arrived, relays have nothing left. Then the invariants are
+//! read. In between they are watched at every commit: the windows in which others could see half of it.
 
 use std::sync::Arc;
 
 use base::Nanos;
-use program::{Compilation, EventKind, Fault, FaultAction, NodeId, OperationId, Outcome, StepPoint};
+use program::{Compilation, EventKind, Fault, FaultAction, NodeId, Op, OperationId, Outcome, StepPoint};
 use report::{AtomicityDesign, AtomicityReport, FaultPoint, ScenarioSummary};
 use scenario::{Diagnostic, Scenario};
 use sim::Simulation;
@@ -28,6 +35,9 @@ const ACTORS: [scenario::Actor; 5] = [
 
 /// How long a crashed node stays down.
 const DOWN: Nanos = Nanos::from_millis(500);
+
+/// A late request arrives when all that its caller did about it is over.
+const LATE: Nanos = Nanos::from_secs(30);
 
 /// An exploration, stepped by its caller.
 #[derive(Debug)]
@@ -53,7 +63,7 @@ struct Exploration {
 struct Point {
     step: PhysicalStep,
     actor: Option<program::Actor>,
-    fault: Fault,
+    faults: Vec<Fault>,
     title: String,
 }
 
@@ -105,11 +115,8 @@ impl AtomicityJob {
         let compilation = solo::compilation(&full, operation);
         let events = solo::events(&compilation, &self.settings.profile)?;
         let steps = fault::physical_steps(&compilation, &events);
-        let points = steps
-            .iter()
-            .flat_map(|step| points(&compilation, operation, step))
-            .rev()
-            .collect();
+        let points = (0..steps.len()).flat_map(|index| points(&compilation, operation, &steps[index..]));
+        let points = points.collect::<Vec<_>>().into_iter().rev().collect();
         Ok(Exploration {
             compilation,
             points,
@@ -136,7 +143,7 @@ impl AtomicityJob {
                 self.design += 1;
                 return Ok(());
             };
-            let simulation = solo::run(&current.compilation, &self.settings.profile, vec![point.fault.clone()])?;
+            let simulation = solo::run(&current.compilation, &self.settings.profile, point.faults.clone())?;
             spent += simulation.happened().max(1);
             current.done.push(found(point, &simulation));
         }
@@ -144,21 +151,36 @@ impl AtomicityJob {
     }
 }
 
-/// The faults to try at a step: a refusal, and a crash of each actor both when the effect has happened
-/// and when the one who asked knows of it.
-fn points(compilation: &Compilation, operation: OperationId, step: &PhysicalStep) -> Vec<Point> {
-    let refusal = Point {
+/// The faults to try at the first of these steps; the others come after it.
+fn points(compilation: &Compilation, operation: OperationId, steps: &[PhysicalStep]) -> Vec<Point> {
+    let Some((step, later)) = steps.split_first() else {
+        return Vec::new();
+    };
+    let mut points = vec![Point {
         step: step.clone(),
         actor: None,
-        fault: Fault {
-            trigger: fault::trigger(step, StepPoint::Before, step.request),
-            action: FaultAction::Refuse {
-                message: "refused".to_owned(),
-            },
-        },
+        faults: vec![refusal(step)],
         title: format!("step {} ({}) is refused", step.number, step.label),
-    };
-    let mut points = vec![refusal];
+    }];
+    points.extend(crashes(compilation, operation, step));
+    if calls_another_node(compilation, step) {
+        points.extend(message_faults(step));
+        points.extend(late_requests(compilation, step, later));
+    }
+    points
+}
+
+fn refusal(step: &PhysicalStep) -> Fault {
+    Fault {
+        trigger: fault::trigger(step, StepPoint::Before, step.request),
+        action: FaultAction::Refuse {
+            message: "refused".to_owned(),
+        },
+    }
+}
+
+fn crashes(compilation: &Compilation, operation: OperationId, step: &PhysicalStep) -> Vec<Point> {
+    let mut points = Vec::new();
     let mut struck: Vec<NodeId> = Vec::new();
     for actor in ACTORS {
         let Some(node) = fault::node_of(compilation, operation, step, actor) else {
@@ -173,18 +195,69 @@ fn points(compilation: &Compilation, operation: OperationId, step: &PhysicalStep
             points.push(Point {
                 step: step.clone(),
                 actor: Some(role(actor)),
-                fault: Fault {
+                faults: vec![Fault {
                     trigger: fault::trigger(step, point, step.request),
                     action: FaultAction::Crash {
                         node,
                         restart_after: Some(DOWN),
                     },
-                },
+                }],
                 title: format!("{name} crashes {when} step {} ({})", step.number, step.label),
             });
         }
     }
     points
+}
+
+fn calls_another_node(compilation: &Compilation, step: &PhysicalStep) -> bool {
+    let program = &compilation.programs[step.activation.program.index()];
+    match &program.step(step.step).op {
+        Op::Call { program: callee, .. } | Op::Send { program: callee, .. } => {
+            compilation.programs[callee.index()].home != program.home
+        }
+        _ => false,
+    }
+}
+
+fn message_faults(step: &PhysicalStep) -> Vec<Point> {
+    let faults = [
+        (FaultAction::LoseRequest, "the request of step", "is lost"),
+        (FaultAction::LoseReply, "the reply of step", "is lost"),
+        (FaultAction::DuplicateRequest, "the request of step", "arrives twice"),
+    ];
+    let point = |(action, what, happens): (FaultAction, &str, &str)| Point {
+        step: step.clone(),
+        actor: None,
+        faults: vec![Fault {
+            trigger: fault::trigger(step, StepPoint::Before, step.request),
+            action,
+        }],
+        title: format!("{what} {} ({}) {happens}", step.number, step.label),
+    };
+    faults.into_iter().map(point).collect()
+}
+
+/// A request that comes late: its caller has asked again meanwhile, and a later statement of the operation was
+/// refused. What had been done was undone; what arrives now must not do it again.
+fn late_requests(compilation: &Compilation, call: &PhysicalStep, later: &[PhysicalStep]) -> Vec<Point> {
+    let of_the_operation = |step: &&PhysicalStep| {
+        let definition = compilation.programs[step.activation.program.index()].step(step.step);
+        definition.source.is_some() && matches!(definition.op, Op::Statement { .. })
+    };
+    let late = Fault {
+        trigger: fault::trigger(call, StepPoint::Before, call.request),
+        action: FaultAction::DelayRequest(LATE),
+    };
+    let point = |step: &PhysicalStep| Point {
+        step: call.clone(),
+        actor: None,
+        faults: vec![late.clone(), refusal(step)],
+        title: format!(
+            "the request of step {} ({}) comes late, step {} ({}) was refused meanwhile",
+            call.number, call.label, step.number, step.label
+        ),
+    };
+    later.iter().filter(of_the_operation).map(point).collect()
 }
 
 fn role(actor: scenario::Actor) -> program::Actor {
