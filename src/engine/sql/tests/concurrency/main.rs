@@ -1,0 +1,9 @@
+//! Several sessions at once, through the server's public interface: forks, crashes, deadlocks, waiting.
+
+mod crash;
+mod deadlock;
+mod foreign_keys;
+mod fork;
+mod lab;
+mod schedules;
+mod speed;
