@@ -3,6 +3,7 @@
 //! A stage that fails does not keep the others from running. A stage that has no tests of its own
 //! counts as one.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -121,12 +122,10 @@ fn journeys(browser: &browser::Browser) -> Outcome {
     if let Err(reason) = tools::npm_packages() {
         return failure(reason);
     }
-    let mut native = cargo();
-    native.args(["build", "--quiet", "--package", "cli"]);
-    let native = capture(&mut native);
-    if !native.success {
-        return one(native);
-    }
+    let program = match native_program() {
+        Ok(program) => program,
+        Err(reason) => return failure(reason),
+    };
     let files = match site::entries(&root().join("tests/browser")) {
         Ok(files) => files
             .into_iter()
@@ -136,8 +135,21 @@ fn journeys(browser: &browser::Browser) -> Outcome {
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
         .args(files)
-        .env("CHROME", &browser.chrome);
+        .env("CHROME", &browser.chrome)
+        .env("ADR_LAB", program);
     counted(capture(&mut node), node_counts)
+}
+
+/// The command line, built: its traces are compared with the browser's.
+fn native_program() -> Result<PathBuf> {
+    let built = capture(cargo().args(["build", "--quiet", "--package", "cli"]));
+    if !built.success {
+        return Err(Failure(built.text));
+    }
+    let metadata = capture(cargo().args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet"]));
+    let metadata: serde_json::Value = serde_json::from_str(metadata.text.trim()).unwrap_or_default();
+    let target = metadata["target_directory"].as_str().unwrap_or("target");
+    Ok(PathBuf::from(target).join("debug").join(format!("adr-lab{}", std::env::consts::EXE_SUFFIX)))
 }
 
 #[derive(Default)]

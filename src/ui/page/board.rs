@@ -150,6 +150,9 @@ fn no_cell() -> AnyView {
 }
 
 fn invariant_cell(invariant: &InvariantReport) -> AnyView {
+    if let Some(error) = &invariant.error {
+        return view! { <td><div class="value">"–"</div><div class="detail bad">"could not be evaluated: " {error.clone()}</div></td> }.into_any();
+    }
     let broken = invariant.broken_rows;
     let windows = &invariant.windows;
     let readers: u64 = windows.iter().map(|window| window.readers).sum();

@@ -135,13 +135,19 @@ pub(crate) fn Limits(report: Arc<RunReport>) -> impl IntoView {
         };
         view! { <div class="card"><h3>{title}</h3>{body}</div> }
     };
-    let assumption = |(text, source): &(String, String)| {
-        let class = if source == "assumed" {
-            "tag assumed"
+    let assumption = |(figure, source): &(String, String)| {
+        // What is assumed wholly or in part wears the weaker word.
+        let (class, word) = if source.contains("assumed") {
+            ("tag assumed", "assumed")
         } else {
-            "tag modelled"
+            ("tag modelled", "sourced")
         };
-        view! { <li>{text.clone()} " " <span class=class>{source.clone()}</span></li> }
+        let why = source
+            .trim_start_matches("assumed")
+            .trim_start_matches(':')
+            .trim()
+            .to_owned();
+        view! { <li><code>{figure.clone()}</code> <span class=class>{word}</span> <small>{why}</small></li> }
     };
     let assumptions = &report.scenario.assumptions;
     view! {

@@ -1,0 +1,121 @@
+// What every journey needs: the built site on a free loopback port, a browser without a past, and
+// pages that fail their test when they complain or reach for anything outside of the site.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import http from "node:http";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+const site = path.join(root, "dist");
+const types = {
+  ".css": "text/css",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
+  ".toml": "text/plain; charset=utf-8",
+  ".wasm": "application/wasm",
+  ".woff2": "font/woff2",
+};
+
+/** As slow as a busy machine may be; journeys wait for what they need, never for a time. */
+export const PATIENCE = 120_000;
+
+const flags = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+];
+
+async function answer(request, response) {
+  const wanted = decodeURIComponent(new URL(request.url, "http://site").pathname);
+  const file = path.join(site, wanted.endsWith("/") ? `${wanted}index.html` : wanted);
+  try {
+    if (!file.startsWith(site)) throw new Error("outside");
+    const content = await readFile(file);
+    response.setHeader("content-type", types[path.extname(file)] ?? "application/octet-stream");
+    response.end(content);
+  } catch {
+    response.statusCode = 404;
+    response.end();
+  }
+}
+
+/** The site and a browser, until `close`. */
+export async function start() {
+  const server = http.createServer(answer);
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const address = `http://127.0.0.1:${server.address().port}/`;
+  const browser = await chromium.launch({ executablePath: process.env.CHROME ?? "/usr/bin/chromium", args: flags });
+  return {
+    address,
+    /** A visitor with a storage of their own. */
+    async visitor(options = {}) {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+      context.setDefaultTimeout(PATIENCE);
+      return context;
+    },
+    async close() {
+      await browser.close();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+/** Opens the page and waits until it can run; `complaints` collects what no journey expects. */
+export async function open(context, address) {
+  const page = await context.newPage();
+  page.complaints = [];
+  const origin = new URL(address).origin;
+  page.on("pageerror", (error) => page.complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") page.complaints.push(message.text());
+  });
+  page.on("request", (request) => {
+    const from = new URL(request.url());
+    if (from.origin !== origin && from.protocol.startsWith("http")) page.complaints.push(`reached for ${request.url()}`);
+  });
+  await page.goto(address);
+  await page.getByRole("button", { name: "Run", exact: true }).waitFor();
+  return page;
+}
+
+export function quiet(page) {
+  assert.deepEqual(page.complaints, []);
+}
+
+export const runButton = (page) => page.getByRole("button", { name: "Run", exact: true });
+
+/** Runs what the form says and waits for the board. */
+export async function run(page, { requests } = {}) {
+  if (requests) await page.getByLabel("Requests").fill(String(requests));
+  await runButton(page).click();
+  await page.locator(".board").waitFor();
+}
+
+/** Design → fingerprint of its trace, as the page shows it. */
+export async function fingerprints(page) {
+  await page.locator(".board .fingerprint").first().waitFor();
+  const cells = page.locator(".board .fingerprint");
+  const pairs = await cells.evaluateAll((list) => list.map((cell) => [cell.dataset.design, cell.textContent.trim()]));
+  return Object.fromEntries(pairs);
+}
+
+/** The same from the command line, natively. */
+export function nativeFingerprints(...choice) {
+  const program = process.env.ADR_LAB ?? path.join(root, "target/debug/adr-lab");
+  const text = execFileSync(program, ["run", "sign-up", "--json", ...choice], { encoding: "utf8", maxBuffer: 1 << 28 });
+  // 64-bit numbers: read before JSON.parse would round them.
+  const exact = text.replace(/("fingerprint":\s*)\[\s*(\d+),\s*(\d+)\s*\]/g, '$1["$2","$3"]');
+  const hex = (number) => BigInt(number).toString(16).padStart(16, "0");
+  const designs = JSON.parse(exact).designs;
+  return Object.fromEntries(designs.map((design) => [design.architecture, design.trace.fingerprint.map(hex).join("")]));
+}
