@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { PATIENCE, fingerprints, nativeFingerprints, open, quiet, run, runButton, start } from "./lab.mjs";
+import { PATIENCE, field, fingerprints, nativeFingerprints, open, quiet, run, runButton, start } from "./lab.mjs";
 
 describe("journeys", () => {
   let lab;
@@ -35,10 +35,10 @@ describe("journeys", () => {
   journey("a fault runs, is drawn, and gives the command line's trace, too", async (context) => {
     const page = await open(context, lab.address);
     const fault = "crash orchestrator after step 3 of create_user restart after 500 ms";
-    await page.getByLabel("Kind").selectOption("crash");
-    await page.getByLabel("Whom").selectOption("orchestrator");
-    await page.getByLabel("Step", { exact: true }).fill("3");
-    await page.getByLabel("Of", { exact: true }).selectOption("create_user");
+    await field(page, "Kind").selectOption("crash");
+    await field(page, "Whom").selectOption("orchestrator");
+    await field(page, "Step").fill("3");
+    await field(page, "Of").selectOption("create_user");
     await page.locator(".sentence", { hasText: fault }).waitFor();
     await run(page, { requests: REQUESTS });
     await page.locator(".chip", { hasText: fault }).waitFor();
@@ -49,7 +49,7 @@ describe("journeys", () => {
 
   journey("progress shows, Cancel is heard, and the form is free again", async (context) => {
     const page = await open(context, lab.address);
-    await page.getByLabel("Requests").fill("1000000");
+    await field(page, "Requests").fill("1000000");
     await runButton(page).click();
     await page.locator("progress[value]").waitFor();
     await page.getByRole("button", { name: "Cancel" }).click();
@@ -61,7 +61,7 @@ describe("journeys", () => {
 
   journey("the link reproduces the run for somebody else", async (context) => {
     const page = await open(context, lab.address);
-    await page.getByLabel("Seed").fill("11");
+    await field(page, "Seed").fill("11");
     await page.getByRole("checkbox").last().uncheck();
     await run(page, { requests: REQUESTS });
     const mine = await fingerprints(page);
@@ -77,7 +77,7 @@ describe("journeys", () => {
 
   journey("a link with a scenario of its own replaces nothing", async (context) => {
     const page = await open(context, lab.address);
-    await page.getByLabel("Scenario", { exact: true }).selectOption("My own scenario");
+    await field(page, "Scenario").selectOption("My own scenario");
     const editor = page.locator("textarea");
     await editor.fill((await editor.inputValue()).replace('title = "Sign-up"', 'title = "Ours"'));
     await page.waitForFunction(() => localStorage.getItem("adr-lab.scenario")?.includes('"Ours"'));
@@ -99,7 +99,7 @@ describe("journeys", () => {
 
   journey("a slip in the text is pointed out with its place, and nothing typed is lost", async (context) => {
     const page = await open(context, lab.address);
-    await page.getByLabel("Scenario", { exact: true }).selectOption("My own scenario");
+    await field(page, "Scenario").selectOption("My own scenario");
     const editor = page.locator("textarea");
     await page.waitForFunction(() => document.querySelector("textarea").value.includes("title ="));
     await editor.focus();
@@ -112,7 +112,7 @@ describe("journeys", () => {
     assert.ok((await editor.evaluate((area) => area.selectionStart)) <= "seed = = 3".length, "the caret is in line 1");
 
     await page.reload();
-    await page.getByLabel("Scenario", { exact: true }).selectOption("My own scenario");
+    await field(page, "Scenario").selectOption("My own scenario");
     await page.waitForFunction(() => document.querySelector("textarea").value.startsWith("seed = = 3"));
 
     await editor.focus();
@@ -167,7 +167,7 @@ describe("journeys", () => {
     await page.getByText(/The worker stopped with a defect of ours: .*a defect for the test/).waitFor();
     assert.deepEqual(await fingerprints(page), before, "the last results are untouched");
     await page.locator("button.primary:not([disabled])").first().waitFor();
-    await page.getByLabel("Seed").fill("12");
+    await field(page, "Seed").fill("12");
     await run(page);
     await page.waitForFunction((old) => document.querySelector(".fingerprint")?.textContent !== old, Object.values(before)[0]);
   });

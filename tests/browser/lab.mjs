@@ -94,9 +94,15 @@ export function quiet(page) {
 
 export const runButton = (page) => page.getByRole("button", { name: "Run", exact: true });
 
+/** The control below a title of the form. */
+export function field(page, title) {
+  const label = page.locator("label.field").filter({ has: page.locator("span", { hasText: new RegExp(`^${title}$`) }) });
+  return label.locator("select, input");
+}
+
 /** Runs what the form says and waits for the board. */
 export async function run(page, { requests } = {}) {
-  if (requests) await page.getByLabel("Requests").fill(String(requests));
+  if (requests) await field(page, "Requests").fill(String(requests));
   await runButton(page).click();
   await page.locator(".board").waitFor();
 }
