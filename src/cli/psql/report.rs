@@ -68,18 +68,24 @@ mod tests {
     /// Recorded from psql 15.
     #[test]
     fn long_lines_are_cut_around_the_place() {
-        let near_start = format!("SELECT x, {}", "1 + ".repeat(30));
-        let near_end = format!("SELECT {} x, 1 + 1 + 1 + 1 + 1", "1 + ".repeat(30));
+        let near_start = format!("SELECT x, {}1;", "1 + ".repeat(30));
+        let near_end = format!("SELECT {} x, 1 + 1 + 1 + 1 + 1;", "1 + ".repeat(30));
         for (text, position, expected) in [
             (
                 near_start.as_str(),
                 7,
-                "LINE 1: SELECT x, 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1...\n               ^\n",
+                concat!(
+                    "LINE 1: SELECT x, 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 ...\n",
+                    "               ^\n"
+                ),
             ),
             (
                 near_end.as_str(),
                 128,
-                "LINE 1: ... + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 +  x, 1 + 1 ...\n                                                             ^\n",
+                concat!(
+                    "LINE 1: ... 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 +  x, 1 + 1 +...\n",
+                    "                                                             ^\n"
+                ),
             ),
             ("SELECT\n\tx", 8, "LINE 2:  x\n         ^\n"),
         ] {
