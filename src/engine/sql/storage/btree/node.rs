@@ -2,7 +2,7 @@
 //!
 //! An entry is a key and a row id, ordered by both, so that equal keys have an order too. In an inner
 //! node an entry is the lower bound of a child (that of the first child counts as minus infinity).
-//! Keys lie one after another in one piece of bytes; each slot has the first four bytes of its key's
+//! Keys lie one after another in one piece of bytes; each slot has the first eight bytes of its key's
 //! rest, by which most comparisons end.
 
 use std::cmp::Ordering;
@@ -63,8 +63,8 @@ impl Ord for Place<'_> {
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// The first four bytes of the key's rest, zeros after its end.
-    head: u32,
+    /// The first bytes of the key's rest, zeros after its end.
+    head: u64,
     offset: u16,
     length: u16,
     row: u32,
@@ -85,11 +85,17 @@ pub(super) struct Node {
     holes: usize,
 }
 
-fn head(rest: &[u8]) -> u32 {
-    let mut head = [0; 4];
-    let length = rest.len().min(4);
-    head[..length].copy_from_slice(&rest[..length]);
-    u32::from_be_bytes(head)
+/// Bytes of a key's rest that a slot has.
+const HEAD: usize = 8;
+
+#[inline]
+fn head(rest: &[u8]) -> u64 {
+    if let Some(first) = rest.first_chunk::<HEAD>() {
+        return u64::from_be_bytes(*first);
+    }
+    rest.iter()
+        .zip((0..HEAD).rev())
+        .fold(0, |head, (&byte, place)| head | u64::from(byte) << (8 * place))
 }
 
 fn common_prefix(lower: &Option<OwnedPlace>, upper: &Option<OwnedPlace>) -> usize {
@@ -151,9 +157,12 @@ impl Node {
     /// Is the entry's key this one?
     pub(super) fn has_key(&self, at: usize, key: &[u8]) -> bool {
         let slot = &self.slots[at];
-        key.len() == self.prefix + usize::from(slot.length)
-            && key.starts_with(self.prefix())
-            && key[self.prefix..] == *self.rest(slot)
+        let Some(rest) = key.strip_prefix(self.prefix()) else {
+            return false;
+        };
+        rest.len() == usize::from(slot.length)
+            && head(rest) == slot.head
+            && (rest.len() <= HEAD || *rest == *self.rest(slot))
     }
 
     /// The first entry that is not before `place`.
@@ -170,7 +179,7 @@ impl Node {
                 Ordering::Greater => return false,
                 Ordering::Equal => {}
             }
-            let order = if slot.length <= 4 && rest.len() <= 4 {
+            let order = if usize::from(slot.length) <= HEAD && rest.len() <= HEAD {
                 usize::from(slot.length).cmp(&rest.len())
             } else {
                 self.rest(slot).cmp(rest)
