@@ -186,3 +186,87 @@ impl Population {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base::{Nanos, Type};
+    use program::workload::{ClientLoop, ClientRetry, Parent, Tenant};
+
+    use super::*;
+
+    /// Tenants 1, 2, 3 with weights 6, 3, 1; ten users; two orders to each user.
+    fn population() -> Population {
+        let tenant = |id, weight| Tenant { id, weight };
+        let unique = |prefix: &str| Generator::Unique {
+            prefix: prefix.to_owned(),
+        };
+        let column = |name: &str, data_type, generator| (name.to_owned(), data_type, generator);
+        let users = TablePopulation {
+            table: "users".to_owned(),
+            rows: 10,
+            by_tenant: true,
+            parent: None,
+            columns: vec![
+                column("id", Type::Text, unique("u_")),
+                column("tenant", Type::Int4, Generator::Tenant),
+            ],
+        };
+        let orders = TablePopulation {
+            table: "orders".to_owned(),
+            rows: 20,
+            by_tenant: true,
+            parent: Some(Parent { table: 0, per: 2 }),
+            columns: vec![
+                column("user", Type::Text, Generator::FromParent { column: 0 }),
+                column("tenant", Type::Int4, Generator::Tenant),
+                column("amount", Type::Int4, Generator::Between { low: 5, high: 7 }),
+            ],
+        };
+        Population::new(&Workload {
+            seed: 7,
+            epoch_micros: 0,
+            tenants: vec![tenant(1, 6), tenant(2, 3), tenant(3, 1)],
+            tables: vec![users, orders],
+            operations: Vec::new(),
+            clients: ClientLoop::Serial,
+            requests: 0,
+            retry: ClientRetry {
+                timeout: Nanos::ZERO,
+                attempts: 1,
+            },
+        })
+    }
+
+    #[test]
+    fn rows_belong_to_tenants_by_weight_and_children_to_their_parents_tenant() {
+        let population = population();
+        let tenants: Vec<Value> = (0..10).map(|row| population.value(0, row, 1)).collect();
+        assert_eq!(tenants, [1, 1, 1, 1, 1, 1, 2, 2, 2, 3].map(Value::Int4));
+        for order in 0..20 {
+            assert_eq!(
+                population.value(1, order, 0),
+                Value::text(format!("u_{}", order / 2 + 1))
+            );
+            assert_eq!(
+                population.value(1, order, 1),
+                tenants[order as usize / 2],
+                "order {order}"
+            );
+            assert!(matches!(population.value(1, order, 2), Value::Int4(5..=7)));
+        }
+    }
+
+    #[test]
+    fn an_existing_value_is_one_of_the_tenants_own_rows() {
+        let population = population();
+        let mut stream = Stream::new(1, "test", 0);
+        for _ in 0..50 {
+            let user = population.existing(0, 0, Draw::Uniform, Some(1), &mut stream);
+            assert!(["u_7", "u_8", "u_9"].map(Value::text).contains(&user), "{user}");
+        }
+        let all: std::collections::BTreeSet<Value> = (0..200)
+            .map(|_| population.existing(0, 0, Draw::Uniform, None, &mut stream))
+            .collect();
+        assert_eq!(all.len(), 10);
+    }
+}
