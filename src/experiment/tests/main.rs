@@ -1,0 +1,3 @@
+//! Experiments from a scenario's text to a report.
+
+mod sign_up;
