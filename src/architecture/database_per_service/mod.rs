@@ -12,6 +12,7 @@
 
 mod keep;
 mod ledger;
+mod log;
 mod memory;
 mod outbox;
 mod participant;

@@ -24,11 +24,13 @@
 
 use base::{Nanos, Type};
 use program::{
-    Block, Catches, ConnectionId, Expression, Into, Op, Operator, ProgramId, ProgramKind, RegisterId, Role, StepId,
+    Block, Catches, ConnectionId, ErrorClass, Expression, Into, Op, Operator, ProgramId, ProgramKind, RegisterId, Role,
+    StepId,
 };
 
-use super::ledger::{Ledger, free_column, variable_type};
-use super::participant::{self, Contract, FOR_EVER, KEY, UNKNOWN};
+use super::ledger::Ledger;
+use super::log::Log;
+use super::participant::{self, Contract, EVERY_FAILURE, FOR_EVER, KEY, UNKNOWN};
 use super::plan::{Part, PartKind, STARTED};
 use super::services::{Orchestrator, Site, Subject, action_key, mark, part_steps};
 use super::undo::Undo;
@@ -36,10 +38,8 @@ use crate::Sabotage;
 use crate::composition::lower::{CALL_TIMEOUT, READ_AGAIN};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark, Patience, compare, is_text, register};
-use crate::lower::definitions::short_type;
 use crate::lower::statement;
 use crate::sql::Text;
-use crate::sql::text::qualified;
 use syntax::identifier;
 
 const POSITION: &str = "saga position";
@@ -47,15 +47,6 @@ const STATE: &str = "saga state";
 const ERROR: &str = "saga error";
 /// Sagas resumed at once after a restart.
 const RESUMED_AT_ONCE: u16 = 8;
-
-/// The saga's table and what its rows hold.
-struct Log {
-    table: String,
-    /// (variable, column, type): when it began, the parameters.
-    given: Vec<(String, String, Type)>,
-    /// What the parts bind.
-    bound: Vec<(String, String, Type)>,
-}
 
 /// Writes the programs of one saga.
 struct Writer<'w, 'a> {
@@ -92,54 +83,6 @@ pub(crate) fn compile(
     assembly.enter(subject.id, entry);
 }
 
-impl Log {
-    fn new(site: &Site, subject: Subject<'_>) -> Log {
-        let taken = ["saga_id", "position", "state", "error"];
-        let column = |name: String| {
-            let column = free_column(&name, &taken);
-            let data_type = variable_type(subject, &name);
-            (name, column, data_type)
-        };
-        let started = subject.plan.timed.then(|| STARTED.to_owned());
-        let parameters = subject.operation.parameters.iter().map(|p| p.name.clone());
-        let bound = subject
-            .plan
-            .parts
-            .iter()
-            .flat_map(|part| participant::exports(subject, part));
-        Log {
-            table: qualified(&site.schemas.saga, &subject.operation.name),
-            given: started.into_iter().chain(parameters).map(column).collect(),
-            bound: bound.map(column).collect(),
-        }
-    }
-
-    fn define(&self, assembly: &mut Assembly<'_>, site: &Site, orchestrator: Orchestrator) {
-        let columns: String = self
-            .values()
-            .map(|(_, column, t)| format!(", {} {}", identifier(column), short_type(*t)))
-            .collect();
-        let own = "saga_id text PRIMARY KEY, position integer NOT NULL, state text NOT NULL, error text";
-        assembly.define_in(
-            orchestrator.database,
-            format!("CREATE SCHEMA {}", identifier(&site.schemas.saga)),
-        );
-        assembly.define_in(
-            orchestrator.database,
-            format!("CREATE TABLE {} ({own}{columns})", self.table),
-        );
-    }
-
-    fn values(&self) -> impl Iterator<Item = &(String, String, Type)> {
-        self.given.iter().chain(&self.bound)
-    }
-
-    /// The names of the saga program's parameters behind key, position, state and error.
-    fn names(&self) -> impl Iterator<Item = &str> {
-        self.values().map(|(variable, _, _)| variable.as_str())
-    }
-}
-
 impl Writer<'_, '_> {
     fn builder(&self, name: &str, kind: ProgramKind) -> Builder {
         let builder = Builder::new(name, self.orchestrator.node, kind);
@@ -166,7 +109,13 @@ impl Writer<'_, '_> {
         let acquire = builder.acquire(connection);
         let work = builder.statement(Mark::new(label, Role::SagaLog), connection, text, into);
         let release = builder.release(connection);
-        builder.retry(vec![acquire, work, release], &UNKNOWN, patience)
+        // What must happen in the end is not given up for any reason: nobody else would drive this saga.
+        let classes: &[ErrorClass] = if patience.attempts == 0 {
+            &EVERY_FAILURE
+        } else {
+            &UNKNOWN
+        };
+        builder.retry(vec![acquire, work, release], classes, patience)
     }
 
     /// Makes position, state, error and what was bound what the log says.
@@ -274,6 +223,10 @@ impl Writer<'_, '_> {
     /// `if position < k: the part, a savepoint`. Gives the participant's program, if it has one.
     fn forward(&mut self, builder: &mut Builder, part: &Part, block: &mut Block) -> Option<ProgramId> {
         let (mut steps, program) = part_steps(self.assembly, self.site, builder, self.subject, part, Contract::Once);
+        let asks_for_ever = matches!(&part.kind, PartKind::Local { prefetches, .. } if prefetches.is_empty());
+        if part.position > self.pivot && !asks_for_ever {
+            steps = vec![builder.retry(steps, &EVERY_FAILURE, FOR_EVER)];
+        }
         let last = part.position == self.subject.plan.parts.len();
         if last || part.has_effect() || !participant::exports(self.subject, part).is_empty() {
             steps.extend(self.savepoint(builder, part));
@@ -401,7 +354,7 @@ impl Writer<'_, '_> {
         let key = action_key(builder, pivot.position);
         let ask = mark("cancel the pivot".to_owned(), pivot, Role::Compensation);
         let call = builder.call(ask, cancel, vec![key], vec![pivot_state], CALL_TIMEOUT);
-        let call = builder.retry(vec![call], &participant::EVERY_FAILURE, FOR_EVER);
+        let call = builder.retry(vec![call], &EVERY_FAILURE, FOR_EVER);
         let again = participant::call(
             self.assembly,
             builder,
@@ -455,7 +408,7 @@ impl Writer<'_, '_> {
             Vec::new(),
             CALL_TIMEOUT,
         );
-        builder.retry(vec![call], &participant::EVERY_FAILURE, FOR_EVER)
+        builder.retry(vec![call], &EVERY_FAILURE, FOR_EVER)
     }
 
     fn undo_external(&mut self, builder: &mut Builder, part: &Part, index: u16) -> Block {

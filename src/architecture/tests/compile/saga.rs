@@ -375,3 +375,49 @@ fn rows_selected_elsewhere_are_inserted_one_by_one() {
         ],
     );
 }
+
+#[test]
+fn after_the_pivot_nothing_is_given_up() {
+    for (scenario, name) in [(BOOKING, "book · saga"), (SHOP, "place_order · saga")] {
+        let compilation = compile(SAGA, scenario);
+        let saga = program(&compilation, name);
+        let Some(behind) = saga
+            .body
+            .iter()
+            .position(|id| matches!(saga.step(*id).op, Op::Try { .. }))
+        else {
+            panic!("{name} has no pivot");
+        };
+        let mut loops = 0;
+        visit(saga, &saga.body[behind + 1..], &mut |step| {
+            if let Op::Retry { attempts, catches, .. } = &step.op {
+                assert_eq!(
+                    (*attempts, *catches),
+                    (0, program::Catches::ALL),
+                    "{} of {name}",
+                    step.label
+                );
+                loops += 1;
+            }
+        });
+        assert!(loops >= 4, "each step and each savepoint behind the pivot");
+    }
+}
+
+#[test]
+fn a_call_after_the_pivot_is_repeated_when_it_is_refused() {
+    let tables = "CREATE TABLE a.x (id text PRIMARY KEY);\nCREATE TABLE b.y (id text PRIMARY KEY);";
+    let sql = "INSERT INTO a.x (id) VALUES (:id);\n@pivot INSERT INTO b.y (id) VALUES (:id);\n\
+               @retriable @external(latency = '1 ms', fails = '1 of 2') CALL mail.send(:id);";
+    let saga = text(&compile(SAGA, &small(tables, "id = \"new id\"", sql)), "act · saga");
+    in_order(
+        &saga,
+        &[
+            "rethrow",
+            "if (saga position Less Int8(3))",
+            "retry 0 111111",
+            "work at mail",
+            "state = 'done'",
+        ],
+    );
+}
