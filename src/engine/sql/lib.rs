@@ -26,7 +26,7 @@ mod row;
 mod running;
 mod server;
 mod session;
-#[allow(dead_code, unused_imports, unreachable_pub)]
+#[allow(unreachable_pub)]
 mod storage;
 mod types;
 

@@ -42,10 +42,6 @@ impl<T: Clone> CowVec<T> {
             self.len += 1;
         }
     }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter())
-    }
 }
 
 impl<T: Hash> Hash for CowVec<T> {

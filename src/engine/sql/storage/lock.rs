@@ -6,6 +6,10 @@ use super::ids::{DatabaseId, RelationId, RowId, Xid};
 use crate::SessionId;
 
 /// What a lock is on.
+#[allow(
+    dead_code,
+    reason = "PostgreSQL's tags in full; advisory and speculative locks have no statement yet"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LockTag {
     Relation {
@@ -75,6 +79,7 @@ pub enum LockMode {
 }
 
 impl LockMode {
+    #[cfg(test)]
     pub const ALL: [LockMode; 8] = [
         LockMode::AccessShare,
         LockMode::RowShare,

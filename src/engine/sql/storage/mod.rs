@@ -65,10 +65,9 @@ pub use btree::{Direction, IndexCursor};
 pub use ids::{CommandId, DatabaseId, IndexId, RelationId, RowId, Xid};
 pub use index::Unique;
 pub use lock::{Acquired, DeadlockCheck, DeadlockLink, LockMode, LockTag};
-pub use recovery::Replayed;
 pub use row_lock::RowLock;
 pub use scan::HeapCursor;
-pub use transaction::{Snapshot, TransactionState};
+pub use transaction::Snapshot;
 
 use crate::SqlError;
 

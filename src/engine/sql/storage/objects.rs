@@ -155,17 +155,13 @@ impl Storage {
         self.heap(relation).map_or(0, Heap::page_count)
     }
 
-    /// Live rows, estimated from what was written.
-    pub fn row_estimate(&self, relation: RelationId) -> u64 {
-        self.heap(relation).map_or(0, |heap| heap.live)
-    }
-
     /// Index pages that a probe reads.
     pub fn index_depth(&self, index: IndexId) -> u32 {
         self.objects.index(index).map_or(0, BTree::height)
     }
 
     /// Entries of an index, dead ones included.
+    #[cfg(test)]
     pub fn index_entries(&self, index: IndexId) -> u64 {
         self.objects.index(index).map_or(0, BTree::entries)
     }

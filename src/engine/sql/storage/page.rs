@@ -54,10 +54,6 @@ impl Page {
         page
     }
 
-    pub(crate) fn bytes(&self) -> &[u8; PAGE] {
-        &self.bytes
-    }
-
     #[inline]
     fn half(&self, at: usize) -> u16 {
         u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]])

@@ -5,7 +5,7 @@
 //! find it) or is marked dead. *Vacuum* then also removes the index entries of dead slots, and the slots.
 
 use super::Storage;
-use super::ids::{RelationId, RowId, Xid};
+use super::ids::{RelationId, Xid};
 use super::page::{Page, REMEMBERED, Slot};
 use super::tuple::Flags;
 use super::visibility::{Remains, Visibility};

@@ -8,15 +8,6 @@ use super::commit_log::CommitLog;
 use super::ids::{CommandId, Xid};
 use crate::SessionId;
 
-/// What has become of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TransactionState {
-    Running,
-    Committed,
-    /// Rolled back, or lost in a crash.
-    Aborted,
-}
-
 /// Which transactions' effects are seen: those that had ended before `xmax` and are not in
 /// `running`, and the earlier commands of the transaction `own` with its subtransactions.
 ///
@@ -136,16 +127,6 @@ impl Transactions {
         self.log.is_committed(xid)
     }
 
-    pub(crate) fn state(&self, xid: Xid) -> TransactionState {
-        if self.is_committed(xid) {
-            TransactionState::Committed
-        } else if self.is_running(xid) {
-            TransactionState::Running
-        } else {
-            TransactionState::Aborted
-        }
-    }
-
     /// The live subtransactions of a top-level one.
     pub(crate) fn subtransactions(&self, top: Xid) -> impl Iterator<Item = Xid> + '_ {
         self.running
@@ -198,6 +179,7 @@ impl Transactions {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn observe(&self) -> Snapshot {
         let running: Arc<[Xid]> = self.running.iter().map(|one| one.xid).collect();
         let xmin = running.first().copied().unwrap_or(self.next);

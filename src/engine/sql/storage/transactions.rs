@@ -2,7 +2,7 @@
 
 use super::ids::{CommandId, Xid};
 use super::recovery::Committing;
-use super::transaction::{Snapshot, TransactionState};
+use super::transaction::Snapshot;
 use super::wal::Record;
 use super::{Storage, StorageError};
 use crate::{Lsn, SessionId};
@@ -35,6 +35,7 @@ impl Storage {
     }
 
     /// A snapshot for an observer outside of time: committed rows only; keeps nothing alive.
+    #[cfg(test)]
     pub fn observe(&self) -> Snapshot {
         self.transactions.observe()
     }
@@ -107,18 +108,5 @@ impl Storage {
             self.locks.end_transaction(session, one);
         }
         ended
-    }
-
-    pub fn transaction_state(&self, xid: Xid) -> TransactionState {
-        self.transactions.state(xid)
-    }
-
-    /// The top-level transaction that a running (sub)transaction belongs to.
-    pub fn top_level(&self, xid: Xid) -> Xid {
-        self.transactions.top_of(xid)
-    }
-
-    pub fn session_of(&self, xid: Xid) -> Option<SessionId> {
-        self.transactions.session_of(xid)
     }
 }

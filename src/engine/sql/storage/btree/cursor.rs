@@ -7,6 +7,7 @@ use super::node::{AFTER, Node, OwnedPlace, Place};
 use crate::storage::ids::{IndexId, RowId};
 
 /// Which end a scan begins at.
+#[allow(dead_code, reason = "the planner does not yet read an index backwards")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
     #[default]
@@ -86,11 +87,6 @@ impl IndexCursor {
     /// Index pages visited since the last call.
     pub fn take_pages(&mut self) -> u64 {
         std::mem::take(&mut self.pages)
-    }
-
-    /// Index pages visited since the last `take_pages`.
-    pub fn pages(&self) -> u64 {
-        self.pages
     }
 
     #[inline]

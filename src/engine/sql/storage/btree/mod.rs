@@ -10,7 +10,7 @@ mod node;
 use std::sync::Arc;
 
 pub use cursor::{Direction, IndexCursor};
-use node::{AFTER, MAX_KEY, Node, OwnedPlace, Place};
+use node::{MAX_KEY, Node, OwnedPlace, Place};
 
 use super::StorageError;
 use super::cow::CowVec;
@@ -53,6 +53,7 @@ impl BTree {
         self.height
     }
 
+    #[cfg(test)]
     pub(crate) fn entries(&self) -> u64 {
         self.entries
     }

@@ -40,15 +40,6 @@ impl OwnedPlace {
     }
 }
 
-impl Place<'_> {
-    pub(super) fn to_owned(self) -> OwnedPlace {
-        OwnedPlace {
-            key: self.key.to_vec(),
-            row: self.row,
-        }
-    }
-}
-
 impl PartialOrd for Place<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -121,10 +112,6 @@ impl Node {
 
     pub(super) fn len(&self) -> usize {
         self.slots.len()
-    }
-
-    pub(super) fn is_leaf(&self) -> bool {
-        self.children.is_empty()
     }
 
     fn prefix(&self) -> &[u8] {
