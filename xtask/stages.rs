@@ -149,7 +149,9 @@ fn native_program() -> Result<PathBuf> {
     let metadata = capture(cargo().args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet"]));
     let metadata: serde_json::Value = serde_json::from_str(metadata.text.trim()).unwrap_or_default();
     let target = metadata["target_directory"].as_str().unwrap_or("target");
-    Ok(PathBuf::from(target).join("debug").join(format!("adr-lab{}", std::env::consts::EXE_SUFFIX)))
+    Ok(PathBuf::from(target)
+        .join("debug")
+        .join(format!("adr-lab{}", std::env::consts::EXE_SUFFIX)))
 }
 
 #[derive(Default)]

@@ -107,7 +107,7 @@ impl Timeline {
             .collect()
     }
 
-    /// Round times since the first instant, none inside a break, none too close to its neighbour.
+    /// Round times since the first instant, none too close to a break's label or to its neighbour.
     pub(crate) fn ticks(&self) -> Vec<Tick> {
         let step = round_step(self.density * 110.0);
         let mut ticks: Vec<Tick> = Vec::new();
@@ -119,7 +119,11 @@ impl Timeline {
             let mut value = (from / step).ceil() * step;
             while value <= to {
                 let at = self.at(self.origin + base::Nanos(value as u64));
-                if ticks.last().is_none_or(|last| at - last.at >= 56.0) {
+                let covered = self
+                    .breaks()
+                    .iter()
+                    .any(|gap| ((gap.from + gap.to) / 2.0 - at).abs() < 62.0);
+                if !covered && ticks.last().is_none_or(|last| at - last.at >= 56.0) {
                     ticks.push(Tick {
                         at,
                         label: axis_label(value),

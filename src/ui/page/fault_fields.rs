@@ -30,7 +30,7 @@ pub(crate) fn FaultFields() -> impl IntoView {
             {(kind == Kind::Crash).then(|| select("When", same(&PLACES), |fault| &mut fault.place))}
             {(kind == Kind::CrashAt).then(|| number("At, ms", |fault| &mut fault.at))}
             {kind.has_step().then(|| number("Step", |fault| &mut fault.step))}
-            {kind.has_step().then(|| move || select("Of", pairs(operations()), |fault| &mut fault.operation))}
+            {kind.has_step().then_some(move || select("Of", pairs(operations()), |fault| &mut fault.operation))}
             {kind.is_delay().then(|| number("By, ms", |fault| &mut fault.delay))}
             {kind.is_crash().then(|| number("Restart after, ms", |fault| &mut fault.restart))}
             {(kind == Kind::Written).then(written)}
