@@ -12,6 +12,7 @@ mod keyword;
 mod parser;
 mod print;
 mod script;
+mod span;
 mod token;
 mod tree;
 pub mod visit;
@@ -19,6 +20,7 @@ pub mod visit;
 pub use error::SyntaxError;
 pub use print::{identifier, literal, print, print_expr, print_object, print_query, quote_string};
 pub use script::{Lexeme, LexemeKind, Piece, PieceEnd, line_column, next_lexeme, next_piece, split_script};
+pub use span::Span;
 pub use tree::*;
 
 use parser::Parser;

@@ -9,39 +9,7 @@ use std::sync::Arc;
 
 use base::Type;
 
-/// Byte offsets into the source text. All spans are equal: see the module's text.
-#[derive(Clone, Copy, Debug, Default, Eq)]
-pub struct Span {
-    pub start: u32,
-    pub end: u32,
-}
-
-impl PartialEq for Span {
-    fn eq(&self, _: &Span) -> bool {
-        true
-    }
-}
-
-impl std::hash::Hash for Span {
-    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
-}
-
-impl Span {
-    pub(crate) fn new(start: usize, end: usize) -> Span {
-        Span {
-            start: start as u32,
-            end: end as u32,
-        }
-    }
-
-    /// From the start of one to the end of the other.
-    pub fn to(self, other: Span) -> Span {
-        Span {
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
-    }
-}
+use crate::Span;
 
 /// A folded identifier.
 #[derive(Clone, PartialEq, Eq, Hash)]
