@@ -85,8 +85,8 @@ struct Rows {
 
 #[derive(Clone, Debug, Hash)]
 enum Body {
-    Query(State),
-    Write(Modify),
+    Query(Box<State>),
+    Write(Box<Modify>),
     /// All rows are written; foreign keys are being checked.
     Written {
         affected: u64,
@@ -127,7 +127,7 @@ impl Running {
         match self.still_waits(session, core, cancelled, now) {
             Ok(None) => {}
             Ok(Some(blocker)) => return Progress::Blocked(blocker),
-            Err(refusal) => return self.failed(refusal, session, core),
+            Err(refusal) => return self.failed(*refusal, session, core),
         }
         match self.go_on(session, core, prepared, now, fuel) {
             Ok(Came::Done(output)) => self.ended(output, session, core),
@@ -135,13 +135,13 @@ impl Running {
                 Some(blocker) => Progress::Blocked(blocker),
                 None => Progress::OutOfFuel,
             },
-            Err(refusal) => self.failed(refusal, session, core),
+            Err(refusal) => self.failed(*refusal, session, core),
         }
     }
 
-    fn failed(&mut self, refusal: Box<SqlError>, session: &mut SessionState, core: &mut Core) -> Progress {
+    fn failed(&mut self, refusal: SqlError, session: &mut SessionState, core: &mut Core) -> Progress {
         session.fail(core);
-        Progress::Done(Err(*refusal))
+        Progress::Done(Err(refusal))
     }
 
     // ---- waiting
@@ -340,8 +340,8 @@ impl Running {
         let snapshot = session.snapshot(core);
         let run = Run::new(&plan.0, params, snapshot);
         let body = match (&plan.0.root, Modify::new(&plan.0.root)) {
-            (Root::Query(query), _) => Body::Query(State::new(&query.node)),
-            (_, Some(modify)) => Body::Write(modify),
+            (Root::Query(query), _) => Body::Query(Box::new(State::new(&query.node))),
+            (_, Some(modify)) => Body::Write(Box::new(modify)),
             (_, None) => Body::Written { affected: 0 },
         };
         self.phase = Phase::Rows(Box::new(Rows {

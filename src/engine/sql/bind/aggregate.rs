@@ -42,6 +42,9 @@ pub(crate) enum AggregateFunction {
     StringAgg,
 }
 
+/// A column that a slot holds: its table's alias, name, type, source.
+type Found = (Option<Arc<str>>, Arc<str>, SqlType, Source);
+
 impl Binder<'_> {
     /// The slot of an aggregate's result, or `None` if the name is not an aggregate's.
     pub(crate) fn aggregate_call(&mut self, name: &str, call: &FunctionCall, span: Span) -> Fallible<Option<Bound>> {
@@ -201,7 +204,7 @@ impl Binder<'_> {
         Err(error(state::GROUPING_ERROR, message).at(span))
     }
 
-    fn column_of_slot(&self, slot: Slot, items: &[ScopeItem]) -> Option<(Option<Arc<str>>, Arc<str>, SqlType, Source)> {
+    fn column_of_slot(&self, slot: Slot, items: &[ScopeItem]) -> Option<Found> {
         let mut columns = items
             .iter()
             .flat_map(|item| item.columns.iter().map(move |column| (item, column)));

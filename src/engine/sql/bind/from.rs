@@ -13,7 +13,7 @@ use crate::types::{CastContext, SqlType};
 
 impl Binder<'_> {
     /// The whole list, joined by commas, its names put into the current scope.
-    pub(crate) fn from_list(&mut self, list: &[TableRef], mode: LockMode) -> Fallible<From> {
+    pub(crate) fn table_refs(&mut self, list: &[TableRef], mode: LockMode) -> Fallible<From> {
         let mut joined: Option<From> = None;
         for table in list {
             let (from, items) = self.table_ref(table, mode)?;

@@ -62,7 +62,7 @@ impl Binder<'_> {
         }
         // Whoever typed this query's literals does not type those of the queries inside it.
         let mut outer_keeps = std::mem::take(&mut self.keep_unknown);
-        let from = self.from_list(&select.from, table_lock(&query.locking))?;
+        let from = self.table_refs(&select.from, table_lock(&query.locking))?;
         let mut filter = Vec::new();
         if let Some(condition) = &select.filter {
             self.scope().no_aggregates = Some("aggregate functions are not allowed in WHERE");

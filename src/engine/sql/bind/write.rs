@@ -15,6 +15,9 @@ use crate::expr::function::Session;
 use crate::expr::{Bound, BoundKind, Function, Slot};
 use crate::types::{CastContext, SqlType};
 
+/// Columns with their new values.
+type Assignments = Vec<(u16, Bound)>;
+
 #[derive(Clone, Debug)]
 pub(crate) struct BoundInsert {
     /// Its slots are the new row's, all columns in order.
@@ -364,7 +367,7 @@ impl Binder<'_> {
         update: &Update,
         table: usize,
         definition: &Table,
-    ) -> Fallible<(From, Vec<Bound>, Vec<(u16, Bound)>)> {
+    ) -> Fallible<(From, Vec<Bound>, Assignments)> {
         let from = self.target_and(table, &update.from)?;
         self.scope().no_aggregates = Some("aggregate functions are not allowed in WHERE");
         let filter = self.filter(update.filter.as_ref())?;
@@ -396,7 +399,7 @@ impl Binder<'_> {
         if others.is_empty() {
             return Ok(target);
         }
-        let others = self.from_list(others, LockMode::AccessShare)?;
+        let others = self.table_refs(others, LockMode::AccessShare)?;
         Ok(From::Join {
             left: Box::new(target),
             right: Box::new(others),

@@ -235,6 +235,9 @@ fn open_probe(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>
     }
 }
 
+/// A bound's bytes and whether it is inclusive; `None`: no such bound.
+type EdgeKey = Option<(Vec<u8>, bool)>;
+
 /// The bounds of a range below a prefix of equal columns. In a descending column the edges change places.
 fn open_range(
     plan: &IndexScan,
@@ -247,7 +250,7 @@ fn open_range(
     } else {
         (&plan.lower, &plan.upper)
     };
-    let mut edge_key = |edge: &Option<Edge>| -> Fallible<Option<Option<(Vec<u8>, bool)>>> {
+    let mut edge_key = |edge: &Option<Edge>| -> Fallible<Option<EdgeKey>> {
         let Some(edge) = edge else {
             return Ok(Some(None));
         };

@@ -8,4 +8,5 @@
 mod planner;
 mod scripts;
 mod sessions;
+mod speed;
 mod suspension;

@@ -206,7 +206,7 @@ fn nowait_skip_locked_and_lock_timeout() {
         panic!("no wait");
     };
     assert_eq!(blocker.deadline, Some(w.now + Nanos::from_millis(50)));
-    w.now = w.now + Nanos::from_millis(50);
+    w.now += Nanos::from_millis(50);
     let Progress::Done(Err(refusal)) = w.go_on(b) else {
         panic!("no timeout");
     };
