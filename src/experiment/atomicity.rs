@@ -7,7 +7,7 @@
 //! | if it calls another node | the request lost, the reply lost, the request doubled |
 //! | if it calls another node, with each later statement | the request comes late, when the caller has long asked again and the statement has been refused |
 //!
-//! Each run has one request on a small population and goes on until all is quiet: crashed nodes are up
+//! Each run looks at one request on a small population and goes on until all is quiet: crashed nodes are up
 //! again, sagas have recovered, late messages have arrived, relays have nothing left. Then the invariants are
 //! read. In between they are watched at every commit: the windows in which others could see half of it.
 
@@ -114,7 +114,7 @@ impl AtomicityJob {
         };
         let compilation = solo::compilation(&full, operation);
         let events = solo::events(&compilation, &self.settings.profile)?;
-        let steps = fault::physical_steps(&compilation, &events);
+        let steps = fault::physical_steps(&compilation, &events, solo::REQUEST);
         let points = (0..steps.len()).flat_map(|index| points(&compilation, operation, &steps[index..]));
         let points = points.collect::<Vec<_>>().into_iter().rev().collect();
         Ok(Exploration {

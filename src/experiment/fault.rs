@@ -5,9 +5,11 @@
 //! in order, with the steps of the programs that it calls. A step's number is what the listing beside a
 //! drawing shows.
 
+use std::collections::BTreeMap;
+
 use program::{
-    Activation, Compilation, DatabaseId, Event, EventKind, Fault, FaultAction, NodeId, Op, OperationId, ProgramKind,
-    RequestId, StepId, StepPoint, StepTrigger, Trigger,
+    Activation, Compilation, DatabaseId, Event, EventKind, Fault, FaultAction, NodeId, Op, OperationId, ProgramId,
+    ProgramKind, RequestId, StepId, StepPoint, StepTrigger, Trigger,
 };
 
 /// One physical step of an execution.
@@ -24,27 +26,34 @@ pub(crate) struct PhysicalStep {
     pub(crate) label: String,
 }
 
-/// The physical steps among recorded events, in order of start.
-pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event]) -> Vec<PhysicalStep> {
+/// The physical steps of a request among recorded events, in order of start, with those of relays and
+/// recoveries since then.
+pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], request: RequestId) -> Vec<PhysicalStep> {
     let mut steps: Vec<PhysicalStep> = Vec::new();
+    let mut begun: BTreeMap<(ProgramId, StepId, Option<RequestId>), u32> = BTreeMap::new();
+    let mut asked = false;
     for event in events {
+        asked |= event.request == Some(request);
         let EventKind::StepStarted { activation, step } = event.kind else {
             continue;
         };
-        let program = &compilation.programs[activation.program.index()];
-        let definition = program.step(step);
+        let definition = compilation.programs[activation.program.index()].step(step);
         if !is_physical(&definition.op) {
             continue;
         }
-        let same = |known: &&PhysicalStep| known.activation.program == activation.program && known.step == step;
-        steps.push(PhysicalStep {
-            number: steps.len() as u32 + 1,
-            activation,
-            step,
-            occurrence: steps.iter().filter(same).count() as u32,
-            request: event.request,
-            label: definition.label.clone(),
-        });
+        let count = begun.entry((activation.program, step, event.request)).or_default();
+        let occurrence = *count;
+        *count += 1;
+        if asked && event.request.is_none_or(|other| other == request) {
+            steps.push(PhysicalStep {
+                number: steps.len() as u32 + 1,
+                activation,
+                step,
+                occurrence,
+                request: event.request,
+                label: definition.label.clone(),
+            });
+        }
     }
     steps
 }

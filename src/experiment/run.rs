@@ -164,7 +164,7 @@ impl RunJob {
                 Some(operation) => {
                     let alone = solo::compilation(compilation, operation);
                     let events = solo::events(&alone, &self.settings.profile);
-                    fault::physical_steps(&alone, &self.sound(events)?)
+                    fault::physical_steps(&alone, &self.sound(events)?, solo::REQUEST)
                 }
                 None => Vec::new(),
             },
@@ -181,7 +181,11 @@ impl RunJob {
         for fault in &self.settings.faults {
             if matches!(&fault.moment, scenario::Moment::Step { operation: name, .. } if *name == alone.workload.operation(operation).name)
             {
-                faults.push(self.place(full, fault)?);
+                let mut placed = self.place(full, fault)?;
+                if let program::Trigger::Step(trigger) = &mut placed.trigger {
+                    trigger.request = Some(solo::REQUEST);
+                }
+                faults.push(placed);
             }
         }
         let simulation = self.sound(solo::run(&alone, &self.settings.profile, faults))?;

@@ -6,20 +6,18 @@ use report::{Lane, Mark, Sentence, Sequence, Tone};
 
 use crate::listing;
 
-/// Draws one request from the events of a recorded window. What belongs to nobody's request (crashes,
-/// relays, invariants) is drawn if it happened between the request's first and last event.
+/// Draws one request from the events of a run that ends with it. What belongs to nobody's request (crashes,
+/// recoveries, relays, invariants) is drawn from the moment when it was asked, to the end: what is mended after
+/// the answer belongs to the story.
 pub(crate) fn draw(compilation: &Compilation, events: &[Event], request: RequestId) -> Option<Sequence> {
-    let own = |event: &&Event| event.request == Some(request);
-    let from = events.iter().find(own)?.at;
-    let to = events.iter().rev().find(own)?.at;
+    let from = events.iter().find(|event| event.request == Some(request))?.at;
     let mut drawing = Drawing::new(compilation, from);
     for event in events {
-        let concerns = event.request == Some(request) || (event.request.is_none() && (from..=to).contains(&event.at));
-        if concerns {
+        if event.request == Some(request) || (event.request.is_none() && event.at >= from) {
             drawing.add(event);
         }
     }
-    Some(drawing.finish(from, to))
+    Some(drawing.finish(from))
 }
 
 struct Drawing<'a> {
@@ -253,8 +251,8 @@ impl<'a> Drawing<'a> {
     }
 
     /// What is still open lasts to the end of the drawing.
-    fn finish(mut self, from: Time, to: Time) -> Sequence {
-        let to = to.max(self.last);
+    fn finish(mut self, from: Time) -> Sequence {
+        let to = self.last;
         for (activation, step, cause, _, _) in self.waits.clone() {
             self.end_wait(activation, step, &cause, to);
         }

@@ -1,5 +1,6 @@
 //! One request alone on a small population, everything recorded: what drawings and explorations are made
-//! of.
+//! of. Another one goes before it, so that pools have their connections and caches their statements, as they
+//! have in a system that is up.
 
 use std::sync::Arc;
 
@@ -13,17 +14,17 @@ use crate::scale;
 /// Initial rows of a table in a solo run, at most.
 const ROWS: u64 = 200;
 
-/// The only request.
-pub(crate) const REQUEST: RequestId = RequestId(0);
+/// The request that is looked at; the one before it warms up.
+pub(crate) const REQUEST: RequestId = RequestId(1);
 
-/// The compilation with a small population and a workload of one request of this operation.
+/// The compilation with a small population and a workload of this operation alone.
 pub(crate) fn compilation(full: &Compilation, operation: OperationId) -> Arc<Compilation> {
     let mut workload = scale::scaled(&full.workload, ROWS);
     for (index, load) in workload.operations.iter_mut().enumerate() {
         load.weight = u32::from(index == operation.index());
     }
     workload.clients = ClientLoop::Serial;
-    workload.requests = 1;
+    workload.requests = REQUEST.0 + 1;
     Arc::new(Compilation {
         workload,
         ..full.clone()
