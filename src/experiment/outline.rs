@@ -110,14 +110,9 @@ fn design_outline(design: &Design, scenario: &scenario::Scenario) -> DesignOutli
 
 /// Title and summary of a design with its variant.
 pub fn describe(design: &Design) -> (String, String) {
-    let (architecture, variant) = (design.architecture, design.variant);
-    if variant.slug.is_empty() {
-        return (architecture.title().to_owned(), architecture.summary().to_owned());
-    }
-    (
-        format!("{}, {}", architecture.title(), variant.title),
-        variant.summary.to_owned(),
-    )
+    let Design { architecture, variant } = design;
+    let summary = if variant.summary.is_empty() { architecture.summary() } else { variant.summary };
+    (variant.title.to_owned(), summary.to_owned())
 }
 
 /// Compiles a scenario on the chosen designs.
