@@ -30,7 +30,7 @@ struct Outcome {
 const IN_THE_BROWSER: [&str; 2] = ["app", "worker"];
 
 /// Rooms with tests that need a browser.
-const TESTED_IN_THE_BROWSER: [&str; 2] = ["src/ui", "src/worker"];
+const TESTED_IN_THE_BROWSER: [&str; 1] = ["src/ui"];
 
 pub(crate) fn test(extent: Extent) -> Result<()> {
     let mut tally = Tally::default();
@@ -97,7 +97,6 @@ fn wasm_tests(tools: &Tools, browser: &browser::Browser) -> Outcome {
     for room in TESTED_IN_THE_BROWSER {
         let mut pack = tools.command("wasm-pack");
         pack.args([
-            "--quiet",
             "test",
             "--headless",
             "--chrome",

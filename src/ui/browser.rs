@@ -132,3 +132,33 @@ pub(crate) fn show_panic(panic: &std::panic::PanicHookInfo<'_>) {
 pub(crate) fn address() -> Option<String> {
     web_sys::window()?.location().href().ok()
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests {
+    use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+    use super::*;
+
+    wasm_bindgen_test_configure!(run_in_browser);
+
+    #[wasm_bindgen_test]
+    fn what_is_stored_is_there_until_it_is_forgotten() {
+        assert!(store("test", "grüße"));
+        assert_eq!(stored("test").as_deref(), Some("grüße"));
+        forget("test");
+        assert_eq!(stored("test"), None);
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_file_that_is_not_there_is_an_answer() {
+        assert!(fetch_text("no-such-file.toml").await.is_err());
+    }
+
+    #[wasm_bindgen_test]
+    fn the_address_changes_without_loading() {
+        set_query("v=1&seed=7");
+        assert_eq!(query(), "?v=1&seed=7");
+        set_query("");
+        assert_eq!(query(), "");
+    }
+}
