@@ -145,7 +145,10 @@ impl AtomicityJob {
             };
             let simulation = solo::run(&current.compilation, &self.settings.profile, point.faults.clone())?;
             spent += simulation.happened().max(1);
-            current.done.push(found(point, &simulation));
+            // A second fault can come too late to strike: then nothing was explored.
+            if simulation.struck().iter().all(|struck| *struck) {
+                current.done.push(found(point, &simulation)?);
+            }
         }
         Ok(())
     }
@@ -270,12 +273,10 @@ fn role(actor: scenario::Actor) -> program::Actor {
     }
 }
 
-fn found(point: Point, simulation: &Simulation) -> FaultPoint {
-    let names = simulation
-        .compilation()
-        .invariants
-        .iter()
-        .map(|invariant| invariant.name.clone());
+/// # Errors
+///
+/// An invariant that cannot be evaluated on this design: then nobody knows what is broken.
+fn found(point: Point, simulation: &Simulation) -> Result<FaultPoint, String> {
     let end = simulation.now();
     let mut found = FaultPoint {
         fault: point.title,
@@ -286,10 +287,14 @@ fn found(point: Point, simulation: &Simulation) -> FaultPoint {
         longest_window: Nanos::ZERO,
         readers: 0,
     };
-    for (name, state) in names.zip(simulation.invariants()) {
+    for (invariant, state) in simulation.compilation().invariants.iter().zip(simulation.invariants()) {
+        let name = &invariant.name;
+        if let Some(error) = &state.error {
+            return Err(format!("the invariant “{name}” cannot be evaluated: {error}"));
+        }
         let rows = state.at_end.as_ref().map_or(0, |output| output.rows.len() as u64);
         if rows > 0 {
-            found.broken.push((name, rows));
+            found.broken.push((name.clone(), rows));
         }
         for window in &state.windows {
             let span = window.to.unwrap_or(end).since(window.from);
@@ -297,7 +302,7 @@ fn found(point: Point, simulation: &Simulation) -> FaultPoint {
             found.readers += window.readers;
         }
     }
-    found
+    Ok(found)
 }
 
 /// What the client heard in the end.

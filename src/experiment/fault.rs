@@ -107,11 +107,11 @@ pub(crate) fn node_of(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unplaceable {
     /// The design cannot express the operation, or the scenario has none of that name.
-    NoOperation,
+    Operation,
     /// The operation has only so many physical steps on this design.
-    NoSuchStep { steps: u32 },
+    Step { steps: u32 },
     /// Nobody plays this role in this step here.
-    NoActor,
+    Actor,
 }
 
 /// Places a fault on a design, given the physical steps of a fault-free execution of its operation.
@@ -135,13 +135,13 @@ pub(crate) fn place(
             request,
         } => (*place, *step, operation, *request),
     };
-    let operation = operation_id(compilation, name).ok_or(Unplaceable::NoOperation)?;
-    let step = (number.checked_sub(1).and_then(|index| steps.get(index as usize))).ok_or(Unplaceable::NoSuchStep {
+    let operation = operation_id(compilation, name).ok_or(Unplaceable::Operation)?;
+    let step = (number.checked_sub(1).and_then(|index| steps.get(index as usize))).ok_or(Unplaceable::Step {
         steps: steps.len() as u32,
     })?;
     let action = match fault.action {
         scenario::FaultAction::Crash { actor, restart_after } => {
-            let node = node_of(compilation, operation, step, actor).ok_or(Unplaceable::NoActor)?;
+            let node = node_of(compilation, operation, step, actor).ok_or(Unplaceable::Actor)?;
             FaultAction::Crash { node, restart_after }
         }
         scenario::FaultAction::Lose(scenario::Message::Request) => FaultAction::LoseRequest,
@@ -189,14 +189,14 @@ pub(crate) fn operation_id(compilation: &Compilation, name: &str) -> Option<Oper
 /// serves any operation.
 fn crash_at_instant(compilation: &Compilation, fault: &scenario::Fault) -> Result<FaultAction, Unplaceable> {
     let scenario::FaultAction::Crash { actor, restart_after } = fault.action else {
-        return Err(Unplaceable::NoActor);
+        return Err(Unplaceable::Actor);
     };
     let entry = compilation
         .entries
         .iter()
         .flatten()
         .next()
-        .ok_or(Unplaceable::NoOperation)?;
+        .ok_or(Unplaceable::Operation)?;
     let home = compilation.programs[entry.index()].home;
     let first = |kind: program::NodeKind| {
         let index = compilation.deployment.nodes.iter().position(|node| node.kind == kind);
@@ -212,7 +212,7 @@ fn crash_at_instant(compilation: &Compilation, fault: &scenario::Fault) -> Resul
         }
     };
     Ok(FaultAction::Crash {
-        node: node.ok_or(Unplaceable::NoActor)?,
+        node: node.ok_or(Unplaceable::Actor)?,
         restart_after,
     })
 }

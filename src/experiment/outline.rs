@@ -111,7 +111,11 @@ fn design_outline(design: &Design, scenario: &scenario::Scenario) -> DesignOutli
 /// Title and summary of a design with its variant.
 pub fn describe(design: &Design) -> (String, String) {
     let Design { architecture, variant } = design;
-    let summary = if variant.summary.is_empty() { architecture.summary() } else { variant.summary };
+    let summary = if variant.summary.is_empty() {
+        architecture.summary()
+    } else {
+        variant.summary
+    };
     (variant.title.to_owned(), summary.to_owned())
 }
 

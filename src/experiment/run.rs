@@ -238,17 +238,17 @@ fn share(done: u64, of: u64, whole: u64) -> u64 {
 fn unplaceable(compilation: &Compilation, fault: &scenario::Fault, why: &Unplaceable) -> Diagnostic {
     let title = &compilation.title;
     match why {
-        Unplaceable::NoOperation => problem(
+        Unplaceable::Operation => problem(
             format!("fault \"{fault}\": {title} cannot express this operation"),
             None,
         ),
-        Unplaceable::NoSuchStep { steps } => problem(
+        Unplaceable::Step { steps } => problem(
             format!("fault \"{fault}\": on {title}, the operation has {steps} physical steps"),
             Some(format!(
                 "name a step from 1 to {steps}; the drawing of the operation numbers them"
             )),
         ),
-        Unplaceable::NoActor => problem(
+        Unplaceable::Actor => problem(
             format!("fault \"{fault}\": nobody on {title} plays this part in this step"),
             Some("crash another actor, or leave the design out".to_owned()),
         ),
