@@ -92,6 +92,7 @@ fn invariant((invariant, found): (&program::Invariant, &InvariantState)) -> Inva
         name: invariant.name.clone(),
         broken_rows: evidence.as_ref().map_or(0, |sample| sample.total),
         evidence,
+        watched: false,
         windows: found.windows.iter().map(window).collect(),
         error: found.error.clone(),
     }

@@ -58,11 +58,16 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
     steps
 }
 
-/// Does the step leave its process, or take its time? Decisions over registers do not.
-fn is_physical(op: &Op) -> bool {
+/// Does the step leave its process, or take time? Decisions over registers do not.
+pub(crate) fn is_physical(op: &Op) -> bool {
     matches!(
         op,
-        Op::Statement { .. } | Op::Call { .. } | Op::Send { .. } | Op::Compose { .. } | Op::Work { .. }
+        Op::Acquire { .. }
+            | Op::Statement { .. }
+            | Op::Call { .. }
+            | Op::Send { .. }
+            | Op::Compose { .. }
+            | Op::Work { .. }
     )
 }
 

@@ -1,10 +1,12 @@
 //! Recorded events → a drawing: lanes, work, waits, messages, transactions, faults, broken invariants.
 
+use std::collections::BTreeMap;
+
 use base::Time;
 use program::{Activation, Compilation, Event, EventKind, NodeId, Outcome, RequestId, StepId, WaitCause};
 use report::{Lane, Mark, Sentence, Sequence, Tone};
 
-use crate::listing;
+use crate::{fault, listing};
 
 /// Draws one request from the events of a run that ends with it. What belongs to nobody's request (crashes,
 /// recoveries, relays, invariants) is drawn from the moment when it was asked, to the end: what is mended after
@@ -26,7 +28,9 @@ struct Drawing<'a> {
     lanes: Vec<NodeId>,
     marks: Vec<Mark>,
     sentences: Vec<Sentence>,
-    steps: Vec<(Activation, StepId)>,
+    /// Physical steps begun so far, and the number of each.
+    begun: u32,
+    numbers: BTreeMap<(Activation, StepId), u32>,
     waits: Vec<(Activation, StepId, WaitCause, Time, NodeId)>,
     transactions: Vec<(Activation, NodeId, Time)>,
     down: Vec<(NodeId, Time)>,
@@ -42,7 +46,8 @@ impl<'a> Drawing<'a> {
             lanes: Vec::new(),
             marks: Vec::new(),
             sentences: Vec::new(),
-            steps: Vec::new(),
+            begun: 0,
+            numbers: BTreeMap::new(),
             waits: Vec::new(),
             transactions: Vec::new(),
             down: Vec::new(),
@@ -59,13 +64,9 @@ impl<'a> Drawing<'a> {
         index as u16
     }
 
-    fn number(&mut self, activation: Activation, step: StepId) -> u32 {
-        let key = (activation, step);
-        let index = self.steps.iter().position(|known| *known == key).unwrap_or_else(|| {
-            self.steps.push(key);
-            self.steps.len() - 1
-        });
-        index as u32 + 1
+    /// The number of a step that has begun: the same that a fault names it by.
+    fn number(&self, activation: Activation, step: StepId) -> u32 {
+        self.numbers.get(&(activation, step)).copied().unwrap_or(self.begun)
     }
 
     fn add(&mut self, event: &Event) {
@@ -78,7 +79,11 @@ impl<'a> Drawing<'a> {
                 self.operation = self.compilation.workload.operation(*operation).name.clone();
             }
             EventKind::StepStarted { activation, step } => {
-                self.number(*activation, *step);
+                let definition = self.compilation.programs[activation.program.index()].step(*step);
+                if fault::is_physical(&definition.op) {
+                    self.begun += 1;
+                    self.numbers.insert((*activation, *step), self.begun);
+                }
             }
             EventKind::WorkStarted {
                 activation,

@@ -94,6 +94,8 @@ pub struct InvariantReport {
     pub broken_rows: u64,
     /// Those rows, a sample.
     pub evidence: Option<TableSample>,
+    /// Was it looked at after every commit? A load run only looks when all is quiet.
+    pub watched: bool,
     /// When it was broken in between, as an observer outside of time sees committed rows.
     pub windows: Vec<Window>,
     /// Why it could not be evaluated, if so: then the figures above say nothing.

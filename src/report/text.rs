@@ -97,6 +97,13 @@ impl RunReport {
         for design in &self.designs {
             for invariant in &design.invariants {
                 let readers: u64 = invariant.windows.iter().map(|window| window.readers).sum();
+                let seen = |text: String| {
+                    if invariant.watched {
+                        text
+                    } else {
+                        "not watched".to_owned()
+                    }
+                };
                 table.row([
                     invariant.name.clone(),
                     design.title.clone(),
@@ -104,9 +111,9 @@ impl RunReport {
                         .error
                         .clone()
                         .unwrap_or_else(|| invariant.broken_rows.to_string()),
-                    invariant.windows.len().to_string(),
-                    longest(invariant, design.duration).map_or("–".to_owned(), |span| span.to_string()),
-                    readers.to_string(),
+                    seen(invariant.windows.len().to_string()),
+                    seen(longest(invariant, design.duration).map_or("–".to_owned(), |span| span.to_string())),
+                    seen(readers.to_string()),
                 ]);
             }
         }

@@ -161,6 +161,7 @@ fn invariant_cell(invariant: &InvariantReport) -> AnyView {
         .filter_map(|window| Some(window.to?.since(window.from)))
         .max();
     let seen = match (windows.len() as u64, longest) {
+        (0, _) if !invariant.watched => "looked at when all was quiet".to_owned(),
         (0, _) => "never seen broken".to_owned(),
         (number, Some(longest)) => format!(
             "broken meanwhile {}, up to {}; {}",

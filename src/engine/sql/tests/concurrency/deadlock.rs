@@ -86,7 +86,7 @@ fn one_who_only_waits_is_no_victim_however_often_it_looks() {
     lab.all(first, &["BEGIN", "UPDATE t SET n = 1 WHERE id = 1"]);
     assert!(lab.run(second, "UPDATE t SET n = 2 WHERE id = 1").is_blocked());
     for _ in 0..5 {
-        lab.now = lab.now + Nanos::from_secs(2);
+        lab.now += Nanos::from_secs(2);
         assert!(lab.resume(second).is_blocked());
     }
     lab.all(first, &["COMMIT"]);
