@@ -60,7 +60,7 @@ pub fn evaluate_parsed(
         return Ok(Default::default());
     };
     let now = server.core.timestamp(Time::ZERO);
-    let params = bind_parameters(&plan, parameters, now).map_err(|refusal| *refusal)?;
+    let params = bind_parameters(&plan, parameters.to_vec(), now).map_err(|refusal| *refusal)?;
     let snapshot = server.core.storage.snapshot(session.id, None, CommandId::FIRST);
     let mut run = Run::new(&plan, params, snapshot);
     let mut cx = Context {

@@ -33,6 +33,7 @@ pub(crate) enum Source {
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Running {
     source: Source,
+    /// As given; they go over to the `Run`.
     params: Vec<Value>,
     phase: Phase,
     started: Time,
@@ -336,7 +337,7 @@ impl Running {
             return Err(error(state::READ_ONLY_TRANSACTION, message));
         }
         let now = core.timestamp(session.transaction.started);
-        let params = bind_parameters(&plan.0, &self.params, now)?;
+        let params = bind_parameters(&plan.0, std::mem::take(&mut self.params), now)?;
         let snapshot = session.snapshot(core);
         let run = Run::new(&plan.0, params, snapshot);
         let body = match (&plan.0.root, Modify::new(&plan.0.root)) {
@@ -440,11 +441,10 @@ fn describe(tag: LockTag, session: &SessionState, core: &Core) -> String {
 impl Rows {
     fn go_on(&mut self, session: &mut SessionState, core: &mut Core, now: Time, fuel: &mut u64) -> Fallible<Came> {
         let before = core.storage.wal_position();
-        let plan = self.plan.0.clone();
         let mut cx = Context {
             core,
             session,
-            plan: &plan,
+            plan: &self.plan.0,
             run: &mut self.run,
             fuel,
             now,

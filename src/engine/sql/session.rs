@@ -67,6 +67,13 @@ pub(crate) struct Settings {
     local: Arc<BTreeMap<Arc<str>, Arc<str>>>,
 }
 
+impl Settings {
+    /// Shared, not merely equal: told without looking at any of them.
+    fn are_the_same(&self, other: &Settings) -> bool {
+        Arc::ptr_eq(&self.session, &other.session) && Arc::ptr_eq(&self.local, &other.local)
+    }
+}
+
 impl Transaction {
     fn idle() -> Transaction {
         Transaction {
@@ -153,8 +160,7 @@ impl SessionState {
         if self.transaction.status != TransactionStatus::Idle {
             return;
         }
-        let default = self.setting_text("default_transaction_isolation");
-        let isolation = match default.as_deref() {
+        let isolation = match self.set_text("default_transaction_isolation").map(|text| &**text) {
             Some("repeatable read") => IsolationLevel::RepeatableRead,
             _ => IsolationLevel::ReadCommitted,
         };
@@ -165,7 +171,9 @@ impl SessionState {
         transaction.read_only = false;
         transaction.started = now;
         transaction.command = CommandId::FIRST;
-        transaction.before = self.settings.clone();
+        if !transaction.before.are_the_same(&self.settings) {
+            transaction.before = self.settings.clone();
+        }
     }
 
     /// The number of the innermost subtransaction, given now if there is none yet.
@@ -348,14 +356,15 @@ impl SessionState {
 
     // ---- settings
 
+    /// A setting that was set.
+    fn set_text(&self, name: &str) -> Option<&Arc<str>> {
+        let Settings { session, local } = &self.settings;
+        local.get(name).or_else(|| session.get(name))
+    }
+
     /// A setting that was set, or a known one's default.
     fn setting_text(&self, name: &str) -> Option<Arc<str>> {
-        let set = self
-            .settings
-            .local
-            .get(name)
-            .or_else(|| self.settings.session.get(name));
-        set.cloned().or_else(|| {
+        self.set_text(name).cloned().or_else(|| {
             let known = KNOWN_SETTINGS.iter().find(|(known, _)| *known == name);
             known.map(|(_, value)| (*value).into())
         })

@@ -269,7 +269,12 @@ impl Environment for Context<'_> {
 }
 
 /// A parameter as the plan's type, through the type's input function where it comes as text.
-pub(crate) fn bind_parameters(plan: &Plan, given: &[Value], now: i64) -> Fallible<Vec<Value>> {
+pub(crate) fn bind_parameters(plan: &Plan, given: Vec<Value>, now: i64) -> Fallible<Vec<Value>> {
+    let fits =
+        |(value, wanted): (&Value, &SqlType)| matches!(wanted, SqlType::Is(wanted) if value.type_of() == Some(*wanted));
+    if given.len() == plan.params.len() && given.iter().zip(&plan.params).all(fits) {
+        return Ok(given);
+    }
     if given.len() < plan.params.len() {
         let message = format!(
             "bind message supplies {} parameters, but prepared statement \"\" requires {}",

@@ -339,7 +339,9 @@ impl Matches {
             }
         }
         if index.columns.len() == columns.len() {
-            cx.core.storage.index_lookup(index.id, &prefix, &mut matches.rows);
+            cx.core
+                .storage
+                .index_lookup(index.id, &prefix, |row| matches.rows.push(row));
         } else {
             let end = key::successor(&prefix);
             let upper = end

@@ -454,10 +454,10 @@ impl Modify {
             other => return Ok(Some(other)),
         }
         let row = cx.run.rows[table];
-        let definition = cx.plan.table(table).clone();
+        let definition = cx.plan.table(table);
         // It was visible a moment ago, by the same snapshot.
         if let Some(bytes) = cx.core.storage.fetch(definition.heap, row, &cx.run.snapshot) {
-            self.old = decode(&definition, bytes);
+            self.old = decode(definition, bytes);
             self.target = Some((row, None));
             self.go(Stage::Evaluate);
         }

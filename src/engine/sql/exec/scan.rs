@@ -96,6 +96,33 @@ fn passes(filter: Option<&Program>, machine: &mut Machine, cx: &mut Context<'_>)
     }
 }
 
+/// The row ids of a whole key that are still to be visited. Most keys have one, which takes no memory of its own.
+#[derive(Clone, Debug, Default, Hash)]
+struct Found {
+    first: Option<RowId>,
+    others: Vec<RowId>,
+    at: usize,
+}
+
+impl Found {
+    fn push(&mut self, row: RowId) {
+        if self.first.is_none() && self.others.is_empty() {
+            self.first = Some(row);
+        } else {
+            self.others.push(row);
+        }
+    }
+
+    fn next(&mut self) -> Option<RowId> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        let row = *self.others.get(self.at)?;
+        self.at += 1;
+        Some(row)
+    }
+}
+
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct IndexScanState {
     /// Made at the first call.
@@ -104,9 +131,7 @@ pub(crate) struct IndexScanState {
     /// The values of a list, ascending by key; the current one first.
     probes: Vec<Vec<u8>>,
     probe: usize,
-    /// The row ids of a whole key.
-    found: Vec<RowId>,
-    at: usize,
+    found: Found,
     cursor: Option<IndexCursor>,
     pending: bool,
 }
@@ -149,29 +174,45 @@ pub(crate) fn next_index(plan: &IndexScan, state: &mut IndexScanState, cx: &mut 
 
 /// Evaluates the keys and opens the first probe.
 fn start_index(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>) -> Fallible<()> {
-    let mut prefix = Vec::with_capacity(32);
+    let mut prefix = std::mem::take(&mut cx.core.buffer);
+    prefix.clear();
+    let started = start_below(plan, &mut prefix, state, cx);
+    cx.core.buffer = prefix;
+    started
+}
+
+fn start_below(
+    plan: &IndexScan,
+    prefix: &mut Vec<u8>,
+    state: &mut IndexScanState,
+    cx: &mut Context<'_>,
+) -> Fallible<()> {
     for (program, order) in &plan.equal {
         let value = evaluate(program, &mut state.machine, cx)?;
         if value.is_null() {
             return Ok(());
         }
-        key::encode(&value, *order, &mut prefix);
+        key::encode(&value, *order, prefix);
     }
     match &plan.list {
         Some((list, order)) => {
-            state.probes = list_probes(list, *order, &prefix, &mut state.machine, cx)?;
+            state.probes = list_probes(list, *order, prefix, &mut state.machine, cx)?;
             if !state.probes.is_empty() {
                 open_probe(plan, state, cx);
             }
         }
-        None if plan.whole_key => {
-            cx.session.usage.index_probes += 1;
-            cx.session.usage.pages_read += u64::from(cx.core.storage.index_depth(plan.index));
-            cx.core.storage.index_lookup(plan.index, &prefix, &mut state.found);
-        }
+        None if plan.whole_key => look_up(plan, prefix, &mut state.found, cx),
         None => state.cursor = open_range(plan, prefix, &mut state.machine, cx)?,
     }
     Ok(())
+}
+
+/// Finds the row ids of a whole key.
+fn look_up(plan: &IndexScan, key: &[u8], found: &mut Found, cx: &mut Context<'_>) {
+    cx.session.usage.index_probes += 1;
+    cx.session.usage.pages_read += u64::from(cx.core.storage.index_depth(plan.index));
+    *found = Found::default();
+    cx.core.storage.index_lookup(plan.index, key, |row| found.push(row));
 }
 
 /// Programs over outer slots and parameters: they have no subquery, so they end at once.
@@ -218,12 +259,10 @@ fn list_probes(
 
 fn open_probe(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>) {
     let probe = &state.probes[state.probe];
-    cx.session.usage.index_probes += 1;
     if plan.whole_key {
-        cx.session.usage.pages_read += u64::from(cx.core.storage.index_depth(plan.index));
-        cx.core.storage.index_lookup(plan.index, probe, &mut state.found);
-        state.at = 0;
+        look_up(plan, probe, &mut state.found, cx);
     } else {
+        cx.session.usage.index_probes += 1;
         let end = key::successor(probe);
         let upper = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         state.cursor = Some(IndexCursor::new(
@@ -241,7 +280,7 @@ type EdgeKey = Option<(Vec<u8>, bool)>;
 /// The bounds of a range below a prefix of equal columns. In a descending column the edges change places.
 fn open_range(
     plan: &IndexScan,
-    prefix: Vec<u8>,
+    prefix: &[u8],
     machine: &mut Machine,
     cx: &mut Context<'_>,
 ) -> Fallible<Option<IndexCursor>> {
@@ -258,7 +297,7 @@ fn open_range(
         if value.is_null() {
             return Ok(None);
         }
-        let mut bytes = prefix.clone();
+        let mut bytes = prefix.to_vec();
         key::encode(&value, plan.order, &mut bytes);
         Ok(Some(Some((bytes, edge.inclusive))))
     };
@@ -268,18 +307,18 @@ fn open_range(
     cx.session.usage.index_probes += 1;
     // Without an edge: all values but NULLs, where the column has a condition; else all of the prefix.
     let values_only = plan.lower.is_some() || plan.upper.is_some();
-    let class = |byte: u8| [&prefix[..], &[byte]].concat();
+    let class = |byte: u8| [prefix, &[byte]].concat();
     let lower = match first {
         Some((key, true)) => Some(key),
         Some((key, false)) => key::successor(&key),
         None if values_only => Some(class(1)),
-        None => Some(prefix.clone()),
+        None => Some(prefix.to_vec()),
     };
     let upper = match last {
         Some((key, true)) => key::successor(&key),
         Some((key, false)) => Some(key),
         None if values_only => Some(class(2)),
-        None => key::successor(&prefix),
+        None => key::successor(prefix),
     };
     let lower = lower.as_deref().map_or(Bound::Unbounded, Bound::Included);
     let upper = upper.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
@@ -288,9 +327,8 @@ fn open_range(
 
 fn next_entry(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>) -> Option<RowId> {
     loop {
-        if let Some(row) = state.found.get(state.at) {
-            state.at += 1;
-            return Some(*row);
+        if let Some(row) = state.found.next() {
+            return Some(row);
         }
         if let Some(cursor) = &mut state.cursor {
             let entry = cx.core.storage.index_next(cursor);

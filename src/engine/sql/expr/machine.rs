@@ -51,6 +51,11 @@ impl Machine {
                 _ => {}
             }
         }
+        if let [left, right, operation] = &*program.ops
+            && let Some(value) = on_two(left, right, operation, environment)?
+        {
+            return Ok(Flow::Ready(value));
+        }
         match self.steps(program, environment) {
             Ok(Flow::Suspended) => Ok(Flow::Suspended),
             Ok(Flow::Ready(())) => {
@@ -194,17 +199,43 @@ impl Machine {
 
     fn call(&mut self, function: &function::Function, count: u32, environment: &mut impl Environment) -> Fallible<()> {
         let from = self.stack.len().saturating_sub(count as usize);
-        let value = {
-            let arguments = &self.stack[from..];
-            if function.is_strict() && arguments.iter().any(Value::is_null) {
-                Value::Null
-            } else {
-                function.call(arguments, environment)?
-            }
-        };
+        let value = call(function, &self.stack[from..], environment)?;
         self.stack.truncate(from);
         self.stack.push(value);
         Ok(())
+    }
+}
+
+fn call(function: &function::Function, arguments: &[Value], environment: &mut impl Environment) -> Fallible<Value> {
+    if function.is_strict() && arguments.iter().any(Value::is_null) {
+        return Ok(Value::Null);
+    }
+    function.call(arguments, environment)
+}
+
+/// `column = $1`, `n + 1`: an operation on two values that are at hand needs no stack. `None`: it is something else.
+#[inline]
+fn on_two(left: &Op, right: &Op, operation: &Op, environment: &mut impl Environment) -> Fallible<Option<Value>> {
+    let (Some(a), Some(b)) = (at_hand(left, environment), at_hand(right, environment)) else {
+        return Ok(None);
+    };
+    match operation {
+        Op::Compare(comparison) => Ok(Some(compare_values(*comparison, a, b).map_or(Value::Null, Value::Bool))),
+        Op::Call(function, 2) => {
+            let arguments = [a.clone(), b.clone()];
+            call(function, &arguments, environment).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+#[inline]
+fn at_hand<'a>(op: &'a Op, environment: &'a impl Environment) -> Option<&'a Value> {
+    match op {
+        Op::Const(value) => Some(value),
+        Op::Slot(slot) => Some(environment.slot(*slot)),
+        Op::Param(number) => Some(environment.param(*number)),
+        _ => None,
     }
 }
 

@@ -36,14 +36,13 @@ impl Storage {
         Ok(())
     }
 
-    /// All row ids with exactly this key, ascending, into the emptied `rows`. An entry may lead to a
+    /// Hands out all row ids with exactly this key, ascending. An entry may lead to a
     /// version with another key (see [`Storage::scan_for_build`]) or to none: use
     /// [`Storage::fetch_indexed`] and check the key again.
     #[inline]
-    pub fn index_lookup(&self, index: IndexId, key: &[u8], rows: &mut Vec<RowId>) {
-        rows.clear();
+    pub fn index_lookup(&self, index: IndexId, key: &[u8], found: impl FnMut(RowId)) {
         if let Some(tree) = self.objects.index(index) {
-            tree.lookup(key, rows);
+            tree.lookup(key, found);
         }
     }
 
@@ -61,7 +60,7 @@ impl Storage {
         };
         let top = self.transactions.top_of(xid);
         let mut rows = Vec::new();
-        tree.lookup(key, &mut rows);
+        tree.lookup(key, |row| rows.push(row));
         for root in rows.into_iter().filter(|&root| root != row) {
             match self.liveness(relation, root, row, top) {
                 Unique::Free => {}

@@ -198,15 +198,15 @@ impl BTree {
         self.height += 1;
     }
 
-    /// All row ids with exactly this key, ascending.
+    /// Hands out all row ids with exactly this key, ascending.
     #[inline]
-    pub(crate) fn lookup(&self, key: &[u8], rows: &mut Vec<RowId>) {
+    pub(crate) fn lookup(&self, key: &[u8], mut found: impl FnMut(RowId)) {
         let start = Place { key, row: 0 };
         let mut node = self.node(self.leaf_for(start));
         let mut at = node.lower_bound(start);
         loop {
             while at < node.len() && node.has_key(at, key) {
-                rows.push(RowId::unpack(node.row(at)));
+                found(RowId::unpack(node.row(at)));
                 at += 1;
             }
             match &node.upper {

@@ -96,7 +96,7 @@ fn check(tree: &BTree, model: &Model, random: &mut Stream, context: &str) {
             "{context}: back, {lower:?} to {upper:?}"
         );
         let mut found = Vec::new();
-        tree.lookup(&low, &mut found);
+        tree.lookup(&low, |row| found.push(row));
         let equal: Vec<RowId> = model
             .iter()
             .filter(|(key, _)| *key == low)

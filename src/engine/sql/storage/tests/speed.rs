@@ -56,7 +56,8 @@ fn speed() {
             true,
         );
         let snapshot = storage.snapshot(SESSION, None, CommandId::FIRST);
-        storage.index_lookup(index, &key, &mut rows);
+        rows.clear();
+        storage.index_lookup(index, &key, |row| rows.push(row));
         let (_, data) = storage.fetch_indexed(relation, rows[0], &snapshot).expect("there");
         assert_eq!(data[..4], key);
         storage.release_snapshots(SESSION);
@@ -72,7 +73,8 @@ fn speed() {
             true,
         );
         let snapshot = storage.snapshot(SESSION, None, CommandId::FIRST);
-        storage.index_lookup(index, &key, &mut rows);
+        rows.clear();
+        storage.index_lookup(index, &key, |row| rows.push(row));
         let (row, data) = rows
             .iter()
             .find_map(|&root| storage.fetch_indexed(relation, root, &snapshot))
@@ -103,7 +105,8 @@ fn speed() {
     time("update of one hot row", 500_000, |_| {
         let key = 7_u32.to_be_bytes();
         let snapshot = storage.snapshot(SESSION, None, CommandId::FIRST);
-        storage.index_lookup(index, &key, &mut rows);
+        rows.clear();
+        storage.index_lookup(index, &key, |row| rows.push(row));
         let (row, data) = rows
             .iter()
             .find_map(|&root| storage.fetch_indexed(relation, root, &snapshot))
@@ -151,7 +154,8 @@ fn speed() {
         let mut fork = storage.clone();
         let key = (n % ROWS).to_be_bytes();
         let snapshot = fork.snapshot(SESSION, None, CommandId::FIRST);
-        fork.index_lookup(index, &key, &mut rows);
+        rows.clear();
+        fork.index_lookup(index, &key, |row| rows.push(row));
         let (row, data) = fork.fetch_indexed(relation, rows[0], &snapshot).expect("there");
         let data = data.to_vec();
         let xid = fork.begin(SESSION).expect("a number");

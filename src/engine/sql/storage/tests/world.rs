@@ -138,7 +138,9 @@ impl World {
         let mut by_index = Vec::new();
         let mut found = Vec::new();
         for key in 0..12_u32 {
-            self.storage.index_lookup(self.index, &key.to_be_bytes(), &mut found);
+            found.clear();
+            self.storage
+                .index_lookup(self.index, &key.to_be_bytes(), |row| found.push(row));
             for &root in &found {
                 if let Some((_, data)) = self.storage.fetch_indexed(self.relation, root, snapshot)
                     && key_of(data) == key.to_be_bytes()

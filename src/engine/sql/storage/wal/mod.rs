@@ -93,18 +93,17 @@ impl Wal {
     /// not be copied then).
     #[inline]
     fn open_segment(&mut self) -> &mut Vec<u8> {
-        let open = self
-            .recent
-            .last_mut()
-            .and_then(Arc::get_mut)
-            .is_some_and(|newest| newest.bytes.len() < SEGMENT);
-        if !open {
+        let newest = self.recent.last_mut().and_then(Arc::get_mut);
+        let filled = newest.map(|newest| newest.bytes.len());
+        if filled.is_none_or(|filled| filled >= SEGMENT) {
+            // One who has filled a segment will fill the next; a fork may end after a few records.
+            let capacity = if filled.is_some() { SEGMENT + SEGMENT / 16 } else { 0 };
             if self.recent.len() == GROUP {
                 self.groups.push_back(Arc::new(std::mem::take(&mut self.recent)));
             }
             self.recent.push(Arc::new(Segment {
                 start: self.position,
-                bytes: Vec::new(),
+                bytes: Vec::with_capacity(capacity),
             }));
         }
         match self.recent.last_mut().and_then(Arc::get_mut) {
