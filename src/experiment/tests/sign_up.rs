@@ -1,23 +1,14 @@
 //! What the lab promises of sign-up, from runs: the same rows on every design, what a fault leaves, that
 //! sabotage is found, that equal runs give equal traces.
 
-use experiment::{AtomicityJob, Choice, Job, Progress, RunJob, library};
+use experiment::{AtomicityJob, Choice, RunJob, library};
 use report::{AtomicityDesign, AtomicityReport, RunReport};
+
+use crate::finish;
 
 const SCHEMAS: &str = "schemas-in-one-database";
 const SAGA: &str = "database-per-service";
 const UNPROTECTED: &str = "database-per-service+unprotected";
-
-fn finish<J: Job>(job: Result<J, Vec<scenario::Diagnostic>>) -> J::Report {
-    let mut job = job.unwrap_or_else(|found| panic!("{found:?}"));
-    loop {
-        match job.step(10_000) {
-            Progress::Running { .. } => {}
-            Progress::Finished(report) => return *report,
-            Progress::Failed(found) => panic!("{found:?}"),
-        }
-    }
-}
 
 fn text() -> &'static str {
     library::scenario("sign-up").expect("it is built in").text

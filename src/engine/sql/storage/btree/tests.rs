@@ -1,3 +1,5 @@
+//! The B-tree against an ordered set, with forks; cursors across splits and removals.
+
 use std::collections::BTreeSet;
 use std::ops::Bound;
 

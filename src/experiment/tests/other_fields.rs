@@ -1,0 +1,45 @@
+//! Scenarios of other fields on every design: whatever a design can express leaves the same rows.
+
+use experiment::{Choice, RunJob};
+
+use crate::finish;
+
+fn same_rows(file: &str) {
+    let path = format!("{}/../../tests/scenarios/{file}.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let report = finish(RunJob::new(
+        file,
+        &text,
+        &Choice {
+            requests: Some(100),
+            ..Choice::default()
+        },
+    ));
+    for design in &report.designs {
+        assert_eq!(design.refusals, [], "{}", design.architecture);
+        assert!(design.answered > 0, "{} answered nothing", design.architecture);
+    }
+    for table in &report.same_rows {
+        assert!(table.equal, "{file}: {table:?}");
+    }
+}
+
+#[test]
+fn a_shop_leaves_the_same_rows() {
+    same_rows("shop");
+}
+
+#[test]
+fn a_school_leaves_the_same_rows() {
+    same_rows("school");
+}
+
+#[test]
+fn a_bank_leaves_the_same_rows() {
+    same_rows("bank");
+}
+
+#[test]
+fn a_booking_leaves_the_same_rows() {
+    same_rows("booking");
+}
