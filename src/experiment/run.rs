@@ -27,6 +27,8 @@ pub struct RunJob {
     summary: ScenarioSummary,
     scenario: Scenario,
     settings: Settings,
+    /// By operation: can every chosen design express it?
+    expressed: Vec<bool>,
     /// The design that is being run.
     design: usize,
     phase: Phase,
@@ -65,8 +67,16 @@ impl RunJob {
         };
         let settings = settings(&mut scenario, choice)?;
         let summary = summary::of(slug, &scenario, &settings);
+        let mut expressed = vec![true; scenario.operations.len()];
+        for design in &settings.designs {
+            let entries = design.compile(&scenario, &settings.sabotage).entries;
+            for (expressed, entry) in expressed.iter_mut().zip(&entries) {
+                *expressed &= entry.is_some();
+            }
+        }
         Ok(RunJob {
             summary,
+            expressed,
             scenario,
             settings,
             design: 0,
@@ -117,7 +127,7 @@ impl RunJob {
                 }
             }
             Phase::Draw { compilation, .. } => {
-                let simulation = same_rows::simulation(&compilation, &self.settings.profile);
+                let simulation = same_rows::simulation(&compilation, &self.expressed, &self.settings.profile);
                 Phase::Serial {
                     simulation: Box::new(self.sound(simulation)?),
                 }

@@ -27,11 +27,16 @@ pub(crate) struct Holdings {
     tables: Vec<(String, u64, Fingerprint)>,
 }
 
-/// The serial run of a compilation, ready to go.
-pub(crate) fn simulation(full: &Compilation, profile: &Profile) -> Result<Simulation, String> {
+/// The serial run of a compilation, ready to go. Only operations that every compared design can express are
+/// asked for.
+pub(crate) fn simulation(full: &Compilation, expressed: &[bool], profile: &Profile) -> Result<Simulation, String> {
     let mut workload = scale::scaled(&full.workload, ROWS);
+    for (load, expressed) in workload.operations.iter_mut().zip(expressed) {
+        load.weight *= u32::from(*expressed);
+    }
     workload.clients = ClientLoop::Serial;
-    workload.requests = workload.requests.min(REQUESTS);
+    let asked = workload.operations.iter().any(|load| load.weight > 0);
+    workload.requests = if asked { workload.requests.min(REQUESTS) } else { 0 };
     let compilation = Arc::new(Compilation {
         workload,
         ..full.clone()
