@@ -15,7 +15,7 @@ const CDF_POINTS: u32 = 200;
 const EVIDENCE_ROWS: usize = 20;
 
 /// Without drawings: those are made from runs of their own.
-pub(crate) fn of(compilation: &Compilation, simulation: &Simulation) -> DesignReport {
+pub(crate) fn of(compilation: &Compilation, simulation: &Simulation, spared: Vec<String>) -> DesignReport {
     let measurements = simulation.measurements();
     let (events, fingerprint) = simulation.trace();
     let sum = |count: fn(&OperationMeasurements) -> u64| measurements.operations().iter().map(count).sum();
@@ -47,6 +47,7 @@ pub(crate) fn of(compilation: &Compilation, simulation: &Simulation) -> DesignRe
         programs: listing::programs(compilation),
         weakened: compilation.weakened.clone(),
         refusals: compilation.refusals.clone(),
+        spared,
         trace: TraceSummary { events, fingerprint },
     }
 }

@@ -42,10 +42,12 @@ enum Phase {
     Load {
         compilation: Arc<Compilation>,
         faults: Vec<Fault>,
+        spared: Vec<String>,
     },
     Run {
         compilation: Arc<Compilation>,
         simulation: Box<Simulation>,
+        spared: Vec<String>,
     },
     Draw {
         compilation: Arc<Compilation>,
@@ -90,21 +92,27 @@ impl RunJob {
         let phase = std::mem::replace(&mut self.phase, Phase::Compile);
         self.phase = match phase {
             Phase::Compile => self.compile()?,
-            Phase::Load { compilation, faults } => {
+            Phase::Load {
+                compilation,
+                faults,
+                spared,
+            } => {
                 let options = Options::of(&compilation);
                 let simulation = Simulation::new(Arc::clone(&compilation), &self.settings.profile, faults, options);
                 let simulation = self.sound(simulation.map_err(|error| error.to_string()))?;
                 Phase::Run {
                     compilation,
                     simulation: Box::new(simulation),
+                    spared,
                 }
             }
             Phase::Run {
                 compilation,
                 mut simulation,
+                spared,
             } => {
                 if let sim::Progress::Done(_) = simulation.run_slice(budget) {
-                    self.reports.push(design_report::of(&compilation, &simulation));
+                    self.reports.push(design_report::of(&compilation, &simulation, spared));
                     Phase::Draw {
                         compilation,
                         operation: 0,
@@ -113,6 +121,7 @@ impl RunJob {
                     Phase::Run {
                         compilation,
                         simulation,
+                        spared,
                     }
                 }
             }
@@ -161,13 +170,27 @@ impl RunJob {
             let hint = "fewer initial rows under [population], or fewer requests".to_owned();
             return Err(vec![problem(message, Some(hint))]);
         }
-        let placed = self.settings.faults.iter().map(|fault| self.place(&compilation, fault));
-        let faults = placed.collect::<Result<_, _>>()?;
-        Ok(Phase::Load { compilation, faults })
+        let (mut faults, mut spared) = (Vec::new(), Vec::new());
+        for fault in &self.settings.faults {
+            match self.place(&compilation, fault)? {
+                Ok(placed) => faults.push(placed),
+                Err(why) => spared.push(sentence(fault, &why)),
+            }
+        }
+        Ok(Phase::Load {
+            compilation,
+            faults,
+            spared,
+        })
     }
 
     /// A fault by role, on this design; the physical steps are those of its operation alone.
-    fn place(&self, compilation: &Compilation, fault: &scenario::Fault) -> Result<Fault, Vec<Diagnostic>> {
+    /// The inner error says why the fault cannot strike on this design.
+    fn place(
+        &self,
+        compilation: &Compilation,
+        fault: &scenario::Fault,
+    ) -> Result<Result<Fault, Unplaceable>, Vec<Diagnostic>> {
         let steps = match &fault.moment {
             scenario::Moment::At(_) => Vec::new(),
             scenario::Moment::Step { operation, .. } => match fault::operation_id(compilation, operation) {
@@ -179,7 +202,7 @@ impl RunJob {
                 None => Vec::new(),
             },
         };
-        fault::place(compilation, fault, &steps).map_err(|why| vec![unplaceable(compilation, fault, &why)])
+        Ok(fault::place(compilation, fault, &steps))
     }
 
     fn draw(&self, full: &Compilation, operation: OperationId) -> Result<Option<Sequence>, Vec<Diagnostic>> {
@@ -191,7 +214,9 @@ impl RunJob {
         for fault in &self.settings.faults {
             if matches!(&fault.moment, scenario::Moment::Step { operation: name, .. } if *name == alone.workload.operation(operation).name)
             {
-                let mut placed = self.place(full, fault)?;
+                let Ok(mut placed) = self.place(full, fault)? else {
+                    continue;
+                };
                 if let program::Trigger::Step(trigger) = &mut placed.trigger {
                     trigger.request = Some(solo::REQUEST);
                 }
@@ -245,23 +270,14 @@ fn share(done: u64, of: u64, whole: u64) -> u64 {
     done.saturating_mul(whole) / of.max(1)
 }
 
-fn unplaceable(compilation: &Compilation, fault: &scenario::Fault, why: &Unplaceable) -> Diagnostic {
-    let title = &compilation.title;
+/// Why a fault does not strike on a design.
+fn sentence(fault: &scenario::Fault, why: &Unplaceable) -> String {
     match why {
-        Unplaceable::Operation => problem(
-            format!("fault \"{fault}\": {title} cannot express this operation"),
-            None,
-        ),
-        Unplaceable::Step { steps } => problem(
-            format!("fault \"{fault}\": on {title}, the operation has {steps} physical steps"),
-            Some(format!(
-                "name a step from 1 to {steps}; the drawing of the operation numbers them"
-            )),
-        ),
-        Unplaceable::Actor => problem(
-            format!("fault \"{fault}\": nobody on {title} plays this part in this step"),
-            Some("crash another actor, or leave the design out".to_owned()),
-        ),
+        Unplaceable::Operation => format!("“{fault}” does not strike: the operation cannot be expressed here"),
+        Unplaceable::Step { steps } => {
+            format!("“{fault}” does not strike: the operation has {steps} physical steps here")
+        }
+        Unplaceable::Actor => format!("“{fault}” does not strike: nobody plays this part in this step here"),
     }
 }
 
@@ -270,6 +286,18 @@ impl Job for RunJob {
 
     fn step(&mut self, budget: u64) -> Progress<RunReport> {
         if self.design == self.settings.designs.len() {
+            let faults = self.settings.faults.len();
+            if faults > 0 && self.reports.iter().all(|report| report.spared.len() == faults) {
+                let titled = |report: &DesignReport| {
+                    let title = report.title.clone();
+                    let each = report
+                        .spared
+                        .iter()
+                        .map(move |why| problem(format!("{title}: {why}"), None));
+                    each.collect::<Vec<_>>()
+                };
+                return Progress::Failed(self.reports.iter().flat_map(titled).collect());
+            }
             return Progress::Finished(Box::new(RunReport {
                 scenario: self.summary.clone(),
                 designs: std::mem::take(&mut self.reports),

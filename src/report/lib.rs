@@ -59,6 +59,8 @@ pub struct DesignReport {
     pub programs: Vec<ProgramListing>,
     pub weakened: Vec<program::Weakening>,
     pub refusals: Vec<program::Refusal>,
+    /// Faults that were asked for and cannot strike here: why, a sentence each.
+    pub spared: Vec<String>,
     pub trace: TraceSummary,
 }
 

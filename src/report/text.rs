@@ -21,6 +21,11 @@ impl RunReport {
         blocks.push(Block::Heading(2, "What was broken".to_owned()));
         blocks.push(Block::Table(self.invariant_table()));
         for design in &self.designs {
+            let spared = design
+                .spared
+                .iter()
+                .map(|why| Block::Paragraph(format!("{}: {why}", design.title)));
+            blocks.extend(spared);
             blocks.extend(evidence(design));
         }
         blocks.extend(self.errors());

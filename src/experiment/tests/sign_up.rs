@@ -178,3 +178,31 @@ fn wrong_choices_are_refused_with_a_sentence() {
     };
     assert!(refused(&requests).contains("from 1 to"));
 }
+
+#[test]
+fn a_fault_that_only_one_design_has_a_step_for_spares_the_others() {
+    let with = |step: u32| {
+        let fault = format!("refuse step {step} of create_user");
+        Choice {
+            requests: Some(20),
+            fault: Some(fault),
+            ..Choice::default()
+        }
+    };
+    let report = run(&with(12));
+    let spared = |design: &str| {
+        let of = |report: &&report::DesignReport| report.architecture == design;
+        report.designs.iter().find(of).map(|report| report.spared.len())
+    };
+    assert_eq!(spared(UNPROTECTED), Some(1));
+    assert_eq!(spared(SAGA), Some(0));
+    let mut job = RunJob::new("sign-up", text(), &with(4_000)).expect("the fault is well-formed");
+    let found = loop {
+        match experiment::Job::step(&mut job, 100_000) {
+            experiment::Progress::Running { .. } => {}
+            experiment::Progress::Finished(_) => panic!("no design has 4,000 steps"),
+            experiment::Progress::Failed(found) => break found,
+        }
+    };
+    assert!(found[0].message.contains("physical steps here"), "{found:?}");
+}

@@ -123,6 +123,7 @@ fn head(design: &DesignReport, report: &RunReport) -> impl IntoView + use<> {
         <th scope="col">
             {glyph(servers)}
             <b>{design.title.clone()}</b> {same} {refusals}
+            {design.spared.iter().map(|why| view! { <small>{why.clone()}</small> }).collect_view()}
         </th>
     }
 }
