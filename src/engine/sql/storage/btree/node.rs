@@ -6,6 +6,7 @@
 //! rest, by which most comparisons end.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// Bytes that a node's entries may take before it is split.
 pub(super) const CAPACITY: usize = 8192 - 64;
@@ -76,6 +77,9 @@ pub(super) struct Node {
     holes: usize,
 }
 
+/// Slots that lie side by side in memory.
+const LINE: usize = 4;
+
 /// Bytes of a key's rest that a slot has.
 const HEAD: usize = 8;
 
@@ -144,12 +148,13 @@ impl Node {
     /// Is the entry's key this one?
     pub(super) fn has_key(&self, at: usize, key: &[u8]) -> bool {
         let slot = &self.slots[at];
-        let Some(rest) = key.strip_prefix(self.prefix()) else {
+        let Some((prefix, rest)) = key.split_at_checked(self.prefix) else {
             return false;
         };
         rest.len() == usize::from(slot.length)
             && head(rest) == slot.head
             && (rest.len() <= HEAD || *rest == *self.rest(slot))
+            && prefix == self.prefix()
     }
 
     /// The first entry that is not before `place`.
@@ -160,7 +165,7 @@ impl Node {
             return if place.key < prefix { 0 } else { self.len() };
         };
         let wanted = head(rest);
-        self.slots.partition_point(|slot| {
+        let before = |slot: &Slot| {
             match slot.head.cmp(&wanted) {
                 Ordering::Less => return true,
                 Ordering::Greater => return false,
@@ -176,7 +181,44 @@ impl Node {
                 Ordering::Greater => false,
                 Ordering::Equal => u64::from(slot.row) < place.row,
             }
-        })
+        };
+        let around = self.around(wanted, before);
+        around.start + self.slots[around].partition_point(before)
+    }
+
+    /// A few slots among which the first one that is not `before` lies, or just after them: first where it were if
+    /// keys were evenly spread (numbers given one after another, random ones), then in growing steps from there.
+    /// A binary search of all slots would wait for memory at each of its first steps.
+    #[inline]
+    fn around(&self, wanted: u64, before: impl Fn(&Slot) -> bool) -> Range<usize> {
+        let count = self.slots.len();
+        // The first key of an inner node stands for minus infinity.
+        let from = usize::from(!self.children.is_empty());
+        let (Some(first), Some(last)) = (self.slots.get(from), self.slots.last()) else {
+            return 0..count;
+        };
+        let spread = last.head - first.head;
+        let offset = wanted.saturating_sub(first.head).min(spread);
+        // Of both only the leading 32 bits count: their product with a slot's number does not overflow.
+        let shift = 32_u32.saturating_sub(spread.leading_zeros());
+        let guess = ((offset >> shift) * (count - from - 1) as u64).checked_div(spread >> shift);
+        let guess = guess.map_or(count / 2, |guess| from + guess as usize);
+        let mut step = LINE;
+        if before(&self.slots[guess]) {
+            let mut start = guess + 1;
+            while start + step < count && before(&self.slots[start + step]) {
+                start += step + 1;
+                step *= 2;
+            }
+            start..count.min(start + step)
+        } else {
+            let mut end = guess;
+            while end > step && !before(&self.slots[end - step - 1]) {
+                end -= step + 1;
+                step *= 2;
+            }
+            end.saturating_sub(step)..end
+        }
     }
 
     /// The child that holds entries from `place` on.

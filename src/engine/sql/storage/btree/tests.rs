@@ -247,3 +247,44 @@ fn emptied_leaves_are_used_again() {
     assert_eq!(tree.entries(), 1_000);
     assert!(tree.nodes.len() < 40, "{} nodes for 1,000 entries", tree.nodes.len());
 }
+
+#[test]
+fn a_place_is_found_however_keys_are_spread() {
+    let spreads: [fn(u64) -> u64; 5] = [
+        |n| n,
+        |n| 1_u64 << (n % 64),
+        |n| u64::MAX - n * n * n,
+        |n| n / 50 * 1_000_000_007,
+        |n| if n < 150 { 7 } else { n << 40 },
+    ];
+    for spread in spreads {
+        for inner in [false, true] {
+            let mut keys: Vec<Vec<u8>> = (0..200).map(|n| spread(n).to_be_bytes().to_vec()).collect();
+            // Some differ only after the bytes that a slot holds.
+            keys.extend((0..200).map(|n| [&spread(n).to_be_bytes()[..], &[n as u8]].concat()));
+            keys.sort_unstable();
+            let mut entries: Vec<Place<'_>> = (1..)
+                .zip(&keys)
+                .map(|(row, key)| Place {
+                    key: key.as_slice(),
+                    row,
+                })
+                .collect();
+            if inner {
+                entries.insert(0, Place { key: &[], row: 0 });
+            }
+            let mut node = Node::new(None, None);
+            for (at, entry) in entries.iter().enumerate() {
+                node.insert(at, *entry, inner.then_some(at as u32));
+            }
+            for entry in &entries {
+                for row in [0, entry.row, entry.row + 1, node::AFTER] {
+                    let place = Place { key: entry.key, row };
+                    let expected = entries.partition_point(|other| *other < place);
+                    assert_eq!(node.lower_bound(place), expected, "{place:?}");
+                }
+            }
+        }
+    }
+    assert_eq!(Node::new(None, None).lower_bound(Place { key: b"any", row: 0 }), 0);
+}
