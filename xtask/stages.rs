@@ -41,6 +41,9 @@ pub(crate) fn test(extent: Extent) -> Result<()> {
         one(capture(&mut clippy(&["--workspace", "--all-targets"])))
     });
     tally.stage("lints, wasm32", || {
+        if let Err(reason) = tools::wasm_target() {
+            return failure(reason);
+        }
         let mut arguments = vec!["--target", "wasm32-unknown-unknown"];
         arguments.extend(IN_THE_BROWSER.iter().flat_map(|room| ["--package", room]));
         one(capture(&mut clippy(&arguments)))

@@ -147,7 +147,8 @@ fn toolbox() -> Result<PathBuf> {
         .ok_or_else(|| Failure("There is no home folder for the tools: set ADR_LAB_TOOLS to a folder.".to_owned()))
 }
 
-fn wasm_target() -> Result<()> {
+/// Rustup adds what `rust-toolchain.toml` names when it installs a toolchain, not to one that was there before.
+pub(crate) fn wasm_target() -> Result<()> {
     let sysroot = capture(Command::new("rustc").args(["--print", "sysroot"]));
     if Path::new(sysroot.text.trim())
         .join("lib/rustlib/wasm32-unknown-unknown/lib")
