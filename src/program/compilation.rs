@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::Deployment;
-use crate::ids::{DatabaseId, OperationId, ProgramId};
+use crate::ids::{DatabaseId, ItemTableId, OperationId, ProgramId};
 use crate::invariant::Invariant;
+use crate::item::Attributes;
 use crate::step::Program;
 use crate::workload::Workload;
 
@@ -32,11 +33,45 @@ pub struct LogicalTable {
     /// `auth.users`
     pub name: String,
     pub columns: Vec<(String, base::Type)>,
-    /// One query per place that holds rows of it; the logical rows are their union. The columns come
-    /// in the order above.
-    pub reads: Vec<(DatabaseId, String)>,
-    /// Where its initial rows are loaded: (database, physical table).
-    pub loads: Vec<(DatabaseId, String)>,
+    /// One per place that holds rows of it; the logical rows are their union.
+    pub reads: Vec<Read>,
+    /// Where its initial rows are loaded; those of a copied table are loaded in several places and read in one.
+    pub loads: Vec<Load>,
+}
+
+/// How rows are read back. The columns come in the order of the logical table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Read {
+    Rows {
+        database: DatabaseId,
+        sql: String,
+    },
+    /// The items that have this attribute with this text, one row each; an attribute that is missing is NULL.
+    Items {
+        table: ItemTableId,
+        with: (String, String),
+        attributes: Vec<String>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Load {
+    Rows {
+        database: DatabaseId,
+        /// The physical table.
+        table: String,
+        share: Share,
+    },
+    /// Each row becomes these items; `Expression::Register` is the row's column of that number.
+    Items { table: ItemTableId, items: Vec<Attributes> },
+}
+
+/// Which of a table's initial rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Share {
+    All,
+    /// Those of the tenant with this id; rows of a table that all share belong to every tenant.
+    Tenant(i32),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{DatabaseId, NodeId};
+use crate::item::ItemTable;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Deployment {
     pub nodes: Vec<Node>,
     pub databases: Vec<Database>,
     pub pools: Vec<Pool>,
+    pub item_tables: Vec<ItemTable>,
     /// Links that differ from [`LinkClass::SameZone`], the default between any two nodes.
     pub links: Vec<Link>,
 }
@@ -30,6 +32,8 @@ pub enum NodeKind {
     Service,
     /// A PostgreSQL server with its databases, one WAL and one buffer pool.
     SqlServer,
+    /// DynamoDB: a managed service. It has partitions with a throughput each, and no cores of ours.
+    DynamoDb,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

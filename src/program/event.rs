@@ -168,7 +168,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Done => f.write_str("done"),
-            Outcome::Failed(error) => match &error.sqlstate {
+            Outcome::Failed(error) => match &error.code {
                 Some(state) => write!(f, "{} ({state})", error.message),
                 None => f.write_str(&error.message),
             },

@@ -22,6 +22,8 @@ ids! {
     NodeId(u16);
     /// Into `Deployment::databases`.
     DatabaseId(u16);
+    /// Into `Deployment::item_tables`.
+    ItemTableId(u16);
     /// Into `Deployment::pools`.
     PoolId(u16);
     /// Into `Compilation::programs`.

@@ -18,7 +18,8 @@ use base::{Nanos, Type};
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Expression;
-use crate::ids::{ConnectionId, NodeId, OperationId, PoolId, ProgramId, RegisterId, StepId};
+use crate::ids::{ConnectionId, ItemTableId, NodeId, OperationId, PoolId, ProgramId, RegisterId, StepId};
+use crate::item::ItemRequest;
 
 /// Steps run one after the other.
 pub type Block = Vec<StepId>;
@@ -118,6 +119,14 @@ pub enum Op {
         into: Into,
         /// Fails with [`ErrorClass::Expectation`] if another number of rows was returned or changed.
         expect_rows: Option<u64>,
+    },
+    /// A request to a table of items: one round trip, and one more for each further page of what it reads.
+    Item {
+        table: ItemTableId,
+        request: ItemRequest,
+        /// What becomes a column of the rows that come back: (attribute, type); a missing attribute is NULL.
+        columns: Vec<(String, Type)>,
+        into: Into,
     },
     Set {
         register: RegisterId,
@@ -243,9 +252,9 @@ pub struct Backoff {
 /// Classes of failure that a program can tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ErrorClass {
-    /// The engine refused: constraint, syntax, type. Has a SQLSTATE.
-    Sql,
-    /// Serialization failure or deadlock (40001, 40P01): the transaction may be run again.
+    /// The engine refused: constraint, condition, syntax, type. Has a code.
+    Refused,
+    /// Serialization failure, deadlock (40001, 40P01), conflict, throttling: it may be run again.
     Transient,
     /// The other side could not be reached, or the connection broke: the effect is unknown.
     Unavailable,
@@ -278,8 +287,8 @@ impl Catches {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Error {
     pub class: ErrorClass,
-    /// For engine errors.
-    pub sqlstate: Option<String>,
+    /// What an engine calls it: a SQLSTATE (`23505`), or an AWS error name.
+    pub code: Option<String>,
     pub message: String,
 }
 

@@ -236,7 +236,7 @@ impl World {
             let message = format!("{}: no answer in time", program.step(step).label);
             Answer::Returned(Err(Error {
                 class: ErrorClass::Timeout,
-                sqlstate: None,
+                code: None,
                 message,
             }))
         };
@@ -339,7 +339,7 @@ fn bind_output(
         let message = format!("expected {expected} rows, got {count}");
         return Err(Error {
             class: ErrorClass::Expectation,
-            sqlstate: None,
+            code: None,
             message,
         });
     }
@@ -354,8 +354,8 @@ fn bind_output(
         Into::Values(_) if output.rows.len() > 1 => {
             let message = "query returned more than one row".to_owned();
             return Err(Error {
-                class: ErrorClass::Sql,
-                sqlstate: Some("21000".to_owned()),
+                class: ErrorClass::Refused,
+                code: Some("21000".to_owned()),
                 message,
             });
         }

@@ -207,7 +207,7 @@ impl World {
             let message = "this design does not offer the operation".to_owned();
             let error = Error {
                 class: ErrorClass::Aborted,
-                sqlstate: None,
+                code: None,
                 message,
             };
             return self.end_request(plan, id, Outcome::Failed(error));
@@ -280,7 +280,7 @@ impl World {
         } else {
             let error = Error {
                 class: ErrorClass::Timeout,
-                sqlstate: None,
+                code: None,
                 message: NO_ANSWER.to_owned(),
             };
             self.end_request(plan, request, Outcome::Failed(error));

@@ -165,8 +165,8 @@ fn not_boolean(value: &Value) -> Error {
 
 fn mistake(sqlstate: &str, message: String) -> Error {
     Error {
-        class: ErrorClass::Sql,
-        sqlstate: Some(sqlstate.to_owned()),
+        class: ErrorClass::Refused,
+        code: Some(sqlstate.to_owned()),
         message,
     }
 }
@@ -224,7 +224,7 @@ mod tests {
             Ok(Value::Int8(2_147_483_648))
         );
         let overflow = of(Operator::Add, Value::Int4(i32::MAX), Value::Int4(1)).unwrap_err();
-        assert_eq!(overflow.sqlstate.as_deref(), Some("22003"));
+        assert_eq!(overflow.code.as_deref(), Some("22003"));
         assert!(of(Operator::Less, Value::Int4(3), Value::text("3")).is_err());
     }
 

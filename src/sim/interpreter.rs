@@ -160,11 +160,11 @@ impl World {
             let class = if matches!(op, Op::Work { .. }) {
                 ErrorClass::Aborted
             } else {
-                ErrorClass::Sql
+                ErrorClass::Refused
             };
             let error = Error {
                 class,
-                sqlstate: None,
+                code: None,
                 message: World::refusal_message(plan, fault),
             };
             return self.step_failed(plan, key, activation, fiber, error);
@@ -205,13 +205,15 @@ impl World {
                 self.start_call(plan, key, activation, fiber, arguments)
             }
             Op::Compose { .. } => self.compose(plan, key, activation, fiber),
+            // Refused by `setup::check`.
+            Op::Item { .. } => self.step_done(plan, key, activation, fiber, 0),
             Op::Work { node, duration, .. } => self.start_work(plan, key, activation, fiber, *node, *duration),
             Op::Abort { message } => {
                 let error = self.argument(plan, activation, fiber, message).map_or_else(
                     |error| error,
                     |message| Error {
                         class: ErrorClass::Aborted,
-                        sqlstate: None,
+                        code: None,
                         ..caught(&message)
                     },
                 );
@@ -354,12 +356,12 @@ fn caught(register: &Register) -> Error {
         Register::Error(error) => (**error).clone(),
         Register::Value(text) => Error {
             class: ErrorClass::Aborted,
-            sqlstate: None,
+            code: None,
             message: text.to_string(),
         },
         Register::Rows(_) => Error {
             class: ErrorClass::Aborted,
-            sqlstate: None,
+            code: None,
             message: "aborted".to_owned(),
         },
     }

@@ -6,7 +6,9 @@ use std::fmt;
 use base::{Nanos, Time};
 use engine_sql::{Progress, Server, ServerConfig, SessionId, SqlError};
 use program::workload::Generator;
-use program::{Compilation, Database, Fault, FaultAction, Into, NodeKind, Op, Program, StepId, Trigger};
+use program::{
+    Compilation, Database, DatabaseId, Fault, FaultAction, Into, Load, NodeKind, Op, Program, Read, StepId, Trigger,
+};
 
 use crate::plan::Plan;
 use crate::simulation::Options;
@@ -77,12 +79,16 @@ pub(crate) fn check(compilation: &Compilation, faults: &[Fault], options: &Optio
         }
     }
     for table in &compilation.logical_tables {
-        if table
-            .reads
-            .iter()
-            .chain(&table.loads)
-            .any(|(database, _)| database.index() >= deployment.databases.len())
-        {
+        let database = |id: &DatabaseId| id.index() < deployment.databases.len();
+        let reads = table.reads.iter().all(|read| match read {
+            Read::Rows { database: id, .. } => database(id),
+            Read::Items { .. } => false,
+        });
+        let loads = table.loads.iter().all(|load| match load {
+            Load::Rows { database: id, .. } => database(id),
+            Load::Items { .. } => false,
+        });
+        if !reads || !loads {
             return malformed(format!("table {} lies in no database", table.name));
         }
     }
@@ -190,6 +196,7 @@ fn check_program(compilation: &Compilation, program: &Program) -> Result<(), Str
                 known(usize::from(connection.0), program.connections.len(), "connection")?;
                 used.extend(registers_of(into));
             }
+            Op::Item { .. } => return Err("there are no tables of items yet".to_owned()),
             Op::Set { register, .. } | Op::Rethrow { error: register } => used.push(register.index()),
             Op::If { then, otherwise, .. } => blocks.extend([&then[..], otherwise]),
             Op::ForEach { rows, bind, body, .. } => {
@@ -269,7 +276,15 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Option<Server>>, SetupError> {
         let Some(population) = plan.population.table(&table.name) else {
             continue;
         };
-        for (database, physical) in &table.loads {
+        for load in &table.loads {
+            let Load::Rows {
+                database,
+                table: physical,
+                ..
+            } = load
+            else {
+                continue;
+            };
             let database = &compilation.deployment.databases[database.index()];
             if let Some(engine) = &mut engines[database.node.index()] {
                 let mut rows = plan.population.rows(population, &table.columns);

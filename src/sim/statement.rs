@@ -103,8 +103,8 @@ impl World {
         if connection.running.is_some() {
             // What libpq says to two commands at once on one connection.
             let error = Error {
-                class: ErrorClass::Sql,
-                sqlstate: None,
+                class: ErrorClass::Refused,
+                code: None,
                 message: "another command is already in progress".to_owned(),
             };
             return self.step_failed(plan, key, activation, fiber, error);
@@ -194,8 +194,8 @@ impl World {
         let mut result = result.map_err(|error| failure(&error));
         if let (Err(error), Some(fault)) = (&mut result, running.armed.refuse) {
             *error = Error {
-                class: ErrorClass::Sql,
-                sqlstate: None,
+                class: ErrorClass::Refused,
+                code: None,
                 message: World::refusal_message(plan, fault),
             };
         }
@@ -254,11 +254,11 @@ pub(crate) fn failure(error: &SqlError) -> Error {
         // Connection exceptions; shutting down or starting up; too many connections.
         "57P01" | "57P02" | "57P03" | "53300" => ErrorClass::Unavailable,
         state if state.starts_with("08") => ErrorClass::Unavailable,
-        _ => ErrorClass::Sql,
+        _ => ErrorClass::Refused,
     };
     Error {
         class,
-        sqlstate: Some(error.sqlstate.to_owned()),
+        code: Some(error.sqlstate.to_owned()),
         message: error.message.clone(),
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use base::{Row, Time};
 use engine_sql::{EphemeralTable, Output};
-use program::{Compilation, DatabaseId, Event, EventKind, LogicalTable, NodeId, RequestId};
+use program::{Compilation, DatabaseId, Event, EventKind, LogicalTable, NodeId, Read, RequestId};
 
 use crate::plan::Plan;
 use crate::world::{NodeState, World};
@@ -62,7 +62,10 @@ impl Watch {
                 .filter(|table| invariant.tables.contains(&table.name));
             tables
                 .flat_map(|table| &table.reads)
-                .map(|(database, _)| *database)
+                .filter_map(|read| match read {
+                    Read::Rows { database, .. } => Some(*database),
+                    Read::Items { .. } => None,
+                })
                 .collect()
         };
         Watch {
@@ -210,7 +213,10 @@ pub(crate) fn rows_of(
     table: &LogicalTable,
 ) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
-    for (database, sql) in &table.reads {
+    for read in &table.reads {
+        let Read::Rows { database, sql } = read else {
+            continue;
+        };
         let database = &compilation.deployment.databases[database.index()];
         let Some(server) = &nodes[database.node.index()].server else {
             continue;

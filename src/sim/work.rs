@@ -171,7 +171,7 @@ impl World {
             .chance(u64::from(failure.numerator), u64::from(failure.denominator))
             .then(|| Error {
                 class: ErrorClass::Aborted,
-                sqlstate: None,
+                code: None,
                 message: failure.message.clone(),
             })
     }

@@ -448,7 +448,7 @@ impl ServerState {
 pub(crate) fn unavailable(message: impl Into<String>) -> Error {
     Error {
         class: ErrorClass::Unavailable,
-        sqlstate: None,
+        code: None,
         message: message.into(),
     }
 }

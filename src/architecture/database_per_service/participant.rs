@@ -51,7 +51,7 @@ pub(crate) const FOR_EVER: Patience = Patience {
 };
 
 pub(crate) const EVERY_FAILURE: [ErrorClass; 6] = [
-    ErrorClass::Sql,
+    ErrorClass::Refused,
     ErrorClass::Transient,
     ErrorClass::Unavailable,
     ErrorClass::Timeout,

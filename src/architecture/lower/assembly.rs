@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use program::{
-    Compilation, Database, DatabaseId, Deployment, Invariant, LogicalTable, Node, NodeId, NodeKind, OperationId, Pool,
-    PoolId, Program, ProgramId, Refusal, Weakening,
+    Compilation, Database, DatabaseId, Deployment, Invariant, Load, LogicalTable, Node, NodeId, NodeKind, OperationId,
+    Pool, PoolId, Program, ProgramId, Read, Refusal, Share, Weakening,
 };
 use scenario::{Scenario, Table, TableId};
 
@@ -176,8 +176,15 @@ fn logical_table(table: &Table, database: DatabaseId) -> LogicalTable {
             .iter()
             .map(|column| (column.name.clone(), column.data_type))
             .collect(),
-        reads: vec![(database, format!("SELECT {columns} FROM {name}"))],
-        loads: vec![(database, name)],
+        reads: vec![Read::Rows {
+            database,
+            sql: format!("SELECT {columns} FROM {name}"),
+        }],
+        loads: vec![Load::Rows {
+            database,
+            table: name,
+            share: Share::All,
+        }],
     }
 }
 

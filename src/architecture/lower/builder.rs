@@ -330,7 +330,7 @@ impl Builder {
 
 fn class_name(class: ErrorClass) -> &'static str {
     match class {
-        ErrorClass::Sql => "refused",
+        ErrorClass::Refused => "refused",
         ErrorClass::Transient => "serialization failed",
         ErrorClass::Unavailable => "unreachable",
         ErrorClass::Timeout => "no answer",

@@ -15,7 +15,7 @@ pub(crate) const AFTER_CONFLICT: Patience = Patience {
 
 /// Failures after which the connection is still there and its transaction must be ended.
 const ROLLED_BACK: [ErrorClass; 4] = [
-    ErrorClass::Sql,
+    ErrorClass::Refused,
     ErrorClass::Transient,
     ErrorClass::Aborted,
     ErrorClass::Expectation,

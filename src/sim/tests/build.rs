@@ -40,6 +40,7 @@ pub(crate) fn compilation(definitions: &[&str], pool_size: u16) -> Compilation {
                 role: "postgres".to_owned(),
                 size: pool_size,
             }],
+            item_tables: Vec::new(),
             links: Vec::new(),
         },
         programs: Vec::new(),
@@ -253,8 +254,15 @@ pub(crate) fn table(compilation: &mut Compilation, name: &str, rows: u64, column
             .iter()
             .map(|(name, data_type, _)| ((*name).to_owned(), *data_type))
             .collect(),
-        reads: vec![(DatabaseId(0), format!("SELECT {} FROM {name}", names.join(", ")))],
-        loads: vec![(DatabaseId(0), name.to_owned())],
+        reads: vec![Read::Rows {
+            database: DatabaseId(0),
+            sql: format!("SELECT {} FROM {name}", names.join(", ")),
+        }],
+        loads: vec![Load::Rows {
+            database: DatabaseId(0),
+            table: name.to_owned(),
+            share: Share::All,
+        }],
     });
     compilation.workload.tables.push(TablePopulation {
         table: name.to_owned(),

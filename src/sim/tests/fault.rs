@@ -231,7 +231,7 @@ fn a_refused_statement_fails_its_transaction_as_an_engines_refusal_does() {
             },
         )
     });
-    assert_eq!(failure(&simulation), (ErrorClass::Sql, message));
+    assert_eq!(failure(&simulation), (ErrorClass::Refused, message));
     assert_eq!(total(&simulation), 1_000);
     let rolled_back = |kind: &EventKind| matches!(kind, EventKind::TransactionRolledBack { .. });
     assert_eq!(count(&simulation, rolled_back), 1, "{}", story(&simulation));

@@ -310,7 +310,7 @@ fn a_deadlock_has_a_victim_that_may_try_again() {
     simulation.run();
     let deadlocks = simulation.recorded().iter().filter(|event| {
         matches!(&event.kind, EventKind::StepEnded { outcome: Outcome::Failed(error), .. }
-            if error.sqlstate.as_deref() == Some("40P01") && error.class == ErrorClass::Transient)
+            if error.code.as_deref() == Some("40P01") && error.class == ErrorClass::Transient)
     });
     // The statement's own failure, and that of the attempt around it.
     assert!(deadlocks.count() >= 1, "{}", story(&simulation));
@@ -425,7 +425,7 @@ fn expectations_and_single_rows_are_checked_by_the_program() {
         (ErrorClass::Expectation, "expected 1 rows, got 0")
     );
     let many = run("SELECT balance FROM accounts", one, None);
-    assert_eq!(many.sqlstate.as_deref(), Some("21000"));
+    assert_eq!(many.code.as_deref(), Some("21000"));
     assert_eq!(
         run("UPDATE accounts SET balance = 1", Into::Count, Some(3)).message,
         "got 3"

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use program::{Expression, Op, Program};
+use program::{Expression, Load, Op, Program, Read};
 use syntax::Dialect;
 
 use crate::*;
@@ -45,10 +45,11 @@ fn every_text_is_sql() {
             }
         }
         for table in &compilation.logical_tables {
-            table
-                .reads
-                .iter()
-                .for_each(|(_, sql)| assert!(syntax::parse_statement(sql, Dialect::Postgres).is_ok()));
+            for read in &table.reads {
+                if let Read::Rows { sql, .. } = read {
+                    assert!(syntax::parse_statement(sql, Dialect::Postgres).is_ok());
+                }
+            }
         }
     }
 }
@@ -210,7 +211,15 @@ fn logical_tables_are_where_their_owner_is() {
     let compilation = compile(SAGA, SIGN_UP);
     for table in &compilation.logical_tables {
         let owner = table.name.split('.').next();
-        for (database, _) in table.reads.iter().chain(&table.loads) {
+        let reads = table.reads.iter().map(|read| match read {
+            Read::Rows { database, .. } => *database,
+            Read::Items { .. } => panic!("{}: items", table.name),
+        });
+        let loads = table.loads.iter().map(|load| match load {
+            Load::Rows { database, .. } => *database,
+            Load::Items { .. } => panic!("{}: items", table.name),
+        });
+        for database in reads.chain(loads) {
             assert_eq!(
                 Some(compilation.deployment.databases[database.index()].name.as_str()),
                 owner

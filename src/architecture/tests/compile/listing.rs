@@ -151,6 +151,9 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
             Op::Work { node, .. } => format!("work at {}", compilation.deployment.node(*node).name),
             Op::Abort { message } => format!("abort {}", expression(program, message)),
             Op::Rethrow { .. } => "rethrow".to_owned(),
+            Op::Item { table, request, .. } => {
+                format!("{} {request:?}", compilation.deployment.item_tables[table.index()].name)
+            }
             Op::Return { values } => format!("return {}", list(program, values)),
         };
         let _ = writeln!(out, "{indent}{text}");

@@ -1,0 +1,168 @@
+//! Tables of items (DynamoDB) and the requests to them, as plain data.
+//!
+//! Expressions are DynamoDB's own texts with `#name` and `:value` placeholders; what stands for a value is an
+//! [`Expression`] over registers. How a value becomes an attribute, and back:
+//!
+//! | SQL | attribute |
+//! |---|---|
+//! | int, bigint | N |
+//! | text | S |
+//! | bool | BOOL |
+//! | timestamptz | S, `2026-11-21T09:30:00.000000Z`: as long for every instant, so that it sorts by time |
+//! | jsonb | S, its text |
+//! | NULL | the attribute is left out |
+//! | a list (`Expression::Column`) | as many values, where a list of operands may stand |
+
+use base::Type;
+use serde::{Deserialize, Serialize};
+
+use crate::expression::Expression;
+use crate::ids::{NodeId, RegisterId};
+use crate::step::ErrorClass;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ItemTable {
+    pub name: String,
+    pub node: NodeId,
+    pub key: KeySchema,
+    /// Global secondary indexes.
+    pub indexes: Vec<SecondaryIndex>,
+    /// How it came to these keys: one line per decision, for people.
+    pub reasons: Vec<String>,
+}
+
+/// Names of attributes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeySchema {
+    pub partition: KeyAttribute,
+    pub sort: Option<KeyAttribute>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KeyAttribute {
+    pub name: String,
+    pub kind: KeyKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum KeyKind {
+    Text,
+    Number,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SecondaryIndex {
+    pub name: String,
+    pub key: KeySchema,
+    pub projection: Projection,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Projection {
+    All,
+    KeysOnly,
+    Include(Vec<String>),
+}
+
+/// Attributes with their values.
+pub type Attributes = Vec<(String, Expression)>;
+
+/// A DynamoDB expression and what its placeholders stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Phrase {
+    /// `attribute_not_exists(#pk)`
+    pub text: String,
+    /// (`#pk`, `pk`)
+    pub names: Vec<(String, String)>,
+    /// (`:email`, operand)
+    pub values: Vec<(String, Expression)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ItemRequest {
+    Get {
+        key: Attributes,
+        consistent: bool,
+    },
+    /// Items by their keys, at most 100 a round trip: `key` once for each row. What comes back unprocessed is asked for again.
+    BatchGet {
+        each: EachRow,
+        key: Attributes,
+        consistent: bool,
+    },
+    /// All pages, one after the other.
+    Query {
+        index: Option<String>,
+        key_condition: Phrase,
+        filter: Option<Phrase>,
+        forward: bool,
+        limit: Option<u32>,
+        consistent: bool,
+    },
+    /// All pages, one after the other: reads every item of the table.
+    Scan {
+        index: Option<String>,
+        filter: Option<Phrase>,
+        consistent: bool,
+    },
+    /// One write by itself.
+    Write(ItemWrite),
+    /// All or nothing, at most 100 writes.
+    TransactWrite {
+        writes: Vec<TransactedWrite>,
+        /// `ClientRequestToken`: a repeat within ten minutes has no second effect.
+        token: Option<Expression>,
+    },
+    /// Items by their keys, at most 100, as of one instant.
+    TransactGet {
+        keys: Vec<Attributes>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TransactedWrite {
+    /// Once for each row, if it says so.
+    pub each: Option<EachRow>,
+    pub write: ItemWrite,
+}
+
+/// Operands are worked out once per row, its columns bound to these registers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EachRow {
+    pub rows: RegisterId,
+    pub bind: Vec<RegisterId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ItemWrite {
+    pub action: WriteAction,
+    pub condition: Option<Condition>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WriteAction {
+    Put {
+        item: Attributes,
+    },
+    Update {
+        key: Attributes,
+        update: Phrase,
+    },
+    Delete {
+        key: Attributes,
+    },
+    /// Only in a transaction: nothing is written.
+    Check {
+        key: Attributes,
+    },
+}
+
+/// What must hold for the item as it is, and what it means if it does not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Condition {
+    pub phrase: Phrase,
+    /// `Refused`: a constraint of the scenario. `Transient`: somebody was faster; read and decide again.
+    pub class: ErrorClass,
+    /// `duplicate key: auth.users (email)`
+    pub message: String,
+}
