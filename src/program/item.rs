@@ -13,7 +13,6 @@
 //! | NULL | the attribute is left out |
 //! | a list (`Expression::Column`) | as many values, where a list of operands may stand |
 
-use base::Type;
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Expression;
