@@ -4,6 +4,7 @@
 //! **Architecture invariant:** this room builds nothing and runs nothing; `experiment` fills what is
 //! declared here. Floats appear here first.
 
+mod board;
 pub mod document;
 mod sequence;
 mod text;
@@ -11,6 +12,7 @@ mod text;
 use base::{Fingerprint, Nanos, Time};
 use serde::{Deserialize, Serialize};
 
+pub use board::*;
 pub use sequence::*;
 pub use text::{limits, longest};
 
