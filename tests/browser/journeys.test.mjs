@@ -79,6 +79,7 @@ describe("journeys", () => {
     const page = await open(context, lab.address);
     await field(page, "Scenario").selectOption("My own scenario");
     const editor = page.locator("textarea");
+    await page.waitForFunction(() => document.querySelector("textarea").value.includes("title ="));
     await editor.fill((await editor.inputValue()).replace('title = "Sign-up"', 'title = "Ours"'));
     await page.waitForFunction(() => localStorage.getItem("adr-lab.scenario")?.includes('"Ours"'));
     await run(page, { requests: REQUESTS });
