@@ -62,7 +62,8 @@ pub enum Load {
         table: String,
         share: Share,
     },
-    /// Each row becomes these items; `Expression::Register` is the row's column of that number.
+    /// Each row becomes these items; `Expression::Register` is the row's column of that number, and
+    /// `Expression::RequestKey` a text of its own. An item without a key (it is NULL) is left out.
     Items { table: ItemTableId, items: Vec<Attributes> },
 }
 

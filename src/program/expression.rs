@@ -27,6 +27,8 @@ pub enum Expression {
     },
     /// The unique text of this request: equal when the client retries it.
     RequestKey,
+    /// A key of a table of items, made of these parts: see [`key_text`](crate::key_text). NULL if a part is.
+    Key(Vec<Expression>),
     /// The present, as timestamptz.
     Now,
     Not(Box<Expression>),

@@ -12,6 +12,9 @@
 //! | jsonb | S, its text |
 //! | NULL | the attribute is left out |
 //! | a list (`Expression::Column`) | as many values, where a list of operands may stand |
+//!
+//! A read whose key, or a value of whose key condition, is NULL finds nothing, and no request is sent for it; so it is
+//! with a transaction that has nothing to write.
 
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +94,8 @@ pub enum ItemRequest {
     },
     /// All pages, one after the other.
     Query {
+        /// Once for each row, if it says so: as many requests, so many at a time; what they find comes in the rows' order.
+        each: Option<(EachRow, u16)>,
         index: Option<String>,
         key_condition: Phrase,
         filter: Option<Phrase>,

@@ -192,9 +192,11 @@ pub enum Op {
         duration: Duration,
         fails: Option<Failure>,
     },
-    /// Fails with class [`ErrorClass::Aborted`]. As any failure it ends the program unless a `Try` or `Retry`
-    /// around it, in the same program, catches its class.
+    /// Fails: with [`ErrorClass::Aborted`] because the operation says so, with another class because the program checks
+    /// what an engine would. As any failure it ends the program unless a `Try` or `Retry` around it, in the same
+    /// program, catches its class.
     Abort {
+        class: ErrorClass,
         message: Expression,
     },
     /// Fails with the error that a `Try` caught.

@@ -54,6 +54,11 @@ pub(crate) fn evaluate(expression: &Expression, scope: &Scope, present: Present)
         Expression::RequestKey => present
             .request
             .map_or(Value::Null, |request| Value::text(format!("request-{}", request.0))),
+        Expression::Key(parts) => {
+            let parts = parts.iter().map(|part| evaluate(part, scope, present));
+            let parts: Vec<Value> = parts.collect::<Result<_, _>>()?;
+            program::key_text(&parts).map_or(Value::Null, Value::text)
+        }
         Expression::Now => Value::Timestamptz(present.now_micros),
         Expression::Not(inner) => match evaluate(inner, scope, present)? {
             Value::Null => Value::Null,

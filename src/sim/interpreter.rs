@@ -208,11 +208,11 @@ impl World {
             // Refused by `setup::check`.
             Op::Item { .. } => self.step_done(plan, key, activation, fiber, 0),
             Op::Work { node, duration, .. } => self.start_work(plan, key, activation, fiber, *node, *duration),
-            Op::Abort { message } => {
+            Op::Abort { class, message } => {
                 let error = self.argument(plan, activation, fiber, message).map_or_else(
                     |error| error,
                     |message| Error {
-                        class: ErrorClass::Aborted,
+                        class: *class,
                         code: None,
                         ..caught(&message)
                     },

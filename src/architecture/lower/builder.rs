@@ -312,7 +312,11 @@ impl Builder {
     }
 
     pub(crate) fn abort(&mut self, message: Expression) -> StepId {
-        self.step(Mark::plumbing("abort"), Op::Abort { message })
+        self.fail(ErrorClass::Aborted, message)
+    }
+
+    pub(crate) fn fail(&mut self, class: ErrorClass, message: Expression) -> StepId {
+        self.step(Mark::plumbing("abort"), Op::Abort { class, message })
     }
 
     pub(crate) fn rethrow(&mut self, error: RegisterId) -> StepId {

@@ -19,7 +19,10 @@ fn set(register: RegisterId, value: Expression) -> Op {
 }
 
 fn abort(message: Expression) -> Op {
-    Op::Abort { message }
+    Op::Abort {
+        class: ErrorClass::Aborted,
+        message,
+    }
 }
 
 fn add(register: RegisterId, n: i64) -> Op {

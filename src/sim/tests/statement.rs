@@ -337,6 +337,7 @@ fn a_program_that_ends_in_the_middle_of_a_transaction_leaves_nothing_behind() {
     program.then(
         "abort",
         Op::Abort {
+            class: ErrorClass::Aborted,
             message: Expression::text("changed my mind"),
         },
     );
@@ -405,7 +406,13 @@ fn expectations_and_single_rows_are_checked_by_the_program() {
             Expression::text("got "),
             Expression::Register(register),
         );
-        program.then("say", Op::Abort { message });
+        program.then(
+            "say",
+            Op::Abort {
+                class: ErrorClass::Aborted,
+                message,
+            },
+        );
         program.operation(&mut compilation, 1, Vec::new());
         let mut simulation = simulation(&compilation, Vec::new());
         simulation.run();
@@ -457,7 +464,13 @@ fn rows_are_joined_in_the_services_memory() {
     };
     program.then("compose", compose);
     let message = Expression::binary(Operator::Concat, Expression::text("pairs "), Expression::Register(sum));
-    program.then("say", Op::Abort { message });
+    program.then(
+        "say",
+        Op::Abort {
+            class: ErrorClass::Aborted,
+            message,
+        },
+    );
     program.operation(&mut compilation, 1, Vec::new());
     let mut simulation = simulation(&compilation, Vec::new());
     simulation.run();

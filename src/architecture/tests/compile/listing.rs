@@ -38,6 +38,7 @@ pub(crate) fn expression(program: &Program, e: &Expression) -> String {
         Expression::Column { rows, column } => format!("{}[*].{column}", name(program, *rows)),
         Expression::RequestKey => "request key".to_owned(),
         Expression::Now => "now".to_owned(),
+        Expression::Key(parts) => format!("key({})", expressions(program, parts)),
         Expression::Not(inner) => format!("not {}", expression(program, inner)),
         Expression::IsNull(inner) => format!("{} is null", expression(program, inner)),
         Expression::Binary { operator, left, right } => {
@@ -149,7 +150,7 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
                 )
             }
             Op::Work { node, .. } => format!("work at {}", compilation.deployment.node(*node).name),
-            Op::Abort { message } => format!("abort {}", expression(program, message)),
+            Op::Abort { message, .. } => format!("abort {}", expression(program, message)),
             Op::Rethrow { .. } => "rethrow".to_owned(),
             Op::Item { table, request, .. } => {
                 format!("{} {request:?}", compilation.deployment.item_tables[table.index()].name)

@@ -1,0 +1,132 @@
+//! Keys of a table of items as text: parts with `#` between them, as people write them.
+//!
+//! | a part | is written | so that |
+//! |---|---|---|
+//! | text | as it is; `#` as `"2`, `"` as `"1` | two keys are equal only if all their parts are; order is that of the bytes |
+//! | a whole number | with ten digits, `0000000017`; more than ten have a letter in front, below zero `-` | numbers sort as numbers |
+//! | an instant | `2026-11-21T09:30:00.000000Z` | instants sort by time |
+//! | bool | `false`, `true` | |
+
+use std::fmt::Write;
+
+use base::Value;
+use base::value::{POSTGRES_EPOCH_DAYS, civil_from_days};
+
+/// Between the parts of a key.
+pub const KEY_SEPARATOR: char = '#';
+
+/// What comes after every key that has another as its beginning: `a#b` is less than `a$`.
+pub const AFTER_SEPARATOR: char = '$';
+
+/// `users#0000000017`; `None` if a part is NULL or a list.
+pub fn key_text<'a>(parts: impl IntoIterator<Item = &'a Value>) -> Option<String> {
+    let mut key = String::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        if index > 0 {
+            key.push(KEY_SEPARATOR);
+        }
+        match part {
+            Value::Null | Value::List(_) => return None,
+            Value::Bool(b) => key.push_str(if *b { "true" } else { "false" }),
+            Value::Int4(n) => push_number(&mut key, i64::from(*n)),
+            Value::Int8(n) => push_number(&mut key, *n),
+            Value::Timestamptz(micros) => key.push_str(&instant_text(*micros)),
+            Value::Text(text) | Value::Jsonb(text) => push_text(&mut key, text),
+        }
+    }
+    Some(key)
+}
+
+/// `2026-11-21T09:30:00.000000Z`: as long for every instant of the years 0 to 9999, so that texts sort by time.
+pub fn instant_text(micros: i64) -> String {
+    const MICROS_PER_DAY: i64 = 86_400_000_000;
+    let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY) + POSTGRES_EPOCH_DAYS);
+    let of_day = micros.rem_euclid(MICROS_PER_DAY);
+    let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{fraction:06}Z")
+}
+
+fn push_text(key: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '"' => key.push_str("\"1"),
+            KEY_SEPARATOR => key.push_str("\"2"),
+            c => key.push(c),
+        }
+    }
+}
+
+fn push_number(key: &mut String, n: i64) {
+    // Below zero, what is left to the smallest number: it grows with the number.
+    let digits = if n < 0 {
+        key.push('-');
+        n.wrapping_sub(i64::MIN).to_string()
+    } else {
+        n.to_string()
+    };
+    match digits.len() {
+        0..=10 => {
+            let _ = write!(key, "{digits:0>10}");
+        }
+        more => {
+            key.push(char::from(b'a' + (more - 11) as u8));
+            key.push_str(&digits);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(parts: &[Value]) -> String {
+        key_text(parts).unwrap()
+    }
+
+    #[test]
+    fn numbers_sort_as_numbers() {
+        let numbers = [
+            i64::MIN,
+            i64::MIN + 1,
+            -10_000_000_000,
+            -11,
+            -10,
+            -1,
+            0,
+            9,
+            10,
+            9_999_999_999,
+            10_000_000_000,
+            i64::MAX,
+        ];
+        let keys: Vec<String> = numbers.iter().map(|n| key(&[Value::Int8(*n)])).collect();
+        assert!(keys.is_sorted(), "{keys:?}");
+        assert_eq!(key(&[Value::Int4(17)]), key(&[Value::Int8(17)]));
+        assert_eq!(key(&[Value::text("users"), Value::Int4(17)]), "users#0000000017");
+    }
+
+    #[test]
+    fn texts_keep_their_order_and_do_not_run_together() {
+        let texts = ["", " ", "!", "\"", "\"z", "#", "#z", "$", "a", "a#", "a$", "b"];
+        let keys: Vec<String> = texts.iter().map(|text| key(&[Value::text(*text)])).collect();
+        assert!(keys.is_sorted(), "{keys:?}");
+        let split = |a: &str, b: &str| key(&[Value::text(a), Value::text(b)]);
+        assert_ne!(split("a#b", "c"), split("a", "b#c"));
+        assert_eq!(key_text(&[Value::text("a"), Value::Null]), None);
+    }
+
+    #[test]
+    fn every_key_with_a_beginning_lies_below_what_comes_after_it() {
+        for rest in ["", " ", "\u{10FFFF}"] {
+            let longer = key(&[Value::text("a"), Value::text(rest)]);
+            assert!(*"a#" <= *longer && *longer < *"a$", "{longer}");
+        }
+    }
+
+    #[test]
+    fn instants_have_one_length() {
+        assert_eq!(instant_text(0), "2000-01-01T00:00:00.000000Z");
+        assert_eq!(instant_text(-1), "1999-12-31T23:59:59.999999Z");
+    }
+}
