@@ -13,8 +13,9 @@
 //! | NULL | the attribute is left out |
 //! | a list (`Expression::Column`) | as many values, where a list of operands may stand |
 //!
-//! A read whose key, or a value of whose key condition, is NULL finds nothing, and no request is sent for it; so it is
-//! with a transaction that has nothing to write.
+//! **NULL is no key.** A read whose key, or a value of whose key condition, is NULL finds nothing, and no request is sent
+//! for it. A write of a transaction whose key is NULL is left out (nothing refers to NULL, and NULL is not unique), and
+//! an index does not hold an item whose index key is NULL. A transaction with nothing left to write sends no request.
 
 use serde::{Deserialize, Serialize};
 
