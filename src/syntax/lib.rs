@@ -7,6 +7,7 @@
 //! **Architecture invariant:** no type of `sqlparser` leaves this crate. The parser knows grammar
 //! only: not whether a table exists, nor which types agree.
 
+mod access;
 mod error;
 mod keyword;
 mod parser;
@@ -17,6 +18,7 @@ mod token;
 mod tree;
 pub mod visit;
 
+pub use access::*;
 pub use error::SyntaxError;
 pub use print::{identifier, literal, print, print_expr, print_object, print_query, quote_string};
 pub use script::{Lexeme, LexemeKind, Piece, PieceEnd, line_column, next_lexeme, next_piece, split_script};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use base::Type;
 
 use crate::Span;
+use crate::access::{AlterPolicy, CreatePolicy, Grant, GrantRole, RoleOptions, RoleRef, RowSecurity};
 
 /// A folded identifier.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -112,10 +113,23 @@ pub enum Statement {
     },
     CreateRole {
         name: Name,
-        login: bool,
+        options: RoleOptions,
+    },
+    AlterRole {
+        name: Name,
+        options: RoleOptions,
     },
     DropRole {
         names: Vec<Name>,
+        if_exists: bool,
+    },
+    Grant(Box<Grant>),
+    GrantRole(Box<GrantRole>),
+    CreatePolicy(Box<CreatePolicy>),
+    AlterPolicy(Box<AlterPolicy>),
+    DropPolicy {
+        name: Name,
+        table: ObjectName,
         if_exists: bool,
     },
     Begin {
@@ -130,7 +144,8 @@ pub enum Statement {
         modes: TransactionModes,
         session: bool,
     },
-    /// `SET [LOCAL] name = value`; `None` is DEFAULT. A dotted custom name is one text.
+    /// `SET [LOCAL] name = value`; `None` is DEFAULT. A dotted custom name is one text. SET ROLE and SET SESSION
+    /// AUTHORIZATION set `role` and `session_authorization`.
     Set {
         local: bool,
         name: Name,
@@ -493,6 +508,8 @@ pub enum AlterAction {
     DropNotNull(Name),
     SetDefault(Name, Expr),
     DropDefault(Name),
+    Owner(RoleRef),
+    RowSecurity(RowSecurity),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -17,8 +17,8 @@
 
 use crate::{
     AlterAction, Assignment, AttributeArgument, ColumnDef, ConflictAction, ConstraintKind, Delete, Distinct, Expr,
-    ExprKind, Insert, InsertSource, JoinCondition, ObjectName, Query, QueryBody, Returning, Select, SelectItem,
-    Statement, TableConstraint, TableRef, Update,
+    ExprKind, GrantTarget, Insert, InsertSource, JoinCondition, ObjectName, Query, QueryBody, Returning, Select,
+    SelectItem, Statement, TableConstraint, TableRef, Update,
 };
 
 /// The same walk twice: `$and` is `&` or `&mut`.
@@ -94,6 +94,22 @@ macro_rules! walks {
                         v.expr(expr);
                     }
                 }
+                Statement::Grant(grant) => {
+                    if let GrantTarget::Tables(tables) = $($and)+ grant.on {
+                        for table in tables {
+                            v.table(table);
+                        }
+                    }
+                }
+                Statement::CreatePolicy(policy) => {
+                    v.table($($and)+ policy.table);
+                    walk_conditions(v, $($and)+ policy.using, $($and)+ policy.check);
+                }
+                Statement::AlterPolicy(policy) => {
+                    v.table($($and)+ policy.table);
+                    walk_conditions(v, $($and)+ policy.using, $($and)+ policy.check);
+                }
+                Statement::DropPolicy { table, .. } => v.table(table),
                 Statement::AbortWhen { condition, .. } => v.expr(condition),
                 Statement::Call { arguments, .. } => {
                     for argument in arguments {
@@ -104,6 +120,8 @@ macro_rules! walks {
                 | Statement::DropSchema { .. }
                 | Statement::DropIndex { .. }
                 | Statement::CreateRole { .. }
+                | Statement::AlterRole { .. }
+                | Statement::GrantRole(_)
                 | Statement::DropRole { .. }
                 | Statement::Begin { .. }
                 | Statement::Commit
@@ -114,6 +132,12 @@ macro_rules! walks {
                 | Statement::SetTransaction { .. }
                 | Statement::Show(_)
                 | Statement::Expect { .. } => {}
+            }
+        }
+
+        fn walk_conditions<V: $visitor + ?Sized>(v: &mut V, using: $($and)+ Option<Expr>, check: $($and)+ Option<Expr>) {
+            for condition in using.into_iter().chain(check) {
+                v.expr(condition);
             }
         }
 
@@ -204,7 +228,9 @@ macro_rules! walks {
                 | AlterAction::DropConstraint { .. }
                 | AlterAction::SetNotNull(_)
                 | AlterAction::DropNotNull(_)
-                | AlterAction::DropDefault(_) => {}
+                | AlterAction::DropDefault(_)
+                | AlterAction::Owner(_)
+                | AlterAction::RowSecurity(_) => {}
             }
         }
 

@@ -7,7 +7,7 @@ use syntax::{Expr, ExprKind, IsolationLevel, Statement, TransactionModes, UnaryO
 
 use crate::error::{Fallible, error, state, unsupported};
 use crate::server::Core;
-use crate::session::{SessionState, isolation_name};
+use crate::session::{SessionState, isolation_name, unrecognized};
 use crate::{Notice, Output, OutputColumn, Tag, TransactionStatus};
 
 /// Runs the statement if it is one of these.
@@ -72,9 +72,7 @@ pub(crate) fn run(
                     .push(warning("SET LOCAL can only be used in transaction blocks"));
             } else {
                 let value = value.as_ref().map(|values| setting_value(values)).transpose()?;
-                session
-                    .set(&name.text, value.as_deref(), *local)
-                    .map_err(|refusal| refusal.at(name.span))?;
+                session.assign(&name.text, value.as_deref(), *local, &core.catalog)?;
             }
             output
         }
@@ -170,10 +168,7 @@ fn setting_text(value: &Expr) -> Fallible<String> {
 }
 
 fn show(name: &Arc<str>, session: &SessionState, core: &Core) -> Fallible<Output> {
-    let value = session.setting(name, &core.config).ok_or_else(|| {
-        let message = format!("unrecognized configuration parameter \"{name}\"");
-        error(state::UNDEFINED_OBJECT, message)
-    })?;
+    let value = session.setting(name, &core.config).ok_or_else(|| unrecognized(name))?;
     Ok(Output {
         tag: Tag {
             verb: "SHOW",

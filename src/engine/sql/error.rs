@@ -32,11 +32,15 @@ pub(crate) mod state {
     pub(crate) const FOREIGN_KEY_VIOLATION: &str = "23503";
     pub(crate) const GROUPING_ERROR: &str = "42803";
     pub(crate) const IN_FAILED_TRANSACTION: &str = "25P02";
+    pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
     pub(crate) const INVALID_AUTHORIZATION: &str = "28000";
     pub(crate) const INVALID_CATALOG_NAME: &str = "3D000";
     pub(crate) const INVALID_COLUMN_REFERENCE: &str = "42P10";
     pub(crate) const INVALID_DATETIME: &str = "22007";
     pub(crate) const INVALID_FOREIGN_KEY: &str = "42830";
+    pub(crate) const INVALID_GRANT_OPERATION: &str = "0LP01";
+    pub(crate) const INVALID_NAME: &str = "42602";
+    pub(crate) const INVALID_OBJECT_DEFINITION: &str = "42P17";
     pub(crate) const INVALID_PARAMETER_VALUE: &str = "22023";
     pub(crate) const INVALID_ROW_COUNT_LIMIT: &str = "2201W";
     pub(crate) const INVALID_ROW_COUNT_OFFSET: &str = "2201X";
@@ -48,7 +52,9 @@ pub(crate) mod state {
     pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(crate) const NO_ACTIVE_TRANSACTION: &str = "25P01";
     pub(crate) const NOT_NULL_VIOLATION: &str = "23502";
+    pub(crate) const NULL_VALUE_NOT_ALLOWED: &str = "22004";
     pub(crate) const NUMERIC_OUT_OF_RANGE: &str = "22003";
+    pub(crate) const OBJECT_IN_USE: &str = "55006";
     pub(crate) const OBJECT_NOT_IN_PREREQUISITE_STATE: &str = "55000";
     pub(crate) const PROTOCOL_VIOLATION: &str = "08P01";
     pub(crate) const QUERY_CANCELED: &str = "57014";

@@ -7,7 +7,7 @@ use base::{Row, Time, Type, Value};
 use syntax::{Dialect, Statement};
 
 use crate::bind::Names;
-use crate::catalog::{Catalog, Column, Table};
+use crate::catalog::{Access, Acl, Catalog, Column, RowSecurity, Table};
 use crate::error::{error, state};
 use crate::exec::{Context, Run, State, Step, bind_parameters, next};
 use crate::plan::Root;
@@ -46,11 +46,14 @@ pub fn evaluate_parsed(
     let catalog = ephemeral_catalog(tables);
     let database = DATABASE;
     let mut session = SessionState::new(SessionId(0), database, "postgres".into());
+    let role: Arc<str> = "postgres".into();
     let names = Names {
         catalog: &catalog,
         own: &[],
         database,
         search_path: &["public".into()],
+        role: &role,
+        row_security: true,
     };
     let plan = crate::planning::plan(statement, names).map_err(|refusal| *refusal)?;
     let Some(plan) = plan else {
@@ -113,6 +116,8 @@ fn ephemeral_catalog(tables: &[EphemeralTable<'_>]) -> Catalog {
             default: None,
             dropped: false,
             missing: Value::Null,
+            acl: Acl::default(),
+            sequence: None,
         });
         let id = RelationId(at as u32);
         catalog.create_table(
@@ -127,6 +132,8 @@ fn ephemeral_catalog(tables: &[EphemeralTable<'_>]) -> Catalog {
                 checks: Vec::new(),
                 foreign_keys: Vec::new(),
                 layout: Arc::new(Layout::default()),
+                access: Access::owned_by("postgres".into()),
+                row_security: RowSecurity::default(),
             },
             Xid::FROZEN,
         );

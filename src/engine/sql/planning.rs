@@ -5,36 +5,46 @@ use std::sync::Arc;
 use syntax::Statement;
 
 use crate::OutputColumn;
-use crate::bind::{Binder, BoundQuery, Names, RangeTable, Target};
+use crate::bind::{Binder, BoundDelete, BoundInsert, BoundQuery, BoundUpdate, Names, RangeTable, Target};
 use crate::error::Fallible;
 use crate::plan::{Plan, QueryPlan, Root, plan_delete, plan_insert, plan_query, plan_update};
 use crate::storage::LockMode;
 
+/// A statement whose names are known; policies may still add to its tables.
+enum BoundStatement {
+    Query(BoundQuery),
+    Insert(Box<BoundInsert>),
+    Update(BoundUpdate),
+    Delete(BoundDelete),
+}
+
 /// The plan of a query or a write; `None` for statements that have none.
 pub(crate) fn plan(statement: &Statement, names: Names<'_>) -> Fallible<Option<Plan>> {
     let mut binder = Binder::new(names);
-    let (root, targets, verb): (Root, Vec<Target>, &'static str) = match statement {
-        Statement::Query(query) => {
-            let bound = binder.query(query)?;
-            let root = Root::Query(plan_query(&bound, false, &binder.tables));
-            (root, bound.output, "SELECT")
-        }
-        Statement::Insert(insert) => {
-            let bound = binder.insert(insert)?;
-            let root = Root::Insert(Box::new(plan_insert(&bound, &binder.tables)));
-            (root, targets_of(bound.returning), "INSERT")
-        }
-        Statement::Update(update) => {
-            let bound = binder.update(update)?;
-            let root = Root::Update(Box::new(plan_update(&bound, &binder.tables)));
-            (root, targets_of(bound.returning), "UPDATE")
-        }
-        Statement::Delete(delete) => {
-            let bound = binder.delete(delete)?;
-            let root = Root::Delete(Box::new(plan_delete(&bound, &binder.tables)));
-            (root, targets_of(bound.returning), "DELETE")
-        }
+    let bound = match statement {
+        Statement::Query(query) => BoundStatement::Query(binder.query(query)?),
+        Statement::Insert(insert) => BoundStatement::Insert(Box::new(binder.insert(insert)?)),
+        Statement::Update(update) => BoundStatement::Update(binder.update(update)?),
+        Statement::Delete(delete) => BoundStatement::Delete(binder.delete(delete)?),
         _ => return Ok(None),
+    };
+    binder.apply_row_security()?;
+    binder.check_privileges()?;
+    let tables = &binder.tables;
+    let (root, targets, verb): (Root, Vec<Target>, &'static str) = match bound {
+        BoundStatement::Query(query) => (Root::Query(plan_query(&query, false, tables)), query.output, "SELECT"),
+        BoundStatement::Insert(insert) => {
+            let root = Root::Insert(Box::new(plan_insert(&insert, tables)));
+            (root, targets_of(insert.returning), "INSERT")
+        }
+        BoundStatement::Update(update) => {
+            let root = Root::Update(Box::new(plan_update(&update, tables)));
+            (root, targets_of(update.returning), "UPDATE")
+        }
+        BoundStatement::Delete(delete) => {
+            let root = Root::Delete(Box::new(plan_delete(&delete, tables)));
+            (root, targets_of(delete.returning), "DELETE")
+        }
     };
     let subqueries = plan_subqueries(&binder.subqueries, &binder.tables);
     let referencing = match &root {

@@ -293,7 +293,7 @@ impl Running {
         if let Some(Prepared { plan: Some(known), .. }) = &cached
             && known.version == version
             && settled
-            && (Arc::ptr_eq(&known.search_path, session.search_path()) || known.search_path == *session.search_path())
+            && known.fits(session)
         {
             return Ok(Some(Planned(known.plan.clone())));
         }
@@ -307,6 +307,8 @@ impl Running {
                 plan: plan.clone(),
                 version,
                 search_path: session.search_path().clone(),
+                role: session.current_user().clone(),
+                row_security: session.row_security(),
             });
         }
         Ok(Some(Planned(plan)))

@@ -121,6 +121,19 @@ pub(crate) struct CachedPlan {
     pub(crate) plan: Arc<Plan>,
     pub(crate) version: u64,
     pub(crate) search_path: Arc<[Arc<str>]>,
+    /// Row security and privileges are part of a plan.
+    pub(crate) role: Arc<str>,
+    pub(crate) row_security: bool,
+}
+
+impl CachedPlan {
+    /// Names, privileges and policies mean the same to this session as to the one that it was made for.
+    pub(crate) fn fits(&self, session: &SessionState) -> bool {
+        let (path, role) = (session.search_path(), session.current_user());
+        (Arc::ptr_eq(&self.search_path, path) || self.search_path == *path)
+            && (Arc::ptr_eq(&self.role, role) || self.role == *role)
+            && self.row_security == session.row_security()
+    }
 }
 
 /// A PostgreSQL server as a state machine. `Clone` forks it.
@@ -242,6 +255,8 @@ impl Server {
             plan: Arc::new(plan),
             version: self.core.catalog.version(),
             search_path: found.state.search_path().clone(),
+            role: found.state.current_user().clone(),
+            row_security: found.state.row_security(),
         });
         let id = StatementId(self.prepared.len() as u32);
         self.prepared.push(Prepared {
@@ -541,6 +556,8 @@ pub(crate) fn names<'a>(core: &'a Core, session: &'a SessionState) -> Names<'a> 
         own: &session.transaction.xids,
         database: session.database,
         search_path: session.search_path(),
+        role: session.current_user(),
+        row_security: session.row_security(),
     }
 }
 

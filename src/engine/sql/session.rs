@@ -1,11 +1,12 @@
 //! A connection: its transaction with savepoints, its settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::{Nanos, Time};
 use syntax::IsolationLevel;
 
+use crate::catalog::Catalog;
 use crate::error::{Fallible, error, state};
 use crate::server::{Core, ServerConfig};
 use crate::storage::{CommandId, DatabaseId, LockTag, RelationId, Snapshot, Xid};
@@ -16,13 +17,19 @@ use crate::{SessionId, SqlError, TransactionStatus, Usage};
 pub(crate) struct SessionState {
     pub(crate) id: SessionId,
     pub(crate) database: DatabaseId,
-    pub(crate) role: Arc<str>,
+    /// Connected as.
+    login: Arc<str>,
     pub(crate) transaction: Transaction,
     pub(crate) settings: Settings,
     /// Last value of each sequence that this session has called (`currval`).
     pub(crate) last_values: BTreeMap<Arc<str>, i64>,
     pub(crate) usage: Usage,
     search_path: Arc<[Arc<str>]>,
+    /// Acting as, after SET SESSION AUTHORIZATION and SET ROLE.
+    user: Arc<str>,
+    row_security: bool,
+    /// Custom settings that were ever set in this session: they exist, and are empty when nothing is set.
+    custom: Arc<BTreeSet<Arc<str>>>,
 }
 
 /// A transaction, or the place where one will be.
@@ -107,6 +114,8 @@ const KNOWN_SETTINGS: &[(&str, &str)] = &[
     ("idle_in_transaction_session_timeout", "0"),
     ("intervalstyle", "postgres"),
     ("lock_timeout", "0"),
+    ("role", "none"),
+    ("row_security", "on"),
     ("search_path", "\"$user\", public"),
     ("standard_conforming_strings", "on"),
     ("statement_timeout", "0"),
@@ -115,18 +124,21 @@ const KNOWN_SETTINGS: &[(&str, &str)] = &[
 ];
 
 impl SessionState {
-    pub(crate) fn new(id: SessionId, database: DatabaseId, role: Arc<str>) -> SessionState {
+    pub(crate) fn new(id: SessionId, database: DatabaseId, login: Arc<str>) -> SessionState {
         let mut session = SessionState {
             id,
             database,
-            role,
+            user: login.clone(),
+            login,
+            row_security: true,
+            custom: Arc::default(),
             transaction: Transaction::idle(),
             settings: Settings::default(),
             last_values: BTreeMap::new(),
             usage: Usage::default(),
             search_path: Arc::from([]),
         };
-        session.refresh_search_path();
+        session.refresh();
         session
     }
 
@@ -142,12 +154,31 @@ impl SessionState {
         &self.search_path
     }
 
-    fn refresh_search_path(&mut self) {
+    /// As whom statements run.
+    pub(crate) fn current_user(&self) -> &Arc<str> {
+        &self.user
+    }
+
+    pub(crate) fn session_user(&self) -> &Arc<str> {
+        self.set_text("session_authorization").unwrap_or(&self.login)
+    }
+
+    pub(crate) fn row_security(&self) -> bool {
+        self.row_security
+    }
+
+    /// Brings what is derived from settings up to date.
+    fn refresh(&mut self) {
+        self.user = match self.set_text("role") {
+            Some(role) if **role != *"none" => role.clone(),
+            _ => self.session_user().clone(),
+        };
+        self.row_security = self.set_text("row_security").is_none_or(|text| **text == *"on");
         let text = self
             .setting_text("search_path")
             .unwrap_or_else(|| "\"$user\", public".into());
         let names = text.split(',').map(|name| match name.trim() {
-            "\"$user\"" => self.role.clone(),
+            "\"$user\"" => self.user.clone(),
             name => name.trim_matches('"').into(),
         });
         let names: Vec<Arc<str>> = names.filter(|name: &Arc<str>| !name.is_empty()).collect();
@@ -292,7 +323,7 @@ impl SessionState {
         for savepoint in &mut self.transaction.savepoints[from..] {
             savepoint.xid = None;
         }
-        self.refresh_search_path();
+        self.refresh();
     }
 
     /// A statement has failed: undoes the innermost level. A transaction block then waits for its ROLLBACK.
@@ -320,7 +351,7 @@ impl SessionState {
         core.storage.release_locks(self.id);
         core.storage.release_snapshots(self.id);
         self.settings = self.transaction.before.clone();
-        self.refresh_search_path();
+        self.refresh();
     }
 
     pub(crate) fn rollback(&mut self, core: &mut Core) {
@@ -334,7 +365,7 @@ impl SessionState {
         core.storage.release_snapshots(self.id);
         if !self.settings.local.is_empty() {
             self.settings.local = Arc::default();
-            self.refresh_search_path();
+            self.refresh();
         }
         self.end();
     }
@@ -366,7 +397,8 @@ impl SessionState {
     fn setting_text(&self, name: &str) -> Option<Arc<str>> {
         self.set_text(name).cloned().or_else(|| {
             let known = KNOWN_SETTINGS.iter().find(|(known, _)| *known == name);
-            known.map(|(_, value)| (*value).into())
+            let empty = || self.custom.contains(name).then_some("");
+            known.map(|(_, value)| *value).or_else(empty).map(Arc::from)
         })
     }
 
@@ -375,6 +407,7 @@ impl SessionState {
         match &*name {
             "transaction_isolation" => Some(isolation_name(self.transaction.isolation).into()),
             "transaction_read_only" => Some(if self.transaction.read_only { "on" } else { "off" }.into()),
+            "session_authorization" => Some(self.session_user().clone()),
             "server_version" => Some("15.0".into()),
             "deadlock_timeout" if self.setting_text(&name).is_none() => {
                 Some(format!("{}ms", config.deadlock_timeout.0 / 1_000_000).into())
@@ -386,14 +419,15 @@ impl SessionState {
     /// SET and SET LOCAL; `None`: back to the default.
     pub(crate) fn set(&mut self, name: &str, value: Option<&str>, local: bool) -> Fallible<()> {
         let name: Arc<str> = name.to_ascii_lowercase().into();
-        let known = KNOWN_SETTINGS.iter().any(|(known, _)| *known == &*name) || &*name == "deadlock_timeout";
-        if !known && !name.contains('.') {
-            let message = format!("unrecognized configuration parameter \"{name}\"");
-            return Err(error(state::UNDEFINED_OBJECT, message));
+        let known = KNOWN_SETTINGS.iter().any(|(known, _)| *known == &*name)
+            || ["deadlock_timeout", "session_authorization"].contains(&&*name);
+        if !known {
+            self.know_custom(&name)?;
         }
-        if let Some(value) = value {
-            check_setting(&name, value)?;
-        }
+        let value = match value {
+            Some(value) => Some(check_setting(&name, value)?),
+            None => None,
+        };
         let target = if local {
             &mut self.settings.local
         } else {
@@ -406,10 +440,66 @@ impl SessionState {
         if !local && self.settings.local.contains_key(&name) {
             Arc::make_mut(&mut self.settings.local).remove(&name);
         }
-        if &*name == "search_path" {
-            self.refresh_search_path();
+        if &*name == "session_authorization" {
+            self.set("role", None, local)?;
+        }
+        if ["search_path", "role", "session_authorization", "row_security"].contains(&&*name) {
+            self.refresh();
         }
         Ok(())
+    }
+
+    /// A custom setting comes into being when it is first set, and outlives a rollback.
+    fn know_custom(&mut self, name: &Arc<str>) -> Fallible<()> {
+        if !name.contains('.') {
+            return Err(unrecognized(name));
+        }
+        let identifier = |part: &str| {
+            let first = |c: char| c.is_alphabetic() || c == '_';
+            part.starts_with(first) && part.chars().all(|c| first(c) || c.is_ascii_digit() || c == '$')
+        };
+        if !name.split('.').all(identifier) {
+            let message = format!("invalid configuration parameter name \"{name}\"");
+            let detail = "Custom parameter names must be two or more simple identifiers separated by dots.";
+            return Err(error(state::INVALID_NAME, message).detail(detail));
+        }
+        if !self.custom.contains(name) {
+            Arc::make_mut(&mut self.custom).insert(name.clone());
+        }
+        Ok(())
+    }
+
+    /// [`Self::set`], if the session's roles allow it: `role` and `session_authorization` name roles.
+    pub(crate) fn assign(&mut self, name: &str, value: Option<&str>, local: bool, catalog: &Catalog) -> Fallible<()> {
+        let named = name.to_ascii_lowercase();
+        if let ("role" | "session_authorization", Some(role)) = (&*named, value)
+            && (&*named, role) != ("role", "none")
+        {
+            self.check_role(&named, role, catalog)?;
+        }
+        self.set(name, value, local)
+    }
+
+    fn check_role(&self, setting: &str, role: &str, catalog: &Catalog) -> Fallible<()> {
+        let own = &self.transaction.xids;
+        let Some(found) = catalog.role(role, own) else {
+            let message = format!("role \"{role}\" does not exist");
+            return Err(error(state::INVALID_PARAMETER_VALUE, message));
+        };
+        let is_superuser = |role: &Arc<str>| catalog.role(role, own).is_some_and(|role| role.superuser);
+        if setting == "role" {
+            let session = self.session_user();
+            if is_superuser(session) || catalog.roles_of(session, own, false).contains(&found.name) {
+                return Ok(());
+            }
+            let message = format!("permission denied to set role \"{role}\"");
+            return Err(error(state::INSUFFICIENT_PRIVILEGE, message));
+        }
+        if is_superuser(&self.login) || *self.login == *role {
+            return Ok(());
+        }
+        let message = "permission denied to set session authorization";
+        Err(error(state::INSUFFICIENT_PRIVILEGE, message))
     }
 
     /// A timeout in force; zero means none.
@@ -430,7 +520,13 @@ pub(crate) fn isolation_name(isolation: IsolationLevel) -> &'static str {
     }
 }
 
-fn check_setting(name: &str, value: &str) -> Fallible<()> {
+pub(crate) fn unrecognized(name: &str) -> Box<SqlError> {
+    let message = format!("unrecognized configuration parameter \"{name}\"");
+    error(state::UNDEFINED_OBJECT, message)
+}
+
+/// The value as it is kept.
+fn check_setting<'v>(name: &str, value: &'v str) -> Fallible<&'v str> {
     let invalid = || {
         let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
         error(state::INVALID_PARAMETER_VALUE, message)
@@ -442,12 +538,23 @@ fn check_setting(name: &str, value: &str) -> Fallible<()> {
         ("default_transaction_isolation", "serializable") => {
             Err(crate::error::unsupported("transaction isolation level SERIALIZABLE"))
         }
-        ("default_transaction_isolation", "read committed" | "read uncommitted" | "repeatable read") => Ok(()),
+        ("default_transaction_isolation", "read committed" | "read uncommitted" | "repeatable read") => Ok(value),
+        ("row_security", _) => {
+            let truth = match &*value.to_ascii_lowercase() {
+                "on" | "true" | "yes" | "1" => Some("on"),
+                "off" | "false" | "no" | "0" => Some("off"),
+                _ => None,
+            };
+            truth.ok_or_else(|| {
+                let message = format!("parameter \"{name}\" requires a Boolean value");
+                error(state::INVALID_PARAMETER_VALUE, message)
+            })
+        }
         ("default_transaction_isolation", _) => Err(invalid()),
         ("timezone", zone) if !["utc", "gmt", "etc/utc"].contains(&&*zone.to_ascii_lowercase()) => {
             Err(crate::error::unsupported("a time zone other than UTC"))
         }
-        _ => Ok(()),
+        _ => Ok(value),
     }
 }
 

@@ -15,7 +15,8 @@ impl Parser<'_> {
             Some("schema") => self.create_schema(),
             Some("table") => Ok(Statement::CreateTable(Box::new(self.create_table()?))),
             Some("index" | "unique") => Ok(Statement::CreateIndex(Box::new(self.create_index()?))),
-            Some("role" | "user") if self.word_at(2) != Some("mapping") => self.create_role(),
+            Some("role" | "user" | "group") if self.word_at(2) != Some("mapping") => self.create_role(),
+            Some("policy") => self.create_policy(),
             _ => Err(self.unsupported_command()),
         }
     }
@@ -28,7 +29,7 @@ impl Parser<'_> {
         Ok(true)
     }
 
-    fn if_exists(&mut self) -> Result<bool> {
+    pub(super) fn if_exists(&mut self) -> Result<bool> {
         if !self.eat("if") {
             return Ok(false);
         }
@@ -344,32 +345,12 @@ impl Parser<'_> {
         self.direction(expr)
     }
 
-    fn create_role(&mut self) -> Result<Statement> {
-        self.expect("create")?;
-        let mut login = self.at("user");
-        self.advance();
-        let name = self.role()?;
-        self.eat("with");
-        while self.word().is_some() {
-            login = match self.word() {
-                Some("login") => true,
-                Some("nologin") => false,
-                Some(option) => {
-                    let option = format!("role option {}", option.to_ascii_uppercase());
-                    return Err(self.unsupported(&option));
-                }
-                None => login,
-            };
-            self.advance();
-        }
-        Ok(Statement::CreateRole { name, login })
-    }
-
     // ---- DROP and TRUNCATE
 
     pub(super) fn drop_statement(&mut self) -> Result<Statement> {
         let object = match self.word_at(1) {
             Some(object @ ("schema" | "table" | "index" | "role" | "user" | "group")) => object.to_owned(),
+            Some("policy") => return self.drop_policy(),
             _ => return Err(self.unsupported_command()),
         };
         if self.at_words(&["drop", "user", "mapping"]) {
@@ -403,7 +384,7 @@ impl Parser<'_> {
         }
     }
 
-    fn cascade(&mut self) -> bool {
+    pub(super) fn cascade(&mut self) -> bool {
         let cascade = self.eat("cascade");
         if !cascade {
             self.eat("restrict");
@@ -430,8 +411,11 @@ impl Parser<'_> {
     // ---- ALTER
 
     pub(super) fn alter(&mut self) -> Result<Statement> {
-        if !self.at_words(&["alter", "table"]) {
-            return Err(self.unsupported_command());
+        match self.word_at(1) {
+            Some("table") => {}
+            Some("policy") => return self.alter_policy(),
+            Some("role" | "user") if self.word_at(2) != Some("mapping") => return self.alter_role(),
+            _ => return Err(self.unsupported_command()),
         }
         self.expect_words(&["alter", "table"])?;
         self.refuse("if", "ALTER TABLE IF EXISTS")?;
@@ -444,13 +428,19 @@ impl Parser<'_> {
     }
 
     fn alter_action(&mut self) -> Result<AlterAction> {
+        if let Some(change) = self.row_security() {
+            return Ok(AlterAction::RowSecurity(change));
+        }
+        if self.eat_words(&["owner", "to"]) {
+            return self.role_ref().map(AlterAction::Owner);
+        }
         match self.word() {
             Some("add") => self.alter_add(),
             Some("drop") => self.alter_drop(),
             Some("alter") => self.alter_column(),
             Some(
-                word @ ("rename" | "owner" | "enable" | "disable" | "force" | "no" | "set" | "reset" | "validate"
-                | "attach" | "detach" | "inherit" | "cluster" | "replica" | "of" | "not"),
+                word @ ("rename" | "enable" | "disable" | "force" | "no" | "set" | "reset" | "validate" | "attach"
+                | "detach" | "inherit" | "cluster" | "replica" | "of" | "not"),
             ) => Err(self.unsupported(&format!("ALTER TABLE … {}", word.to_ascii_uppercase()))),
             _ => Err(self.unexpected()),
         }

@@ -1,13 +1,14 @@
 //! Tokens → tree: recursive descent, with precedence climbing for expressions.
 //!
-//! One file per part of the grammar: `statement` (which one), `query`, `write`, `definition`,
-//! `session` (transactions, settings), `scenario` (what only scenarios have), `expression`
+//! One file per part of the grammar: `statement` (which one), `query`, `write`, `definition`, `access` (roles,
+//! privileges, policies), `session` (transactions, settings), `scenario` (what only scenarios have), `expression`
 //! (operators), `operand`, `data_type`. This file holds the cursor they share.
 //!
 //! **Depth.** Both the parser's own recursion and the height of the tree that it returns are
 //! limited, so that neither parsing nor walking, cloning or dropping a tree can overflow a small
 //! stack: see [`Parser::nest`].
 
+mod access;
 mod data_type;
 mod definition;
 mod expression;

@@ -129,9 +129,12 @@ impl Parser<'_> {
 
     fn setting(&mut self, local: bool) -> Result<Statement> {
         let start = self.span();
-        self.refuse("role", "SET ROLE")?;
-        if self.at_words(&["session", "authorization"]) {
-            return Err(self.unsupported("SET SESSION AUTHORIZATION"));
+        if self.at("role") && self.word_at(1) != Some("to") && *self.kind_at(1) != TokenKind::Operator {
+            self.advance();
+            return self.set_role(local, "role", "none", start);
+        }
+        if self.eat_words(&["session", "authorization"]) {
+            return self.set_role(local, "session_authorization", "default", start);
         }
         if self.eat_words(&["time", "zone"]) {
             let name = Name {
@@ -161,6 +164,27 @@ impl Parser<'_> {
         } else {
             Some(self.list(Self::setting_value)?)
         };
+        Ok(Statement::Set { local, name, value })
+    }
+
+    /// `SET ROLE r`, `SET SESSION AUTHORIZATION r`: settings by another name.
+    fn set_role(&mut self, local: bool, setting: &str, unset: &str, start: crate::Span) -> Result<Statement> {
+        let value_span = self.span();
+        let role = if let TokenKind::String(text) = self.kind() {
+            let text = text.clone();
+            self.advance();
+            Some(text)
+        } else if self.eat(unset) {
+            None
+        } else {
+            Some(self.role()?.text)
+        };
+        let span = self.since(start);
+        let name = Name {
+            span,
+            ..Name::new(setting)
+        };
+        let value = role.map(|role| vec![Expr::new(ExprKind::String(role), value_span)]);
         Ok(Statement::Set { local, name, value })
     }
 
@@ -218,9 +242,7 @@ impl Parser<'_> {
     /// `RESET name` is `SET name TO DEFAULT`.
     pub(super) fn reset(&mut self) -> Result<Statement> {
         self.expect("reset")?;
-        if self.at_any(&["all", "role"]) || self.at_words(&["session", "authorization"]) {
-            return Err(self.unsupported("RESET ALL, ROLE or SESSION AUTHORIZATION"));
-        }
+        self.refuse("all", "RESET ALL")?;
         let start = self.span();
         let name = if self.eat_words(&["time", "zone"]) {
             Name {
@@ -231,6 +253,11 @@ impl Parser<'_> {
             Name {
                 span: start,
                 ..Name::new("transaction_isolation")
+            }
+        } else if self.eat_words(&["session", "authorization"]) {
+            Name {
+                span: start,
+                ..Name::new("session_authorization")
             }
         } else {
             self.setting_name()?

@@ -79,6 +79,7 @@ impl Parser<'_> {
             Some("drop") => self.drop_statement(),
             Some("alter") => self.alter(),
             Some("truncate") => self.truncate(),
+            Some("grant" | "revoke") => self.grant(),
             Some("begin" | "start") => self.begin(),
             Some("commit" | "end") => self.commit(),
             Some("rollback" | "abort") => self.rollback(),
@@ -93,8 +94,8 @@ impl Parser<'_> {
             Some("vacuum") => self.vacuum(),
             Some(
                 "call" | "checkpoint" | "close" | "cluster" | "comment" | "copy" | "deallocate" | "declare" | "discard"
-                | "do" | "execute" | "fetch" | "grant" | "import" | "listen" | "load" | "merge" | "move" | "notify"
-                | "prepare" | "reassign" | "refresh" | "reindex" | "revoke" | "security" | "unlisten",
+                | "do" | "execute" | "fetch" | "import" | "listen" | "load" | "merge" | "move" | "notify" | "prepare"
+                | "reassign" | "refresh" | "reindex" | "security" | "unlisten",
             ) => Err(self.unsupported_command()),
             _ => Err(self.unexpected()),
         }

@@ -1,6 +1,7 @@
 //! CREATE, ALTER, DROP, TRUNCATE.
 
 use super::Printer;
+use super::access::row_security;
 use crate::{
     AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, ExprKind, OrderBy, ReferentialAction, Statement,
     TableConstraint,
@@ -48,21 +49,16 @@ impl Printer {
                 self.put("TRUNCATE TABLE ");
                 self.list(tables, Self::object);
             }
-            Statement::CreateRole { name, login } => {
-                self.put("CREATE ROLE ");
-                self.name(name);
-                self.flag(*login, " LOGIN");
-            }
             Statement::DropRole { names, if_exists } => {
                 self.drop("ROLE", *if_exists);
                 self.names(names);
             }
             // Everything else is printed by `statement`.
-            _ => {}
+            other => self.access(other),
         }
     }
 
-    fn drop(&mut self, object: &str, if_exists: bool) {
+    pub(super) fn drop(&mut self, object: &str, if_exists: bool) {
         self.put("DROP ");
         self.put(object);
         self.put(if if_exists { " IF EXISTS " } else { " " });
@@ -222,6 +218,11 @@ impl Printer {
                 self.named("ALTER COLUMN ", name);
                 self.put(" DROP DEFAULT");
             }
+            AlterAction::Owner(role) => {
+                self.put("OWNER TO ");
+                self.role_ref(role);
+            }
+            AlterAction::RowSecurity(change) => self.put(row_security(*change)),
         }
     }
 }

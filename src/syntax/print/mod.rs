@@ -2,6 +2,7 @@
 //!
 //! Parsing the text gives an equal tree back (spans apart) for every tree that a parser made.
 
+mod access;
 mod definition;
 mod expression;
 mod query;

@@ -523,7 +523,7 @@ impl Make {
             read_only: self.some(Self::coin),
             deferrable: self.some(Self::coin),
         };
-        match self.below(12) {
+        match self.below(16) {
             0 => Statement::Begin { modes },
             1 => Statement::SetTransaction {
                 modes,
@@ -577,10 +577,99 @@ impl Make {
                 tables: self.many(1, Self::object),
             },
             10 => Statement::RollbackTo(self.name()),
-            _ => Statement::CreateRole {
-                name: Name::new("Odd role"),
-                login: self.coin(),
+            _ => self.access_statement(),
+        }
+    }
+
+    fn role(&mut self) -> RoleRef {
+        match self.below(4) {
+            0 => RoleRef::Public,
+            1 => RoleRef::CurrentUser,
+            2 => RoleRef::SessionUser,
+            _ => RoleRef::Named(Name::new("Odd role")),
+        }
+    }
+
+    fn access_statement(&mut self) -> Statement {
+        let odd = || Name::new("Odd role");
+        match self.below(8) {
+            0 => Statement::CreateRole {
+                name: odd(),
+                options: RoleOptions {
+                    login: self.some(Self::coin),
+                    superuser: self.some(Self::coin),
+                    inherit: self.some(Self::coin),
+                    bypass_rls: self.some(Self::coin),
+                    create_role: self.some(Self::coin),
+                    create_database: self.some(Self::coin),
+                    in_roles: if self.coin() {
+                        vec![odd(), Name::new("b")]
+                    } else {
+                        vec![]
+                    },
+                },
+            },
+            1 => Statement::Set {
+                local: self.coin(),
+                name: Name::new("role"),
+                value: Some(vec![Expr::new(ExprKind::String("r".into()), Span::default())]),
+            },
+            2 => self.grant(),
+            3 => Statement::GrantRole(Box::new(GrantRole {
+                revoke: self.coin(),
+                option: self.coin(),
+                roles: vec![odd(), Name::new("b")],
+                members: self.many(1, Self::role),
+            })),
+            4 => Statement::CreatePolicy(Box::new(CreatePolicy {
+                name: self.name(),
+                table: self.object(),
+                restrictive: self.coin(),
+                command: self.pick(&[PolicyCommand::All, PolicyCommand::Select, PolicyCommand::Delete]),
+                roles: self.many(0, Self::role),
+                using: self.some(|make| make.expr(3)),
+                check: self.some(|make| make.expr(3)),
+            })),
+            5 => Statement::AlterPolicy(Box::new(AlterPolicy {
+                name: self.name(),
+                table: self.object(),
+                roles: self.some(|make| make.many(1, Self::role)),
+                using: self.some(|make| make.expr(3)),
+                check: self.some(|make| make.expr(3)),
+            })),
+            6 => Statement::DropPolicy {
+                name: self.name(),
+                table: self.object(),
+                if_exists: self.coin(),
+            },
+            _ => Statement::AlterTable {
+                table: self.object(),
+                actions: vec![
+                    AlterAction::Owner(self.role()),
+                    AlterAction::RowSecurity(self.pick(&[RowSecurity::Enable, RowSecurity::NoForce])),
+                ],
             },
         }
+    }
+
+    fn grant(&mut self) -> Statement {
+        let revoke = self.coin();
+        Statement::Grant(Box::new(Grant {
+            revoke,
+            option: self.coin(),
+            privileges: self.many(0, |make| GrantedPrivilege {
+                privilege: make.pick(&Privilege::ALL),
+                columns: make.many(0, Self::name),
+            }),
+            on: match self.below(5) {
+                0 => GrantTarget::Tables(self.many(1, Self::object)),
+                1 => GrantTarget::Sequences(self.many(1, Self::object)),
+                2 => GrantTarget::Schemas(self.many(1, Self::name)),
+                3 => GrantTarget::AllTables(self.many(1, Self::name)),
+                _ => GrantTarget::AllSequences(self.many(1, Self::name)),
+            },
+            roles: self.many(1, Self::role),
+            cascade: revoke && self.coin(),
+        }))
     }
 }

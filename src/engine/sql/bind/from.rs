@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use base::Type;
-use syntax::{Expr, JoinCondition, JoinKind, LockMode, Name, ObjectName, Query, Span, TableAlias, TableRef};
+use syntax::{
+    Expr, JoinCondition, JoinKind, LockMode, Name, ObjectName, PolicyCommand, Query, Span, TableAlias, TableRef,
+};
 
 use super::expression::boolean;
 use super::{Binder, From, Join, ScopeColumn, ScopeItem, Source};
@@ -88,7 +90,7 @@ impl Binder<'_> {
             return bound;
         }
         let table = self.table(name, mode)?;
-        let number = self.range_table(table);
+        let number = self.used_table(table, PolicyCommand::Select);
         let item = self.table_item(number, alias)?;
         Ok((From::Table(number), vec![item]))
     }

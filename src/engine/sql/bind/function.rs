@@ -106,7 +106,7 @@ const OVERLOADS: &[Overload] = &[
         Text,
     ),
     overload("current_user", &[], || Function::Session(Session::CurrentUser), Text),
-    overload("session_user", &[], || Function::Session(Session::CurrentUser), Text),
+    overload("session_user", &[], || Function::Session(Session::LoginUser), Text),
     overload("user", &[], || Function::Session(Session::CurrentUser), Text),
     overload("current_role", &[], || Function::Session(Session::CurrentUser), Text),
     overload(

@@ -9,14 +9,16 @@ mod from;
 mod function;
 mod query;
 mod scope;
+mod security;
 mod write;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::{Type, Value};
-use syntax::{LockMode, LockWait, ObjectName, RowLock, SetOperator};
+use syntax::{LockMode, LockWait, ObjectName, PolicyCommand, Privilege, RowLock, SetOperator};
 
-use crate::catalog::{Catalog, Table};
+use crate::catalog::{Authority, Catalog, Privileges, Table};
 use crate::error::{Fallible, error, state};
 use crate::expr::{Bound, Slot};
 use crate::storage::{DatabaseId, RelationId, Xid};
@@ -27,6 +29,7 @@ pub(crate) use write::known_column;
 
 pub(crate) use aggregate::{Aggregate, AggregateFunction, Grouping};
 pub(crate) use scope::{Scope, ScopeColumn, ScopeItem, Source};
+pub(crate) use security::{BoundCheck, denied};
 pub(crate) use write::{BoundDelete, BoundInsert, BoundUpdate};
 
 /// What names mean to one statement of one session.
@@ -37,6 +40,10 @@ pub(crate) struct Names<'a> {
     pub(crate) own: &'a [Xid],
     pub(crate) database: DatabaseId,
     pub(crate) search_path: &'a [Arc<str>],
+    /// As whom it looks.
+    pub(crate) role: &'a Arc<str>,
+    /// The setting: off, a statement that policies would change is refused.
+    pub(crate) row_security: bool,
 }
 
 /// A base table's appearance in a statement. Its number is also the place of its current row's id.
@@ -45,6 +52,17 @@ pub(crate) struct RangeTable {
     pub(crate) table: Arc<Table>,
     /// The columns that are read, each with its slot.
     pub(crate) wanted: Vec<(u16, Slot)>,
+    /// What is done with its rows; `None`: they are not rows of the table yet.
+    pub(crate) command: Option<PolicyCommand>,
+    /// What the role must be allowed, besides SELECT of `read`.
+    pub(crate) required: Privileges,
+    /// The columns that the statement itself reads: not those of policies, not those that come along.
+    pub(crate) read: BTreeSet<u16>,
+    pub(crate) written: BTreeSet<u16>,
+    /// The tables in whose policies it stands.
+    within: Vec<RelationId>,
+    /// What its policies ask of a row.
+    pub(crate) security: Vec<Bound>,
 }
 
 /// A column of a query's result.
@@ -146,6 +164,9 @@ pub(crate) struct BoundLock {
 #[derive(Debug)]
 pub(crate) struct Binder<'a> {
     names: Names<'a>,
+    authority: Authority,
+    /// The tables whose policies are being bound.
+    within: Vec<RelationId>,
     pub(crate) tables: Vec<RangeTable>,
     /// Expression subqueries, by number; whether each reads from an enclosing query.
     pub(crate) subqueries: Vec<(BoundQuery, bool)>,
@@ -165,6 +186,8 @@ impl<'a> Binder<'a> {
     pub(crate) fn new(names: Names<'a>) -> Binder<'a> {
         Binder {
             names,
+            authority: names.authority(),
+            within: Vec::new(),
             tables: Vec::new(),
             subqueries: Vec::new(),
             params: Vec::new(),
@@ -196,7 +219,11 @@ impl<'a> Binder<'a> {
 
     /// Finds a table and notes the lock that the statement needs on it.
     pub(crate) fn table(&mut self, name: &ObjectName, mode: LockMode) -> Fallible<Arc<Table>> {
-        let table = self.names.table(name)?.clone();
+        let table = match self.within.is_empty() {
+            true => self.names.table(name)?.clone(),
+            // Who wrote the policy could see the schema.
+            false => self.names.find_table(name).cloned().ok_or_else(|| no_table(name))?,
+        };
         match self.locks.iter_mut().find(|(id, _)| *id == table.id) {
             Some((_, held)) => *held = (*held).max(mode),
             None => self.locks.push((table.id, mode)),
@@ -209,8 +236,28 @@ impl<'a> Binder<'a> {
         self.tables.push(RangeTable {
             table,
             wanted: Vec::new(),
+            command: None,
+            required: Privileges::NONE,
+            read: BTreeSet::new(),
+            written: BTreeSet::new(),
+            within: self.within.clone(),
+            security: Vec::new(),
         });
         self.tables.len() - 1
+    }
+
+    /// An appearance of a table whose rows are read, updated or deleted.
+    pub(crate) fn used_table(&mut self, table: Arc<Table>, command: PolicyCommand) -> usize {
+        let number = self.range_table(table);
+        let range = &mut self.tables[number];
+        range.command = Some(command);
+        range.required = Privileges::of(&[match command {
+            PolicyCommand::All | PolicyCommand::Select => Privilege::Select,
+            PolicyCommand::Insert => Privilege::Insert,
+            PolicyCommand::Update => Privilege::Update,
+            PolicyCommand::Delete => Privilege::Delete,
+        }]);
+        number
     }
 
     /// The slot of a base table's column, made when it is first asked for.
@@ -252,13 +299,26 @@ impl<'a> Binder<'a> {
 
 impl Names<'_> {
     pub(crate) fn table(&self, name: &ObjectName) -> Fallible<&Arc<Table>> {
-        self.find_table(name).ok_or_else(|| {
-            let message = match &name.schema {
-                Some(schema) => format!("relation \"{}.{}\" does not exist", schema.text, name.name.text),
-                None => format!("relation \"{}\" does not exist", name.name.text),
-            };
-            error(state::UNDEFINED_TABLE, message).at(name.span())
-        })
+        self.check_schema(name)?;
+        self.find_table(name).ok_or_else(|| no_table(name))
+    }
+
+    pub(crate) fn authority(&self) -> Authority {
+        self.catalog.authority(self.role, self.own)
+    }
+
+    /// The schema that a name mentions must be one that the role may use.
+    pub(crate) fn check_schema(&self, name: &ObjectName) -> Fallible<()> {
+        match &name.schema {
+            Some(schema) if !self.may_use(&schema.text) => Err(denied("schema", &schema.text).at(name.span())),
+            _ => Ok(()),
+        }
+    }
+
+    fn may_use(&self, schema: &str) -> bool {
+        let usage = Privileges::of(&[Privilege::Usage]);
+        let schema = self.catalog.schema(self.database, schema, self.own);
+        schema.is_none_or(|schema| schema.access.allows(&self.authority(), usage))
     }
 
     pub(crate) fn find_table(&self, name: &ObjectName) -> Option<&Arc<Table>> {
@@ -268,14 +328,18 @@ impl Names<'_> {
         };
         match &name.schema {
             Some(schema) => named(&schema.text),
-            None => self.search_path.iter().find_map(|schema| named(schema)),
+            None => self
+                .search_path
+                .iter()
+                .filter(|schema| self.may_use(schema))
+                .find_map(|schema| named(schema)),
         }
     }
 
     /// Where a new table or index of this name goes.
     pub(crate) fn creation_schema(&self, name: &ObjectName) -> Fallible<Arc<str>> {
         let exists = |schema: &str| self.catalog.has_schema(self.database, schema, self.own);
-        match &name.schema {
+        let schema = match &name.schema {
             Some(schema) if exists(&schema.text) => Ok(schema.text.clone()),
             Some(schema) => Err(error(
                 state::INVALID_SCHEMA_NAME,
@@ -290,8 +354,23 @@ impl Names<'_> {
                 .ok_or_else(|| {
                     error(state::INVALID_SCHEMA_NAME, "no schema has been selected to create in").at(name.span())
                 }),
+        }?;
+        let create = Privileges::of(&[Privilege::Create]);
+        match self.catalog.schema(self.database, &schema, self.own) {
+            Some(found) if !found.access.allows(&self.authority(), create) => {
+                Err(denied("schema", &schema).at(name.span()))
+            }
+            _ => Ok(schema),
         }
     }
+}
+
+fn no_table(name: &ObjectName) -> Box<crate::SqlError> {
+    let message = match &name.schema {
+        Some(schema) => format!("relation \"{}.{}\" does not exist", schema.text, name.name.text),
+        None => format!("relation \"{}\" does not exist", name.name.text),
+    };
+    error(state::UNDEFINED_TABLE, message).at(name.span())
 }
 
 /// A literal NULL of a type.

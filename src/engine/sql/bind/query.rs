@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use base::Type;
 use syntax::{
-    Distinct, Expr, ExprKind, LockMode, Locking, OrderBy, Query, QueryBody, RowLock, Select, SelectItem, SetOperator,
-    Span,
+    Distinct, Expr, ExprKind, LockMode, Locking, OrderBy, Privilege, Query, QueryBody, RowLock, Select, SelectItem,
+    SetOperator, Span,
 };
 
 use super::{
@@ -361,6 +361,7 @@ impl Binder<'_> {
                     let message = format!("{name} cannot be applied to the nullable side of an outer join");
                     return Err(error(state::FEATURE_NOT_SUPPORTED, message));
                 }
+                self.tables[table].required.add(Privilege::Update);
                 match locks.iter_mut().find(|lock| lock.table == table) {
                     Some(lock) => lock.strength = lock.strength.max(clause.strength),
                     None => locks.push(BoundLock {

@@ -72,7 +72,10 @@ impl Binder<'_> {
 
     pub(crate) fn source_slot(&mut self, source: Source) -> Slot {
         match source {
-            Source::Column(table, column) => self.column_slot(table, column),
+            Source::Column(table, column) => {
+                self.tables[table].read.insert(column);
+                self.column_slot(table, column)
+            }
             Source::Slot(slot) => slot,
         }
     }

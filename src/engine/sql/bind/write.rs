@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use base::Value;
 use syntax::{
-    Assignment, ConflictAction, Delete, Expr, ExprKind, Insert, InsertSource, LockMode, Name, Query, QueryBody,
-    Returning, TableAlias, Update,
+    Assignment, ConflictAction, Delete, Expr, ExprKind, Insert, InsertSource, LockMode, Name, PolicyCommand, Privilege,
+    Query, QueryBody, Returning, TableAlias, Update,
 };
 
-use super::{Binder, Body, BoundQuery, From, Names, ScopeItem, Target, null_of};
-use crate::catalog::{Column, Default, RowCondition, Table};
+use super::{Binder, Body, BoundCheck, BoundQuery, From, Names, ScopeItem, Source, Target, denied, null_of};
+use crate::catalog::{Access, Column, Default, Privileges, RowCondition, Table};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::Session;
 use crate::expr::{Bound, BoundKind, Function, Slot};
@@ -27,6 +27,7 @@ pub(crate) struct BoundInsert {
     pub(crate) source: Option<BoundQuery>,
     /// Each column's value, over the source's slots.
     pub(crate) row: Vec<Bound>,
+    pub(crate) checks: Vec<BoundCheck>,
     pub(crate) conflict: Option<BoundConflict>,
     pub(crate) returning: Vec<(Target, Bound)>,
 }
@@ -43,9 +44,14 @@ pub(crate) struct BoundConflict {
 pub(crate) struct ConflictUpdate {
     /// The row that is there.
     pub(crate) existing: usize,
+    /// What it becomes.
+    new: usize,
     pub(crate) new_slots: Vec<Slot>,
     pub(crate) assignments: Vec<(u16, Bound)>,
     pub(crate) filter: Option<Bound>,
+    /// First those on the row that is there, then those on what it becomes.
+    pub(crate) existing_checks: Vec<BoundCheck>,
+    pub(crate) checks: Vec<BoundCheck>,
     pub(crate) returning: Vec<(Target, Bound)>,
 }
 
@@ -58,6 +64,7 @@ pub(crate) struct BoundUpdate {
     pub(crate) from: From,
     pub(crate) filter: Vec<Bound>,
     pub(crate) assignments: Vec<(u16, Bound)>,
+    pub(crate) checks: Vec<BoundCheck>,
     pub(crate) returning: Vec<(Target, Bound)>,
 }
 
@@ -81,6 +88,8 @@ impl Binder<'_> {
             }
         };
         let table = self.range_table(definition.clone());
+        self.tables[table].required = Privileges::of(&[Privilege::Insert]);
+        self.tables[table].written = columns.iter().copied().collect();
         let row_slots = self.all_slots(table);
         let mut row = Vec::with_capacity(definition.columns.len());
         for (number, column) in definition.columns.iter().enumerate() {
@@ -102,14 +111,27 @@ impl Binder<'_> {
             None => None,
         };
         let returning = self.returning(insert.returning.as_ref(), vec![item])?;
-        Ok(BoundInsert {
+        let mut bound = BoundInsert {
             table,
             row_slots,
             source,
             row,
+            checks: Vec::new(),
             conflict,
             returning,
-        })
+        };
+        self.insert_checks(&mut bound)?;
+        Ok(bound)
+    }
+
+    fn insert_checks(&mut self, insert: &mut BoundInsert) -> Fallible<()> {
+        let reads = !self.tables[insert.table].read.is_empty();
+        self.new_row_checks(insert.table, PolicyCommand::Insert, reads, &mut insert.checks)?;
+        if let Some(update) = insert.conflict.as_mut().and_then(|conflict| conflict.update.as_mut()) {
+            update.existing_checks = self.existing_row_checks(update.existing, reads)?;
+            self.new_row_checks(update.new, PolicyCommand::Update, reads, &mut update.checks)?;
+        }
+        Ok(())
     }
 
     /// The source, and what it gives to each named column.
@@ -220,6 +242,7 @@ impl Binder<'_> {
                 Ok(without_places(bound))
             }
             Some(Default::Sequence(name)) => {
+                self.check_sequence(name, column)?;
                 let name = Bound::constant(Value::Text(name.clone()), SqlType::TEXT);
                 let next = Function::Session(Session::NextValue);
                 let call = Bound::new(
@@ -232,13 +255,43 @@ impl Binder<'_> {
         }
     }
 
+    /// Drawing a number needs USAGE or UPDATE on the sequence.
+    fn check_sequence(&self, name: &str, column: &Column) -> Fallible<()> {
+        let usable = [Privilege::Usage, Privilege::Update];
+        let may = |access: &Access| {
+            usable
+                .iter()
+                .any(|privilege| access.allows(&self.authority, Privileges::of(&[*privilege])))
+        };
+        match &column.sequence {
+            Some(access) if !may(access) => {
+                let name = name.rsplit_once('.').map_or(name, |(_, name)| name);
+                Err(denied("sequence", name))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Binds an expression of the catalog: it sees these items and nothing of the statement.
-    fn isolated<T>(&mut self, items: Vec<ScopeItem>, bind: impl FnOnce(&mut Self) -> Fallible<T>) -> Fallible<T> {
+    pub(super) fn isolated<T>(
+        &mut self,
+        items: Vec<ScopeItem>,
+        bind: impl FnOnce(&mut Self) -> Fallible<T>,
+    ) -> Fallible<T> {
         let scopes = std::mem::take(&mut self.scopes);
         self.push_scope(items);
         let bound = bind(self);
         self.scopes = scopes;
         bound
+    }
+
+    /// The appearance of a table whose columns these are.
+    fn proposed(&self, item: &ScopeItem) -> usize {
+        let found = item.columns.iter().find_map(|column| match column.source {
+            Source::Column(table, _) => Some(table),
+            Source::Slot(_) => None,
+        });
+        found.unwrap_or_default()
     }
 
     fn target_item(&mut self, table: usize, alias: Option<&Name>) -> Fallible<ScopeItem> {
@@ -281,6 +334,12 @@ impl Binder<'_> {
         alias: Option<&Name>,
     ) -> Fallible<BoundConflict> {
         let arbiters = arbiters(clause, table)?;
+        // The proposed row comes first of this table's appearances; which columns decide is read, too.
+        let proposed = self.proposed(excluded);
+        for index in arbiters.iter().filter_map(|at| table.indexes.get(*at)) {
+            let columns = index.columns.iter().map(|part| part.column);
+            self.tables[proposed].read.extend(columns);
+        }
         let ConflictAction::Update { assignments, filter } = &clause.action else {
             return Ok(BoundConflict { arbiters, update: None });
         };
@@ -298,6 +357,8 @@ impl Binder<'_> {
             schema: None,
             columns: excluded.columns.clone(),
         };
+        // What is proposed may be read by anybody.
+        let read = self.tables[proposed].read.clone();
         self.push_scope(vec![existing_item, excluded]);
         let assignments = self.assignments(assignments, table);
         let filter = filter.as_ref().map(|filter| {
@@ -306,16 +367,28 @@ impl Binder<'_> {
         });
         self.pop_scope();
         let (assignments, filter) = (assignments?, filter.transpose()?);
+        self.tables[proposed].read = read;
         let (new, new_slots) = self.new_version(table);
         let item = self.target_item(new, alias)?;
+        let returning = self.returning(returning, vec![item])?;
+        // For privileges and policies they are all one table.
+        self.tables[existing].required = Privileges::of(&[Privilege::Update]);
+        self.tables[existing].written = assignments.iter().map(|(column, _)| *column).collect();
+        for other in [existing, new] {
+            let read = std::mem::take(&mut self.tables[other].read);
+            self.tables[proposed].read.extend(read);
+        }
         Ok(BoundConflict {
             arbiters,
             update: Some(ConflictUpdate {
                 existing,
+                new,
                 new_slots,
                 assignments,
                 filter,
-                returning: self.returning(returning, vec![item])?,
+                existing_checks: Vec::new(),
+                checks: Vec::new(),
+                returning,
             }),
         })
     }
@@ -343,7 +416,7 @@ impl Binder<'_> {
 
     pub(crate) fn update(&mut self, update: &Update) -> Fallible<BoundUpdate> {
         let definition = self.table(&update.table, LockMode::RowExclusive)?;
-        let table = self.range_table(definition.clone());
+        let table = self.used_table(definition.clone(), PolicyCommand::Update);
         let old_item = self.target_item(table, update.alias.as_ref())?;
         self.push_scope(vec![old_item]);
         let bound = self.update_in_scope(update, table, &definition);
@@ -352,13 +425,21 @@ impl Binder<'_> {
         let (new, new_slots) = self.new_version(&definition);
         let mut items = scope.items;
         items[0] = self.target_item(new, update.alias.as_ref())?;
+        let returning = self.returning(update.returning.as_ref(), items)?;
+        self.tables[table].written = assignments.iter().map(|(column, _)| *column).collect();
+        let returned = std::mem::take(&mut self.tables[new].read);
+        self.tables[table].read.extend(returned);
+        let reads = !self.tables[table].read.is_empty();
+        let mut checks = Vec::new();
+        self.new_row_checks(new, PolicyCommand::Update, reads, &mut checks)?;
         Ok(BoundUpdate {
             table,
             new_slots,
             from,
             filter,
             assignments,
-            returning: self.returning(update.returning.as_ref(), items)?,
+            checks,
+            returning,
         })
     }
 
@@ -377,7 +458,7 @@ impl Binder<'_> {
 
     pub(crate) fn delete(&mut self, delete: &Delete) -> Fallible<BoundDelete> {
         let definition = self.table(&delete.table, LockMode::RowExclusive)?;
-        let table = self.range_table(definition);
+        let table = self.used_table(definition, PolicyCommand::Delete);
         let item = self.target_item(table, delete.alias.as_ref())?;
         self.push_scope(vec![item]);
         let from = self.target_and(table, &delete.using);
@@ -483,7 +564,7 @@ impl Binder<'_> {
 }
 
 /// Expressions of the catalog have no place in the statement's text.
-fn without_places(mut expression: Bound) -> Bound {
+pub(super) fn without_places(mut expression: Bound) -> Bound {
     expression.span = syntax::Span::default();
     for child in expression.children_mut() {
         let taken = std::mem::replace(child, null_of(base::Type::Text));

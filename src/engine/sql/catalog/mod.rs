@@ -11,28 +11,27 @@
 //!
 //! Table locks keep two transactions from changing one table at a time. This room knows no rows.
 
+mod access;
+mod policy;
 mod table;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use syntax::Privilege;
+
 use crate::error::{Fallible, error, state};
 use crate::storage::{DatabaseId, RelationId, Xid};
 
+pub(crate) use access::{Access, Acl, Authority, Grantee, Membership, Privileges, Role};
+pub(crate) use policy::{Policy, RowSecurity};
 pub(crate) use table::{Check, Column, Default, ForeignKey, Index, IndexColumn, RowCondition, Table};
-
-/// A role. Grants come later; so far it can be connected as.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Role {
-    pub(crate) name: Arc<str>,
-    pub(crate) login: bool,
-    pub(crate) superuser: bool,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Schema {
     pub(crate) database: DatabaseId,
     pub(crate) name: Arc<str>,
+    pub(crate) access: Access,
 }
 
 /// One version of a definition; both fields empty: committed and there to stay.
@@ -74,6 +73,11 @@ impl Catalog {
             name: "postgres".into(),
             login: true,
             superuser: true,
+            inherit: true,
+            bypass_rls: true,
+            create_role: true,
+            create_database: true,
+            member_of: Vec::new(),
         };
         let mut catalog = Catalog {
             databases: BTreeMap::new(),
@@ -97,12 +101,18 @@ impl Catalog {
     fn add_database(&mut self, name: &str) {
         let id = DatabaseId(self.new_id());
         self.databases.insert(name.into(), id);
+        // Everybody may look into `public`, and since PostgreSQL 15 only its owner may create there.
+        let mut access = Access::owned_by("postgres".into());
+        access
+            .acl_mut(Privileges::of_schemas())
+            .grant(&None, Privileges::of(&[Privilege::Usage]), false);
         self.schemas.push(Entry {
             created: None,
             dropped: None,
             item: Arc::new(Schema {
                 database: id,
                 name: "public".into(),
+                access,
             }),
         });
         self.version += 1;
@@ -150,15 +160,30 @@ impl Catalog {
 
     // ---- look-ups, by what the transactions `own` see
 
-    pub(crate) fn has_schema(&self, database: DatabaseId, name: &str, own: &[Xid]) -> bool {
+    pub(crate) fn schema(&self, database: DatabaseId, name: &str, own: &[Xid]) -> Option<&Arc<Schema>> {
+        self.schemas_of(database, own).find(|schema| *schema.name == *name)
+    }
+
+    pub(crate) fn schemas_of(&self, database: DatabaseId, own: &[Xid]) -> impl Iterator<Item = &Arc<Schema>> {
         self.schemas
             .iter()
-            .any(|entry| entry.visible(own) && entry.item.database == database && *entry.item.name == *name)
+            .filter(move |entry| entry.item.database == database && entry.visible(own))
+            .map(|entry| &entry.item)
+    }
+
+    pub(crate) fn has_schema(&self, database: DatabaseId, name: &str, own: &[Xid]) -> bool {
+        self.schema(database, name, own).is_some()
+    }
+
+    pub(crate) fn roles(&self, own: &[Xid]) -> impl Iterator<Item = &Arc<Role>> {
+        self.roles
+            .iter()
+            .filter(move |entry| entry.visible(own))
+            .map(|entry| &entry.item)
     }
 
     pub(crate) fn role(&self, name: &str, own: &[Xid]) -> Option<&Arc<Role>> {
-        let mut visible = self.roles.iter().filter(|entry| entry.visible(own));
-        visible.find(|entry| *entry.item.name == *name).map(|entry| &entry.item)
+        self.roles(own).find(|role| *role.name == *name)
     }
 
     pub(crate) fn table(&self, id: RelationId, own: &[Xid]) -> Option<&Arc<Table>> {
@@ -237,6 +262,18 @@ impl Catalog {
     pub(crate) fn drop_role(&mut self, name: &str, own: &[Xid], xid: Xid) {
         self.pending += mark_dropped(&mut self.roles, own, xid, |role| *role.name == *name);
         self.changed();
+    }
+
+    /// Replaces a role's definition.
+    pub(crate) fn alter_role(&mut self, role: Role, own: &[Xid], xid: Xid) {
+        self.drop_role(&role.name, own, xid);
+        self.create_role(role, xid);
+    }
+
+    /// Replaces a schema's definition.
+    pub(crate) fn alter_schema(&mut self, schema: Schema, own: &[Xid], xid: Xid) {
+        self.drop_schema(schema.database, &schema.name, own, xid);
+        self.create_schema(schema, xid);
     }
 
     pub(crate) fn create_schema(&mut self, schema: Schema, xid: Xid) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base::{Type, Value};
 use syntax::{Expr, ReferentialAction};
 
+use super::{Access, Acl, RowSecurity};
 use crate::expr::Program;
 use crate::key::Order;
 use crate::row::Layout;
@@ -26,6 +27,8 @@ pub(crate) struct Table {
     pub(crate) checks: Vec<Check>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
     pub(crate) layout: Arc<Layout>,
+    pub(crate) access: Access,
+    pub(crate) row_security: RowSecurity,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +40,10 @@ pub(crate) struct Column {
     pub(crate) dropped: bool,
     /// What rows have that are older than the column.
     pub(crate) missing: Value,
+    /// Privileges on the column alone.
+    pub(crate) acl: Acl,
+    /// Who may draw numbers from a serial column's sequence.
+    pub(crate) sequence: Option<Access>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! ALTER TABLE.
 
 use base::Value;
-use syntax::{AlterAction, ColumnDef, Name, ObjectName, TableConstraint};
+use syntax::{AlterAction, ColumnDef, Name, ObjectName, RowSecurity, TableConstraint};
 
 use super::table::shown;
 use super::{Defined, Definer};
@@ -14,6 +14,7 @@ use crate::storage::LockMode;
 impl Definer<'_> {
     pub(super) fn alter_table(&mut self, name: &ObjectName, actions: &[AlterAction]) -> Defined {
         let table = self.names().table(name)?.clone();
+        self.must_own(&table)?;
         if !self.lock(table.id, LockMode::AccessExclusive)? {
             return Ok(None);
         }
@@ -72,6 +73,13 @@ impl Definer<'_> {
                 let column = usize::from(known_column(&table, name)?);
                 table.columns[column].default = None;
             }
+            AlterAction::Owner(owner) => self.change_owner(&mut table, owner)?,
+            AlterAction::RowSecurity(change) => match change {
+                RowSecurity::Enable => table.row_security.enabled = true,
+                RowSecurity::Disable => table.row_security.enabled = false,
+                RowSecurity::Force => table.row_security.forced = true,
+                RowSecurity::NoForce => table.row_security.forced = false,
+            },
         }
         Ok((*self.alter(table)).clone())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{Type, Value};
-use syntax::{ConstraintKind, Expr, ExprKind, Name, ObjectName, ReferentialAction, TableConstraint};
+use syntax::{ConstraintKind, Expr, ExprKind, Name, ObjectName, Privilege, ReferentialAction, TableConstraint};
 
 use super::{Definer, already_exists};
 use crate::bind::{Binder, known_column};
@@ -128,6 +128,7 @@ impl Definer<'_> {
         }
         let columns = foreign_columns(table, columns, "referenced in foreign key constraint")?;
         let parent = self.names().table(parent)?.clone();
+        self.must_have(&parent, &[Privilege::References])?;
         let parent_columns = if referenced.is_empty() {
             let key = parent.primary_key().ok_or_else(|| {
                 let message = format!("there is no primary key for referenced table \"{}\"", parent.name);

@@ -18,6 +18,7 @@ use crate::storage::LockMode;
 impl Definer<'_> {
     pub(super) fn create_index(&mut self, create: &CreateIndex) -> Defined {
         let table = self.names().table(&create.table)?.clone();
+        self.must_own(&table)?;
         if !self.lock(table.id, LockMode::Share)? {
             return Ok(None);
         }
@@ -154,6 +155,7 @@ impl Definer<'_> {
                 self.notice(format!("{message}, skipping"));
                 continue;
             };
+            self.must_own_as(&table, "index", &name.name.text)?;
             if !self.lock(table.id, LockMode::AccessExclusive)? {
                 return Ok(None);
             }

@@ -3,15 +3,18 @@
 
 mod alter;
 mod constraint;
+mod grant;
 mod index;
+mod policy;
+mod role;
 mod table;
 
 use std::sync::Arc;
 
 use syntax::{Name, ObjectName, Statement};
 
-use crate::bind::Names;
-use crate::catalog::{Role, Schema, Table};
+use crate::bind::{Names, denied};
+use crate::catalog::{Access, Authority, Default, Privileges, Schema, Table};
 use crate::control::tagged;
 use crate::error::{Fallible, error, state, unsupported};
 use crate::exec::acquire;
@@ -78,8 +81,14 @@ impl Definer<'_> {
                 if_exists,
                 cascade,
             } => self.drop_schemas(names, *if_exists, *cascade),
-            Statement::CreateRole { name, login } => self.create_role(name, *login),
+            Statement::CreateRole { name, options } => self.create_role(name, options),
+            Statement::AlterRole { name, options } => self.alter_role(name, options),
             Statement::DropRole { names, if_exists } => self.drop_roles(names, *if_exists),
+            Statement::Grant(grant) => self.grant(grant),
+            Statement::GrantRole(grant) => self.grant_roles(grant),
+            Statement::CreatePolicy(create) => self.create_policy(create),
+            Statement::AlterPolicy(alter) => self.alter_policy(alter),
+            Statement::DropPolicy { name, table, if_exists } => self.drop_policy(name, table, *if_exists),
             Statement::CreateTable(create) => self.create_table(create),
             Statement::DropTable {
                 names,
@@ -126,8 +135,20 @@ impl Definer<'_> {
         });
     }
 
+    pub(crate) fn warning(&mut self, message: String) {
+        self.notices.push(Notice {
+            severity: "WARNING",
+            message,
+            detail: None,
+        });
+    }
+
     fn create_schema(&mut self, name: &Name, if_not_exists: bool) -> Defined {
         let database = self.session.database;
+        // A database has no access list: only superusers create in it.
+        if !self.authority().superuser {
+            return Err(denied("database", &self.core.catalog.database_name(database)));
+        }
         if self.core.catalog.has_schema(database, &name.text, self.own()) {
             let message = format!("schema \"{}\" already exists", name.text);
             if !if_not_exists {
@@ -139,6 +160,7 @@ impl Definer<'_> {
         let schema = Schema {
             database,
             name: name.text.clone(),
+            access: Access::owned_by(self.session.current_user().clone()),
         };
         let xid = self.xid;
         self.core.catalog_mut().create_schema(schema, xid);
@@ -157,6 +179,10 @@ impl Definer<'_> {
                 }
                 self.notice(format!("{message}, skipping"));
                 continue;
+            }
+            if !self.authority().has(&self.schema(name)?.access.owner) {
+                let message = format!("must be owner of schema {}", name.text);
+                return Err(error(state::INSUFFICIENT_PRIVILEGE, message));
             }
             schemas.push(name.text.clone());
             let own = self.own().to_vec();
@@ -182,45 +208,6 @@ impl Definer<'_> {
         }
         Ok(Some("DROP SCHEMA"))
     }
-
-    fn create_role(&mut self, name: &Name, login: bool) -> Defined {
-        if self.core.catalog.role(&name.text, self.own()).is_some() {
-            return Err(error(
-                state::DUPLICATE_OBJECT,
-                format!("role \"{}\" already exists", name.text),
-            ));
-        }
-        let role = Role {
-            name: name.text.clone(),
-            login,
-            superuser: false,
-        };
-        let xid = self.xid;
-        self.core.catalog_mut().create_role(role, xid);
-        Ok(Some("CREATE ROLE"))
-    }
-
-    fn drop_roles(&mut self, names: &[Name], if_exists: bool) -> Defined {
-        for name in names {
-            match self.core.catalog.role(&name.text, self.own()) {
-                None => {
-                    let message = format!("role \"{}\" does not exist", name.text);
-                    if !if_exists {
-                        return Err(error(state::UNDEFINED_OBJECT, message));
-                    }
-                    self.notice(format!("{message}, skipping"));
-                    continue;
-                }
-                Some(role) if role.superuser => {
-                    return Err(error(state::DEPENDENT_OBJECTS, "cannot drop the superuser role"));
-                }
-                Some(_) => {}
-            }
-            let (own, xid) = (self.own().to_vec(), self.xid);
-            self.core.catalog_mut().drop_role(&name.text, &own, xid);
-        }
-        Ok(Some("DROP ROLE"))
-    }
 }
 
 fn lock_tables(
@@ -239,6 +226,9 @@ fn lock_tables(
     for name in tables {
         let table = names(core, session).table(name)?.clone();
         let tag = session.relation_tag(table.id);
+        if !may_lock(&table, mode, &names(core, session).authority()) {
+            return Err(denied("table", &table.name));
+        }
         if nowait {
             if core.storage.acquire(session.id, tag, mode, false) != crate::storage::Acquired::Granted {
                 let message = format!("could not obtain lock on relation \"{}\"", table.name);
@@ -249,6 +239,19 @@ fn lock_tables(
         }
     }
     Ok(Came::Done(tagged("LOCK TABLE")))
+}
+
+/// ACCESS SHARE may take who reads, up to ROW EXCLUSIVE who inserts, any who changes rows.
+fn may_lock(table: &Table, mode: LockMode, authority: &Authority) -> bool {
+    use syntax::Privilege::{Delete, Insert, Select, Truncate, Update};
+    let mut enough = vec![Update, Delete, Truncate];
+    match mode {
+        LockMode::AccessShare => enough = vec![Select],
+        LockMode::RowExclusive => enough.push(Insert),
+        _ => {}
+    }
+    let mut enough = enough.iter().map(|privilege| Privileges::of(&[*privilege]));
+    enough.any(|privilege| table.access.allows(authority, privilege))
 }
 
 fn vacuum(table: Option<&ObjectName>, session: &mut SessionState, core: &mut Core) -> Fallible<Came> {

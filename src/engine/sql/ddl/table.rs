@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use base::Value;
-use syntax::{ColumnDef, ConstraintKind, CreateTable, DataTypeKind, ObjectName, TableConstraint};
+use syntax::{ColumnDef, ConstraintKind, CreateTable, DataTypeKind, ObjectName, Privilege, TableConstraint};
 
 use super::{Defined, Definer, already_exists};
 use crate::bind::{Binder, column_type};
-use crate::catalog::{Column, Default, Table};
+use crate::catalog::{Access, Acl, Column, Default, RowSecurity, Table};
 use crate::error::{Fallible, error, state};
 use crate::row::Layout;
 use crate::storage::{LockMode, RelationId};
@@ -48,6 +48,8 @@ impl Definer<'_> {
             checks: Vec::new(),
             foreign_keys: Vec::new(),
             layout: Arc::new(Layout::default()),
+            access: Access::owned_by(self.session.current_user().clone()),
+            row_security: RowSecurity::default(),
         };
         for column in &create.columns {
             let column = self.column(column, &table)?;
@@ -80,6 +82,8 @@ impl Definer<'_> {
             default: None,
             dropped: false,
             missing: Value::Null,
+            acl: Acl::default(),
+            sequence: None,
         };
         if let Some(expression) = &definition.default {
             Binder::default_of(self.names(), expression, &column)?;
@@ -91,6 +95,7 @@ impl Definer<'_> {
                 schema => format!("{schema}.{own}").into(),
             };
             self.core.create_sequence(table.database, name.clone());
+            column.sequence = Some(Access::owned_by(table.access.owner.clone()));
             column.default = Some(Default::Sequence(name));
         }
         Ok(column)
@@ -115,8 +120,12 @@ impl Definer<'_> {
     pub(super) fn drop_tables(&mut self, names: &[ObjectName], if_exists: bool, cascade: bool) -> Defined {
         let mut tables = Vec::new();
         for name in names {
+            self.names().check_schema(name)?;
             match self.names().find_table(name).cloned() {
-                Some(table) => tables.push(table),
+                Some(table) => {
+                    self.must_own(&table)?;
+                    tables.push(table);
+                }
                 None if if_exists => self.notice(format!("table \"{}\" does not exist, skipping", name.name.text)),
                 None => {
                     let message = format!("table \"{}\" does not exist", name.name.text);
@@ -193,6 +202,7 @@ impl Definer<'_> {
         let mut tables = Vec::new();
         for name in names {
             let table = self.names().table(name)?.clone();
+            self.must_have(&table, &[Privilege::Truncate])?;
             if !self.lock(table.id, LockMode::AccessExclusive)? {
                 return Ok(None);
             }

@@ -13,7 +13,7 @@ use crate::expr::function::Session as SessionFunction;
 use crate::expr::{Environment, Flow, Slot};
 use crate::plan::Plan;
 use crate::server::Core;
-use crate::session::SessionState;
+use crate::session::{SessionState, unrecognized};
 use crate::storage::{Acquired, CommandId, LockMode, LockTag, RelationId, RowId, RowLock, Snapshot, Xid};
 use crate::types::SqlType;
 
@@ -220,19 +220,22 @@ impl Environment for Context<'_> {
                 match self.session.setting(text(0), &self.core.config) {
                     Some(value) => Value::Text(value),
                     None if missing_ok => Value::Null,
-                    None => {
-                        let message = format!("unrecognized configuration parameter \"{}\"", text(0));
-                        return Err(error(state::UNDEFINED_OBJECT, message));
-                    }
+                    None => return Err(unrecognized(text(0))),
                 }
             }
             SessionFunction::SetConfig => {
                 let local = arguments.get(2) == Some(&Value::Bool(true));
-                let value = text(1).to_owned();
-                self.session.set(text(0), Some(&value), local)?;
-                Value::text(value)
+                if arguments.first().is_none_or(Value::is_null) {
+                    let message = "SET requires parameter name";
+                    return Err(error(state::NULL_VALUE_NOT_ALLOWED, message));
+                }
+                let value = arguments.get(1).and_then(Value::as_str);
+                self.session.assign(text(0), value, local, &self.core.catalog)?;
+                let now = self.session.setting(text(0), &self.core.config);
+                now.map_or(Value::Null, Value::Text)
             }
-            SessionFunction::CurrentUser => Value::Text(self.session.role.clone()),
+            SessionFunction::CurrentUser => Value::Text(self.session.current_user().clone()),
+            SessionFunction::LoginUser => Value::Text(self.session.session_user().clone()),
             SessionFunction::CurrentDatabase => Value::Text(self.core.catalog.database_name(self.session.database)),
             SessionFunction::CurrentSchema => {
                 let found = self.session.search_path().iter().find(|schema| {

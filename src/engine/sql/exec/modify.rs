@@ -5,9 +5,12 @@ use base::Value;
 use super::lock_rows::{LockRow, Locked, RecheckRun};
 use super::write_row::{WriteRow, Written, contains, decode, index_key};
 use super::{Context, NO_ROW, State, Step};
+use crate::SqlError;
 use crate::error::{Fallible, error, state};
 use crate::expr::{Flow, Machine, Program};
-use crate::plan::{ConflictUpdatePlan, DeletePlan, InsertPlan, Node, Recheck, Returning, Root, UpdatePlan};
+use crate::plan::{
+    ConflictUpdatePlan, DeletePlan, InsertPlan, Node, PolicyCheck, Recheck, Returning, Root, UpdatePlan,
+};
 use crate::storage::{RowId, RowLock, Unique, Xid};
 
 /// A running write.
@@ -37,6 +40,8 @@ enum Stage {
     Evaluate,
     /// ON CONFLICT: is the key free?
     Arbitrate,
+    /// Row security's opinion of the new row.
+    Check,
     Write,
     /// The row has been replaced by another transaction: lock the newest version.
     Lock,
@@ -44,6 +49,7 @@ enum Stage {
     /// DO UPDATE: lock the row that is in the way.
     LockExisting,
     FilterExisting,
+    CheckExisting,
     EvaluateExisting,
     Returning,
     Ended,
@@ -113,6 +119,18 @@ impl Modify {
         Ok(true)
     }
 
+    /// Asks row security about the row in the frame. False: suspended.
+    fn check(&mut self, checks: &[PolicyCheck], table: usize, cx: &mut Context<'_>) -> Fallible<bool> {
+        for check in checks.iter().skip(self.at) {
+            match self.machine.run(&check.condition, cx)? {
+                Flow::Suspended => return Ok(false),
+                Flow::Ready(Value::Bool(true)) => self.at += 1,
+                Flow::Ready(_) => return Err(violation(check, &cx.plan.table(table).name)),
+            }
+        }
+        Ok(true)
+    }
+
     /// After a row has been written: to RETURNING, or on.
     fn written(&mut self, returning: &Returning) {
         self.affected += 1;
@@ -163,11 +181,19 @@ impl Modify {
                     self.on_conflict = false;
                     let values = slots(&plan.row_slots, cx);
                     self.write = Some(WriteRow::insert(cx.plan.table(plan.table).clone(), values));
-                    self.go(if plan.conflict.is_some() {
-                        Stage::Arbitrate
-                    } else {
-                        Stage::Write
-                    });
+                    self.go(Stage::Check);
+                }
+                Stage::Check => {
+                    let update = plan.conflict.as_ref().and_then(|conflict| conflict.update.as_ref());
+                    let (checks, next) = match update {
+                        Some(update) if self.on_conflict => (&update.checks, Stage::Write),
+                        _ if plan.conflict.is_some() => (&plan.checks, Stage::Arbitrate),
+                        _ => (&plan.checks, Stage::Write),
+                    };
+                    if !self.check(checks, plan.table, cx)? {
+                        return Ok(Step::Suspended);
+                    }
+                    self.go(next);
                 }
                 Stage::Arbitrate => match self.arbitrate(plan, cx)? {
                     Free::Yes => self.go(Stage::Write),
@@ -191,7 +217,7 @@ impl Modify {
                     // The row in the way has changed since it was locked, which cannot be.
                     _ => self.go(Stage::Arbitrate),
                 },
-                Stage::LockExisting | Stage::FilterExisting | Stage::EvaluateExisting => {
+                Stage::LockExisting | Stage::FilterExisting | Stage::CheckExisting | Stage::EvaluateExisting => {
                     let update = plan.conflict.as_ref().and_then(|conflict| conflict.update.as_ref());
                     match update {
                         Some(update) => {
@@ -328,10 +354,16 @@ impl Modify {
                     },
                 };
                 if holds {
-                    self.go(Stage::EvaluateExisting);
+                    self.go(Stage::CheckExisting);
                 } else {
                     self.next_insert(plan);
                 }
+            }
+            Stage::CheckExisting => {
+                if !self.check(&update.existing_checks, plan.table, cx)? {
+                    return Ok(Some(Step::Suspended));
+                }
+                self.go(Stage::EvaluateExisting);
             }
             _ => {
                 if self.at == 0 {
@@ -349,7 +381,7 @@ impl Modify {
                 let values = slots(&update.new_slots, cx);
                 self.write = Some(WriteRow::update(table, row, self.old.clone(), values));
                 self.on_conflict = true;
-                self.go(Stage::Write);
+                self.go(Stage::Check);
             }
         }
         Ok(None)
@@ -407,6 +439,12 @@ impl Modify {
                     let values = slots(&plan.new_slots, cx);
                     let old = std::mem::take(&mut self.old);
                     self.write = Some(WriteRow::update(table, row, old, values));
+                    self.go(Stage::Check);
+                }
+                Stage::Check => {
+                    if !self.check(&plan.checks, plan.table, cx)? {
+                        return Ok(Step::Suspended);
+                    }
                     self.go(Stage::Write);
                 }
                 Stage::Returning => return self.returning(&plan.returning, cx),
@@ -525,6 +563,17 @@ impl Modify {
             None => self.go(Stage::Next),
         }
     }
+}
+
+fn violation(check: &PolicyCheck, table: &str) -> Box<SqlError> {
+    let policy = check
+        .policy
+        .as_ref()
+        .map(|name| format!(" \"{name}\""))
+        .unwrap_or_default();
+    let clause = if check.existing { " (USING expression)" } else { "" };
+    let message = format!("new row violates row-level security policy{policy}{clause} for table \"{table}\"");
+    error(state::INSUFFICIENT_PRIVILEGE, message)
 }
 
 /// What the arbiters of ON CONFLICT say.

@@ -74,6 +74,7 @@ pub(crate) enum Session {
     /// `set_config(name, value, is_local)`.
     SetConfig,
     CurrentUser,
+    LoginUser,
     CurrentDatabase,
     CurrentSchema,
     BackendPid,

@@ -222,6 +222,28 @@ impl Bound {
         own || self.children().into_iter().any(Bound::is_volatile)
     }
 
+    /// `self IS TRUE`: never unknown.
+    pub(crate) fn into_true(self) -> Bound {
+        let kind = BoundKind::IsBool(Box::new(self), Some(true));
+        Bound::new(kind, SqlType::BOOL, Span::default())
+    }
+
+    /// Whether evaluating it could tell something about a row: a function of its columns that may fail, or that
+    /// is not known to be harmless. Comparisons are (PostgreSQL marks them LEAKPROOF).
+    pub(crate) fn is_leaky(&self) -> bool {
+        let reads = || {
+            let mut slots = Vec::new();
+            self.slots(&mut slots);
+            !slots.is_empty()
+        };
+        let own = match &self.kind {
+            BoundKind::Call(..) | BoundKind::Subquery(_) => reads(),
+            BoundKind::Cast(operand, to) => !(operand.data_type == SqlType::INT4 && *to == Type::Int8) && reads(),
+            _ => false,
+        };
+        own || self.children().into_iter().any(Bound::is_leaky)
+    }
+
     pub(crate) fn has_subquery(&self) -> bool {
         matches!(self.kind, BoundKind::Subquery(_)) || self.children().into_iter().any(Bound::has_subquery)
     }

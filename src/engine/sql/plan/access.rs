@@ -31,9 +31,32 @@ enum Use<'a> {
     Any(&'a Bound),
 }
 
-/// Plans the access to a table with these conditions; expressions may read any slot but `own` ones.
-/// `order` is the order that the caller would like, as (column, descending) pairs.
+/// Plans the access to a table with these conditions on its rows. Those of row security come first: a row that they
+/// do not let through is not shown to any other, except to one that tells nothing about it (an error's text would).
 pub(crate) fn plan_access(table: usize, range: &RangeTable, conditions: Vec<Bound>) -> (Node, Size) {
+    let (slow, quick): (Vec<Bound>, Vec<Bound>) = conditions.into_iter().partition(Bound::has_subquery);
+    if range.security.is_empty() {
+        let (node, size) = plan_scan(table, range, quick, 0);
+        return (filtered(node, slow), size);
+    }
+    let (late, early): (Vec<Bound>, Vec<Bound>) = range.security.iter().cloned().partition(Bound::has_subquery);
+    let (leaky, safe): (Vec<Bound>, Vec<Bound>) = quick.into_iter().partition(Bound::is_leaky);
+    let secured = early.len();
+    let (node, size) = plan_scan(table, range, early.into_iter().chain(safe).collect(), secured);
+    let node = filtered(node, late.into_iter().map(Bound::into_true).collect());
+    (filtered(filtered(node, leaky), slow), size)
+}
+
+fn filtered(node: Node, conditions: Vec<Bound>) -> Node {
+    if conditions.is_empty() {
+        node
+    } else {
+        super::query::filter(node, conditions)
+    }
+}
+
+/// A scan with all these conditions, the first `secured` of which are row security's.
+fn plan_scan(table: usize, range: &RangeTable, conditions: Vec<Bound>, secured: usize) -> (Node, Size) {
     let own: Vec<Slot> = range.wanted.iter().map(|(_, slot)| *slot).collect();
     let usable: Vec<Usable<'_>> = conditions
         .iter()
@@ -56,7 +79,12 @@ pub(crate) fn plan_access(table: usize, range: &RangeTable, conditions: Vec<Boun
             best = Some((size, matched, scan));
         }
     }
-    let filter = |conditions: Vec<Bound>| (!conditions.is_empty()).then(|| Program::new(&Bound::and(conditions)));
+    let filter = |conditions: Vec<Bound>| {
+        // AND goes on after an unknown side; nothing may go on behind security that is not met.
+        let guarded = |(at, condition): (usize, Bound)| if at < secured { condition.into_true() } else { condition };
+        let conditions: Vec<Bound> = conditions.into_iter().enumerate().map(guarded).collect();
+        (!conditions.is_empty()).then(|| Program::new(&Bound::and(conditions)))
+    };
     match best {
         Some((size, _, mut scan)) => {
             scan.filter = filter(conditions);

@@ -225,6 +225,7 @@ pub(crate) struct InsertPlan {
     pub(crate) row_slots: Vec<Slot>,
     pub(crate) source: Option<Node>,
     pub(crate) row: Vec<Program>,
+    pub(crate) checks: Vec<PolicyCheck>,
     pub(crate) conflict: Option<ConflictPlan>,
     pub(crate) returning: Returning,
 }
@@ -241,7 +242,18 @@ pub(crate) struct ConflictUpdatePlan {
     pub(crate) new_slots: Vec<Slot>,
     pub(crate) assignments: Vec<(u16, Program)>,
     pub(crate) filter: Option<Program>,
+    pub(crate) existing_checks: Vec<PolicyCheck>,
+    pub(crate) checks: Vec<PolicyCheck>,
     pub(crate) returning: Returning,
+}
+
+/// What row security asks of a row that is written: anything but TRUE refuses the statement.
+#[derive(Debug)]
+pub(crate) struct PolicyCheck {
+    /// The restrictive policy; `None` for the permissive ones together.
+    pub(crate) policy: Option<Arc<str>>,
+    pub(crate) existing: bool,
+    pub(crate) condition: Program,
 }
 
 #[derive(Debug, Default)]
@@ -259,6 +271,7 @@ pub(crate) struct UpdatePlan {
     pub(crate) assignments: Vec<(u16, Program)>,
     /// What a row is locked with when it has to be followed to a newer version.
     pub(crate) strength: RowLock,
+    pub(crate) checks: Vec<PolicyCheck>,
     pub(crate) returning: Returning,
 }
 

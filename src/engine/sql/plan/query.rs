@@ -266,11 +266,7 @@ impl Planner<'_> {
                 };
                 (node, Size::One)
             }
-            From::Table(table) => {
-                let (slow, quick): (Vec<Bound>, Vec<Bound>) = conditions.into_iter().partition(Bound::has_subquery);
-                let (node, size) = plan_access(*table, &self.tables[*table], quick);
-                (if slow.is_empty() { node } else { filter(node, slow) }, size)
-            }
+            From::Table(table) => plan_access(*table, &self.tables[*table], conditions),
             From::Derived(query) => {
                 let node = self.query(query);
                 (
@@ -441,12 +437,33 @@ impl Planner<'_> {
     /// The joins and conditions again, over rows that are in the frame already.
     pub(super) fn recheck(&self, from: &From, filter: &[Bound]) -> Recheck {
         let mut recheck = Recheck { steps: Vec::new() };
+        self.recheck_security(from, &mut recheck);
         self.recheck_from(from, &mut recheck);
         if !filter.is_empty() {
             let condition = Bound::and(filter.to_vec());
             recheck.steps.push(RecheckStep::Require(Program::new(&condition)));
         }
         recheck
+    }
+
+    /// Row security of the tables whose rows can have changed: those that no outer join leaves out.
+    fn recheck_security(&self, from: &From, recheck: &mut Recheck) {
+        match from {
+            From::Table(table) => {
+                let security = self.tables[*table].security.iter().cloned().map(Bound::into_true);
+                let steps = security.map(|condition| RecheckStep::Require(Program::new(&condition)));
+                recheck.steps.extend(steps);
+            }
+            From::Join { left, right, kind, .. } => {
+                if matches!(kind, Join::Inner | Join::Left) {
+                    self.recheck_security(left, recheck);
+                }
+                if matches!(kind, Join::Inner | Join::Right) {
+                    self.recheck_security(right, recheck);
+                }
+            }
+            From::Nothing | From::Derived(_) | From::Series { .. } => {}
+        }
     }
 
     fn recheck_from(&self, from: &From, recheck: &mut Recheck) {

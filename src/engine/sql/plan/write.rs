@@ -1,8 +1,8 @@
 //! Plans of INSERT, UPDATE, DELETE.
 
 use super::query::{Planner, compute};
-use super::{ConflictPlan, ConflictUpdatePlan, DeletePlan, InsertPlan, Returning, UpdatePlan};
-use crate::bind::{BoundDelete, BoundInsert, BoundUpdate, RangeTable, Target};
+use super::{ConflictPlan, ConflictUpdatePlan, DeletePlan, InsertPlan, PolicyCheck, Returning, UpdatePlan};
+use crate::bind::{BoundCheck, BoundDelete, BoundInsert, BoundUpdate, RangeTable, Target};
 use crate::expr::{Bound, BoundKind, Program};
 use crate::storage::RowLock;
 
@@ -13,6 +13,7 @@ pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable]) -> Insert
         row_slots: insert.row_slots.clone(),
         source: insert.source.as_ref().map(|source| planner.query(source)),
         row: insert.row.iter().map(Program::new).collect(),
+        checks: checks(&insert.checks),
         conflict: insert.conflict.as_ref().map(|conflict| ConflictPlan {
             arbiters: conflict.arbiters.clone(),
             update: conflict.update.as_ref().map(|update| ConflictUpdatePlan {
@@ -20,6 +21,8 @@ pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable]) -> Insert
                 new_slots: update.new_slots.clone(),
                 assignments: assignments(&update.assignments),
                 filter: update.filter.as_ref().map(Program::new),
+                existing_checks: checks(&update.existing_checks),
+                checks: checks(&update.checks),
                 returning: returning(&update.returning),
             }),
         }),
@@ -36,6 +39,7 @@ pub(crate) fn plan_update(update: &BoundUpdate, tables: &[RangeTable]) -> Update
         recheck: planner.recheck(&update.from, &update.filter),
         assignments: assignments(&update.assignments),
         strength: strength(update, tables),
+        checks: checks(&update.checks),
         returning: returning(&update.returning),
     }
 }
@@ -66,6 +70,15 @@ fn assignments(assignments: &[(u16, Bound)]) -> Vec<(u16, Program)> {
         .iter()
         .map(|(column, value)| (*column, Program::new(value)))
         .collect()
+}
+
+fn checks(checks: &[BoundCheck]) -> Vec<PolicyCheck> {
+    let plan = |check: &BoundCheck| PolicyCheck {
+        policy: check.policy.clone(),
+        existing: check.existing,
+        condition: Program::new(&check.condition),
+    };
+    checks.iter().map(plan).collect()
 }
 
 fn returning(items: &[(Target, Bound)]) -> Returning {

@@ -1,5 +1,6 @@
 //! Several sessions at once, through the server's public interface: forks, crashes, deadlocks, waiting.
 
+mod access;
 mod crash;
 mod deadlock;
 mod foreign_keys;

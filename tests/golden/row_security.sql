@@ -1,0 +1,202 @@
+-- Roles, privileges, policies: who may see and write which rows.
+SET client_min_messages = warning;
+DROP ROLE IF EXISTS rs_owner, rs_app, rs_report, rs_bypass, rs_other;
+RESET client_min_messages;
+CREATE ROLE rs_owner;
+CREATE ROLE rs_app LOGIN;
+CREATE ROLE rs_report LOGIN;
+CREATE ROLE rs_bypass LOGIN BYPASSRLS;
+CREATE SCHEMA shop;
+GRANT USAGE, CREATE ON SCHEMA shop TO rs_owner;
+SET ROLE rs_owner;
+SELECT current_user, session_user, current_role;
+CREATE TABLE shop.customers (id int PRIMARY KEY, tenant_id int NOT NULL, name text NOT NULL UNIQUE, score int NOT NULL DEFAULT 1);
+CREATE TABLE shop.orders (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES shop.customers ON DELETE CASCADE, amount int NOT NULL CHECK (amount > 0));
+CREATE TABLE shop.currencies (code text PRIMARY KEY);
+RESET ROLE;
+INSERT INTO shop.customers VALUES (1, 1, 'Ada', 1), (2, 1, 'Bob', 2), (3, 2, 'Cyd', 0), (4, 2, 'Dee', 4);
+INSERT INTO shop.orders VALUES (10, 1, 5), (11, 2, 6), (12, 3, 7), (13, 4, 8);
+INSERT INTO shop.currencies VALUES ('EUR');
+-- No privilege at all.
+SET ROLE rs_app;
+SELECT * FROM shop.customers;
+SELECT * FROM customers;
+RESET ROLE;
+GRANT USAGE ON SCHEMA shop TO rs_app, rs_report, rs_bypass;
+SET ROLE rs_app;
+SELECT * FROM shop.customers;
+INSERT INTO shop.customers VALUES (5, 1, 'Eve');
+UPDATE shop.customers SET name = 'x';
+DELETE FROM shop.customers;
+TRUNCATE shop.currencies;
+ALTER TABLE shop.customers ADD COLUMN x int;
+DROP TABLE shop.customers;
+CREATE INDEX ON shop.customers (tenant_id);
+CREATE TABLE shop.mine (id int);
+CREATE TABLE public.mine (id int);
+CREATE POLICY p ON shop.customers;
+CREATE ROLE rs_other;
+RESET ROLE;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA shop TO rs_app, rs_bypass;
+GRANT SELECT ON shop.customers TO rs_report;
+-- Enabled without a policy: default deny.
+ALTER TABLE shop.customers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
+SET ROLE rs_app;
+SELECT count(*) FROM shop.customers;
+INSERT INTO shop.customers VALUES (5, 1, 'Eve', 1);
+UPDATE shop.customers SET score = 9;
+\echo :ROW_COUNT
+RESET ROLE;
+CREATE POLICY tenant_isolation ON shop.customers TO rs_app
+  USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::int)
+  WITH CHECK (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::int);
+CREATE POLICY through_customer ON shop.orders
+  USING (EXISTS (SELECT 1 FROM shop.customers c WHERE c.id = orders.customer_id));
+CREATE POLICY report_reads ON shop.customers FOR SELECT TO rs_report USING (true);
+CREATE POLICY tenant_isolation ON shop.customers;
+CREATE POLICY wrong ON shop.customers FOR SELECT WITH CHECK (true);
+CREATE POLICY wrong ON shop.customers FOR INSERT USING (true);
+CREATE POLICY wrong ON shop.customers USING (nothing = 1);
+CREATE POLICY wrong ON shop.customers USING (count(*) > 1);
+CREATE POLICY wrong ON shop.customers TO nobody USING (true);
+CREATE POLICY wrong ON shop.nothing USING (true);
+-- Without a tenant there is nothing.
+SET ROLE rs_app;
+SELECT * FROM shop.customers;
+SELECT * FROM shop.orders;
+BEGIN;
+SELECT set_config('app.tenant_id', '1', true);
+SELECT * FROM shop.customers ORDER BY id;
+SELECT * FROM shop.orders ORDER BY id;
+SELECT c.name, o.amount FROM shop.customers c LEFT JOIN shop.orders o ON o.customer_id = c.id ORDER BY c.id;
+SELECT * FROM shop.customers WHERE id = 3;
+SELECT count(*) FROM shop.customers WHERE tenant_id = 2;
+COMMIT;
+SELECT current_setting('app.tenant_id', true) = '' AS empty;
+SELECT count(*) FROM shop.customers;
+-- A condition that would fail on a row of others must not see it.
+BEGIN;
+SELECT set_config('app.tenant_id', '1', true);
+SELECT name FROM shop.customers WHERE 10 / score > 4 ORDER BY name;
+SELECT name FROM shop.customers WHERE name::int = 3;
+ROLLBACK;
+BEGIN;
+SELECT set_config('app.tenant_id', '2', true);
+SELECT name FROM shop.customers WHERE 10 / score > 4 ORDER BY name;
+ROLLBACK;
+SELECT name FROM shop.customers WHERE 10 / score > 4;
+-- Writes.
+BEGIN;
+SET LOCAL app.tenant_id = 1;
+INSERT INTO shop.customers VALUES (5, 1, 'Eve', 1) RETURNING id;
+SAVEPOINT s;
+INSERT INTO shop.customers VALUES (6, 2, 'Fay', 1);
+ROLLBACK TO s;
+UPDATE shop.customers SET tenant_id = 2 WHERE id = 1;
+ROLLBACK TO s;
+UPDATE shop.customers SET score = score + 1;
+\echo :ROW_COUNT
+UPDATE shop.customers SET score = 0 WHERE id = 3;
+\echo :ROW_COUNT
+DELETE FROM shop.customers WHERE id IN (2, 4);
+\echo :ROW_COUNT
+INSERT INTO shop.customers VALUES (4, 1, 'Gil', 1);
+ROLLBACK TO s;
+INSERT INTO shop.customers VALUES (7, 1, 'Cyd', 1);
+ROLLBACK TO s;
+INSERT INTO shop.orders VALUES (14, 3, 1);
+ROLLBACK TO s;
+INSERT INTO shop.orders VALUES (14, 1, -1);
+ROLLBACK TO s;
+INSERT INTO shop.customers VALUES (3, 1, 'Cyd', 1) ON CONFLICT (id) DO NOTHING;
+\echo :ROW_COUNT
+INSERT INTO shop.customers VALUES (3, 1, 'Cyd', 1) ON CONFLICT (id) DO UPDATE SET score = 7;
+ROLLBACK TO s;
+INSERT INTO shop.customers VALUES (1, 1, 'Ada', 1) ON CONFLICT (id) DO UPDATE SET tenant_id = 2;
+ROLLBACK TO s;
+INSERT INTO shop.customers AS c VALUES (1, 1, 'Ada', 1) ON CONFLICT (id) DO UPDATE SET score = c.score + excluded.score RETURNING score;
+SELECT id FROM shop.customers WHERE id < 3 ORDER BY id FOR UPDATE;
+ROLLBACK;
+-- Foreign keys look past policies.
+BEGIN;
+SET LOCAL app.tenant_id = 2;
+DELETE FROM shop.customers WHERE id = 3;
+ROLLBACK;
+RESET ROLE;
+ALTER TABLE shop.orders DISABLE ROW LEVEL SECURITY;
+SET ROLE rs_app;
+BEGIN;
+SET LOCAL app.tenant_id = 1;
+INSERT INTO shop.orders VALUES (15, 3, 1);
+INSERT INTO shop.orders VALUES (16, 99, 1);
+ROLLBACK;
+RESET ROLE;
+ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY;
+-- Owner, forced owner, bypass, superuser, another role.
+SET ROLE rs_owner;
+SELECT count(*) FROM shop.customers;
+RESET ROLE;
+ALTER TABLE shop.customers FORCE ROW LEVEL SECURITY;
+SET ROLE rs_owner;
+SELECT count(*) FROM shop.customers;
+SET row_security = off;
+SELECT count(*) FROM shop.customers;
+RESET row_security;
+RESET ROLE;
+ALTER TABLE shop.customers NO FORCE ROW LEVEL SECURITY;
+SELECT count(*) FROM shop.customers;
+SET ROLE rs_bypass;
+SELECT count(*) FROM shop.customers;
+SET ROLE rs_report;
+SELECT count(*) FROM shop.customers;
+SELECT count(*) FROM shop.orders;
+UPDATE shop.customers SET score = 1;
+SELECT id FROM shop.customers FOR UPDATE;
+SET row_security = off;
+SELECT count(*) FROM shop.customers;
+RESET row_security;
+RESET ROLE;
+-- Restrictive policies, and policies by command.
+CREATE POLICY no_zero ON shop.customers AS RESTRICTIVE USING (score > 0);
+CREATE POLICY small ON shop.customers AS RESTRICTIVE FOR UPDATE USING (true) WITH CHECK (score < 100);
+SET ROLE rs_app;
+BEGIN;
+SET LOCAL app.tenant_id = 2;
+SELECT name FROM shop.customers ORDER BY id;
+SAVEPOINT s;
+INSERT INTO shop.customers VALUES (8, 2, 'Hal', 0);
+ROLLBACK TO s;
+UPDATE shop.customers SET score = 100;
+ROLLBACK TO s;
+UPDATE shop.customers SET score = 0;
+ROLLBACK TO s;
+UPDATE shop.customers SET score = 99;
+\echo :ROW_COUNT
+ROLLBACK;
+RESET ROLE;
+DROP POLICY no_zero ON shop.customers;
+DROP POLICY no_zero ON shop.customers;
+DROP POLICY IF EXISTS no_zero ON shop.customers;
+ALTER POLICY small ON shop.customers WITH CHECK (score < 50);
+ALTER POLICY nothing ON shop.customers USING (true);
+ALTER POLICY report_reads ON shop.customers USING (tenant_id = 2);
+SET ROLE rs_report;
+SELECT name FROM shop.customers ORDER BY id;
+RESET ROLE;
+-- A policy that asks its own table.
+CREATE TABLE shop.tree (id int PRIMARY KEY, parent int);
+INSERT INTO shop.tree VALUES (1, NULL), (2, 1);
+GRANT SELECT ON shop.tree TO rs_app;
+ALTER TABLE shop.tree ENABLE ROW LEVEL SECURITY;
+CREATE POLICY round ON shop.tree USING (EXISTS (SELECT 1 FROM shop.tree t WHERE t.id = tree.parent));
+SET ROLE rs_app;
+SELECT * FROM shop.tree;
+RESET ROLE;
+ALTER POLICY round ON shop.tree USING (current_user = 'rs_app' AND id IN (SELECT 1));
+SET ROLE rs_app;
+SELECT * FROM shop.tree;
+RESET ROLE;
+DROP ROLE rs_app;
+DROP SCHEMA shop CASCADE;
+DROP ROLE rs_owner, rs_app, rs_report, rs_bypass;
