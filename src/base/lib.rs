@@ -1,4 +1,4 @@
-//! What every room may lean on: virtual time, values, seeded random streams, stable hashes and
+//! What every room may lean on: virtual time, money, values, seeded random streams, stable hashes and
 //! the one set of floating-point functions that gives the same bits natively and in WebAssembly.
 //!
 //! **Architecture invariant:** this crate depends on nothing of ours and knows no domain word
@@ -7,10 +7,12 @@
 pub mod fingerprint;
 pub mod map;
 pub mod math;
+pub mod money;
 pub mod random;
 pub mod time;
 pub mod value;
 
 pub use fingerprint::{Fingerprint, Fingerprinter};
+pub use money::Money;
 pub use time::{Nanos, Time};
 pub use value::{Row, Type, Value};

@@ -9,7 +9,7 @@ use scenario::{Diagnostic, Severity};
 use crate::input::{self, Input};
 use crate::{Print, What};
 
-type Result<T> = std::result::Result<T, String>;
+pub(crate) type Result<T> = std::result::Result<T, String>;
 
 pub(crate) fn list() -> Result<ExitCode> {
     let mut scenarios = Table::new(&["scenario", "title"]);
@@ -125,7 +125,7 @@ pub(crate) fn explore(what: &What, operation: &str, expect_none: bool, print: Pr
     })
 }
 
-fn choice(what: &What) -> Choice {
+pub(crate) fn choice(what: &What) -> Choice {
     Choice {
         designs: what.architectures.clone(),
         seed: what.seed,
@@ -137,7 +137,7 @@ fn choice(what: &What) -> Choice {
 /// Events between two looks at the clock of a person's patience.
 const SLICE: u64 = 100_000;
 
-fn finish<J: Job>(input: &Input, job: std::result::Result<J, Vec<Diagnostic>>) -> Result<J::Report> {
+pub(crate) fn finish<J: Job>(input: &Input, job: std::result::Result<J, Vec<Diagnostic>>) -> Result<J::Report> {
     let mut job = job.map_err(|found| complaints(&input.name, &found))?;
     loop {
         match job.step(SLICE) {
@@ -149,7 +149,7 @@ fn finish<J: Job>(input: &Input, job: std::result::Result<J, Vec<Diagnostic>>) -
 }
 
 /// `sign-up.toml:12:7: error: …`, one a line, hints below.
-fn complaints(name: &str, found: &[Diagnostic]) -> String {
+pub(crate) fn complaints(name: &str, found: &[Diagnostic]) -> String {
     let mut text = String::new();
     for diagnostic in found {
         let gap = if diagnostic.place == scenario::Place::default() {

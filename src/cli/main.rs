@@ -4,12 +4,14 @@
 //! not be (`explore --expect-none`).
 
 use std::io::{self, StdinLock, StdoutLock, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 mod bench;
 mod commands;
+mod decisions;
 mod input;
 mod iso;
 mod psql;
@@ -52,8 +54,39 @@ enum Command {
         /// What to break: `crash orchestrator after step 3 of create_user restart after 500 ms`; `none`
         #[arg(long)]
         fault: Option<String>,
+        /// Instead of a load: the latencies of the scenario's decision beside one request alone
+        #[arg(long, conflicts_with_all = ["requests", "fault"])]
+        adr_table: bool,
+        /// What a round trip between two machines takes in that table
+        #[arg(long, value_name = "MS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+        round_trip: u32,
         #[command(flatten)]
         form: Form,
+    },
+    /// What designs cost a month, each sized for the same target, line by line
+    Bill {
+        #[command(flatten)]
+        what: BillOf,
+        /// Of the 99th percentile of all requests
+        #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=600_000))]
+        target_p99: u32,
+        /// Instead of the built-in price book: a file of the same form
+        #[arg(long, value_name = "FILE")]
+        prices: Option<PathBuf>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Check what decisions claim, by runs
+    Claims {
+        /// A decision's slug; default: all
+        decision: Option<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Write what the site's pages of decisions and designs show
+    RecordDecisions {
+        #[arg(default_value = "public/recorded")]
+        folder: PathBuf,
     },
     /// Execute SQL from standard input on a fresh server, printing as `psql -X -q` does
     Sql,
@@ -101,6 +134,29 @@ struct What {
     sabotage: Vec<String>,
 }
 
+/// Whose bill: a scenario's designs, or what a decision says of prices.
+#[derive(Debug, Args)]
+struct BillOf {
+    /// A built-in scenario's name, a file, or `-` for standard input
+    #[arg(required_unless_present = "adr")]
+    scenario: Option<String>,
+    /// The prices that a decision names, beside what the sheet gives
+    #[arg(
+        long,
+        value_name = "DECISION",
+        num_args = 0..=1,
+        default_missing_value = "one-database-many-schemas",
+        conflicts_with = "scenario"
+    )]
+    adr: Option<String>,
+    /// A design with its variant, as `list` shows it; may be repeated; default: all
+    #[arg(long = "architecture", short, value_name = "DESIGN")]
+    architectures: Vec<String>,
+    /// Instead of the scenario's
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
 /// How to print a report.
 #[derive(Clone, Copy, Debug, Args)]
 #[group(multiple = false)]
@@ -141,8 +197,39 @@ fn main() -> ExitCode {
             what,
             requests,
             fault,
+            adr_table,
+            round_trip,
             form,
-        } => commands::run(&what, requests, fault, form.print()),
+        } => {
+            if adr_table {
+                decisions::adr_table(&what, round_trip, form.print())
+            } else {
+                commands::run(&what, requests, fault, form.print())
+            }
+        }
+        Command::Bill {
+            what: BillOf {
+                adr: Some(decision), ..
+            },
+            form,
+            ..
+        } => decisions::adr_bill(&decision, form.print()),
+        Command::Bill {
+            what,
+            target_p99,
+            prices,
+            form,
+        } => {
+            let what = What {
+                scenario: what.scenario.unwrap_or_default(),
+                architectures: what.architectures,
+                seed: what.seed,
+                sabotage: Vec::new(),
+            };
+            decisions::bill(&what, target_p99, prices.as_deref(), form.print())
+        }
+        Command::Claims { decision, form } => decisions::claims(decision.as_deref(), form.print()),
+        Command::RecordDecisions { folder } => decisions::record(&folder),
         Command::Explore {
             what,
             operation,

@@ -5,6 +5,8 @@
 //!              ─compile─▶ Compilations
 //!              ─RunJob─▶ load run of every design ─▶ RunReport
 //!              ─AtomicityJob─▶ a fault at every physical step ─▶ AtomicityReport
+//!              ─Ground::check─▶ one number, and whether it is as a decision claims ─▶ CheckFinding
+//!              ─BillJob─▶ runs until each design has its size ─▶ BillReport
 //! ```
 //!
 //! Long work is a [`Job`], stepped in slices by whoever asked for it.
@@ -12,8 +14,12 @@
 //! **Architecture invariant:** nothing here decides how a design behaves (that is `architecture`) or how
 //! time passes (that is `sim`); it asks, and writes down what was found.
 
+mod alone;
 mod atomicity;
+mod bill;
+mod claims;
 mod design_report;
+mod design_sheet;
 mod fault;
 mod job;
 pub mod library;
@@ -29,6 +35,9 @@ mod solo;
 mod summary;
 
 pub use atomicity::AtomicityJob;
+pub use bill::BillJob;
+pub use claims::{Ground, LatencyClaim};
+pub use design_sheet::design_sheets;
 pub use job::{Job, Progress};
 pub use outline::{Checked, DesignOutline, OperationOutline, Outline, check, compilation_document, compile, describe};
 pub use run::RunJob;

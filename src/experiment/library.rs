@@ -1,5 +1,6 @@
-//! What is built in: scenarios and hardware profiles, the same data files that the site serves.
+//! What is built in: scenarios, hardware profiles and price books, the same data files that the site serves.
 
+use cost::PriceBook;
 use program::profile::Profile;
 
 /// A scenario that can be named by its slug.
@@ -23,6 +24,11 @@ const PROFILES: &[(&str, &str)] = &[
     ("lab-two-core", include_str!("../../public/profiles/lab-two-core.json")),
 ];
 
+const PRICES: &[(&str, &str)] = &[("aws-us-east-1", include_str!("../../public/prices/aws-us-east-1.json"))];
+
+/// The price book of bills.
+pub const DEFAULT_PRICES: &str = "aws-us-east-1";
+
 /// The profile of a scenario that names none.
 pub const DEFAULT_PROFILE: &str = "cloud-one-zone";
 
@@ -37,6 +43,16 @@ pub fn profile_names() -> impl Iterator<Item = &'static str> {
 /// `None` for an unknown name.
 pub fn profile(name: &str) -> Option<Profile> {
     let (_, text) = PROFILES.iter().find(|(known, _)| *known == name)?;
+    serde_json::from_str(text).ok()
+}
+
+pub fn price_names() -> impl Iterator<Item = &'static str> {
+    PRICES.iter().map(|(name, _)| *name)
+}
+
+/// `None` for an unknown name.
+pub fn prices(name: &str) -> Option<PriceBook> {
+    let (_, text) = PRICES.iter().find(|(known, _)| *known == name)?;
     serde_json::from_str(text).ok()
 }
 
@@ -64,12 +80,16 @@ mod tests {
         let mut names: Vec<&str> = profile_names().collect();
         names.sort_unstable();
         assert_eq!(files("profiles", ".json"), names);
+        assert_eq!(files("prices", ".json"), price_names().collect::<Vec<_>>());
     }
 
     #[test]
     fn built_in_files_are_sound() {
         for name in profile_names() {
             assert_eq!(profile(name).expect("it parses").name, name);
+        }
+        for name in price_names() {
+            assert_eq!(prices(name).expect("it parses").name, name);
         }
         for built_in in SCENARIOS {
             let parsed = scenario::parse(built_in.text);

@@ -4,7 +4,11 @@
 //! **Architecture invariant:** this room builds nothing and runs nothing; `experiment` fills what is
 //! declared here. Floats appear here first.
 
+mod bill;
 mod board;
+mod claim;
+mod decision_table;
+mod design_sheet;
 pub mod document;
 mod sequence;
 mod text;
@@ -12,7 +16,11 @@ mod text;
 use base::{Fingerprint, Nanos, Time};
 use serde::{Deserialize, Serialize};
 
+pub use bill::*;
 pub use board::*;
+pub use claim::*;
+pub use decision_table::*;
+pub use design_sheet::*;
 pub use sequence::*;
 pub use text::{limits, longest};
 

@@ -83,6 +83,8 @@ pub struct NodeUse {
     pub flushes: u64,
     pub commits: u64,
     pub crashes: u32,
+    /// Bytes at rest on its disks at present.
+    pub stored_bytes: u64,
 }
 
 impl Simulation {
@@ -216,6 +218,7 @@ impl Simulation {
             flushes: node.server.as_ref().map_or(0, |server| server.flushes),
             commits: node.server.as_ref().map_or(0, |server| server.commits),
             crashes: node.crashes,
+            stored_bytes: node.server.as_ref().map_or(0, |server| server.engine.stored_bytes()),
         };
         self.world.nodes.iter().map(node_use).collect()
     }

@@ -328,6 +328,11 @@ impl Server {
         self.core.storage.wal_position()
     }
 
+    /// Bytes at rest: heaps and indexes of all databases.
+    pub fn stored_bytes(&self) -> u64 {
+        self.core.storage.stored_bytes()
+    }
+
     pub fn flushed_position(&self) -> Lsn {
         self.core.storage.flushed_position()
     }

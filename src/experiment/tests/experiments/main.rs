@@ -2,6 +2,7 @@
 
 use experiment::{Job, Progress};
 
+mod bill;
 mod other_fields;
 mod sign_up;
 

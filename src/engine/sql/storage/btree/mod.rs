@@ -53,7 +53,7 @@ impl BTree {
         self.height
     }
 
-    #[cfg(test)]
+    /// Dead ones included.
     pub(crate) fn entries(&self) -> u64 {
         self.entries
     }

@@ -1,0 +1,310 @@
+//! Bills, claims of decisions, and what the site shows of both: `bill`, `claims`, `run --adr-table`,
+//! `record-decisions`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use adr::{Article, library};
+use base::Nanos;
+use cost::{Fleet, PriceBook};
+use experiment::{BillJob, Ground, LatencyClaim};
+use report::document::{self, Block, Table};
+use report::{Check, ClaimFinding, ClaimVerdict, Expectation, Measure};
+use serde::Serialize;
+
+use crate::commands::{Result, choice, complaints, finish};
+use crate::input::{self, Input};
+use crate::{Print, What};
+
+pub(crate) fn bill(what: &What, target_p99_ms: u32, prices: Option<&Path>, print: Print) -> Result<ExitCode> {
+    let input = input::read(&what.scenario)?;
+    let target = Nanos::from_millis(u64::from(target_p99_ms));
+    let job = BillJob::new(&input.slug, &input.text, &choice(what), target);
+    let job = match prices {
+        None => job,
+        Some(path) => {
+            let book = price_book(path)?;
+            job.map(|job| job.with_prices(book))
+        }
+    };
+    let report = finish(&input, job)?;
+    printed(&report, &report.document(), print)
+}
+
+fn price_book(path: &Path) -> Result<PriceBook> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The prices that a decision names, beside what the sheet gives, line by line.
+pub(crate) fn adr_bill(slug: &str, print: Print) -> Result<ExitCode> {
+    let article = article(slug)?;
+    let book = experiment::library::prices(experiment::library::DEFAULT_PRICES)
+        .ok_or("the built-in price book cannot be read")?;
+    let mut blocks = vec![
+        Block::Heading(1, format!("What “{}” says of prices", article.title)),
+        Block::Paragraph(format!("Beside {} of {}.", book.title, book.date)),
+    ];
+    let mut findings = Vec::new();
+    for claim in &article.claims {
+        if claim.checks.iter().all(|check| check.measure != Measure::Price) {
+            continue;
+        }
+        let finding = check_claim(&article, claim)?;
+        blocks.push(Block::Heading(2, claim.text.clone()));
+        blocks.push(Block::Table(findings_table(&finding)));
+        blocks.extend(claim.note.clone().map(Block::Paragraph));
+        for check in &claim.checks {
+            for fleet in [&check.fleet, &check.against].into_iter().flatten() {
+                let fleet: Fleet = fleet.parse().map_err(|error: cost::FleetError| error.to_string())?;
+                blocks.push(fleet_table(&fleet, &book)?);
+            }
+        }
+        findings.push(finding);
+    }
+    if findings.is_empty() {
+        return Err(format!("{slug} names no prices"));
+    }
+    printed(&findings, &blocks, print)
+}
+
+fn fleet_table(fleet: &Fleet, book: &PriceBook) -> Result<Block> {
+    let bill = fleet.bill(book).map_err(|error| error.to_string())?;
+    let memory = fleet.memory_gib(book).unwrap_or_default();
+    let title = format!("{fleet} ({memory} GiB in all)");
+    let mut table = Table::new(&[&title, "how", "$ a month", "price"]).numbers(2..3);
+    for line in &bill.lines {
+        let amount = format!("{:.2}", line.result.dollars());
+        table.row([line.what.clone(), line.formula.clone(), amount, line.source.clone()]);
+    }
+    table.row([
+        "in all".to_owned(),
+        String::new(),
+        format!("{:.2}", bill.total().dollars()),
+        String::new(),
+    ]);
+    Ok(Block::Table(table))
+}
+
+/// The latencies of the decision that a scenario belongs to, from runs.
+pub(crate) fn adr_table(what: &What, round_trip_ms: u32, print: Print) -> Result<ExitCode> {
+    let input = input::read(&what.scenario)?;
+    let decision = scenario::parse(&input.text).scenario.and_then(|scenario| scenario.adr);
+    let decision = decision.ok_or_else(|| format!("{} names no decision (`adr = \"…\"`)", input.name))?;
+    let article = article(&decision)?;
+    let mut claims: Vec<LatencyClaim> = Vec::new();
+    for claim in &article.claims {
+        for check in &claim.checks {
+            let is_figure = matches!(check.expect, Expectation::Within { .. }) && check.against.is_none();
+            let wanted = check
+                .design
+                .as_ref()
+                .is_some_and(|design| what.architectures.is_empty() || what.architectures.contains(design));
+            if check.measure == Measure::Latency && is_figure && wanted {
+                let round_trip = Some(Nanos::from_millis(u64::from(round_trip_ms)));
+                claims.push(LatencyClaim {
+                    id: claim.id.clone(),
+                    note: claim.note.clone(),
+                    check: Check {
+                        round_trip,
+                        ..check.clone()
+                    },
+                });
+            }
+        }
+    }
+    let table = ground(&input).decision_table(&article.title, &claims);
+    let table = table.map_err(|found| complaints(&input.name, &found))?;
+    printed(&table, &table.document(), print)
+}
+
+/// Checks the claims of one decision, or of all.
+pub(crate) fn claims(slug: Option<&str>, print: Print) -> Result<ExitCode> {
+    let articles = match slug {
+        Some(slug) => vec![article(slug)?],
+        None => articles()?,
+    };
+    let findings = check_all(&articles)?;
+    let mut blocks = Vec::new();
+    for article in articles.iter().filter(|article| !article.claims.is_empty()) {
+        blocks.push(Block::Heading(1, article.title.clone()));
+        for finding in findings.iter().filter(|finding| finding.adr == article.slug) {
+            let claim = article.claims.iter().find(|claim| claim.id == finding.claim);
+            blocks.push(Block::Heading(
+                3,
+                claim.map_or_else(String::new, |claim| claim.text.clone()),
+            ));
+            blocks.push(Block::Paragraph(finding.verdict.words().to_owned()));
+            if !finding.checks.is_empty() {
+                blocks.push(Block::Table(findings_table(finding)));
+            }
+        }
+    }
+    printed(&findings, &blocks, print)
+}
+
+/// Writes what the site's pages of decisions and designs show.
+pub(crate) fn record(folder: &Path) -> Result<ExitCode> {
+    let write = |name: &str, json: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, json).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    write("claims.json", recorded_claims()?)?;
+    write("designs.json", recorded_designs()?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The text of `public/recorded/claims.json`.
+pub(crate) fn recorded_claims() -> Result<String> {
+    json(&check_all(&articles()?)?)
+}
+
+/// The text of `public/recorded/designs.json`.
+pub(crate) fn recorded_designs() -> Result<String> {
+    let built_in = &experiment::library::SCENARIOS[0];
+    let sheets = experiment::design_sheets(built_in.slug, built_in.text);
+    json(&sheets.map_err(|found| complaints(built_in.slug, &found))?)
+}
+
+fn check_all(articles: &[Article]) -> Result<Vec<ClaimFinding>> {
+    let claims = articles
+        .iter()
+        .flat_map(|article| article.claims.iter().map(move |claim| (article, claim)));
+    claims.map(|(article, claim)| check_claim(article, claim)).collect()
+}
+
+fn check_claim(article: &Article, claim: &adr::Claim) -> Result<ClaimFinding> {
+    let place = format!("{}#claim-{}", article.slug, claim.id);
+    let mut checks = Vec::new();
+    for check in &claim.checks {
+        let slug = article.scenario.as_deref();
+        let slug = slug.ok_or_else(|| format!("{place}: a decision with checks names its scenario"))?;
+        let input = input::read(slug)?;
+        checks.push(
+            ground(&input)
+                .check(check)
+                .map_err(|found| complaints(&place, &found))?,
+        );
+    }
+    Ok(ClaimFinding {
+        adr: article.slug.clone(),
+        claim: claim.id.clone(),
+        verdict: ClaimVerdict::of(&checks),
+        checks,
+    })
+}
+
+fn findings_table(finding: &ClaimFinding) -> Table {
+    let mut table = Table::new(&["under", "found", "expected", "holds"]);
+    for check in &finding.checks {
+        let holds = if check.holds { "yes" } else { "no" };
+        table.row([
+            check.under.clone(),
+            check.found.clone(),
+            check.expected.clone(),
+            holds.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn ground(input: &Input) -> Ground<'_> {
+    Ground {
+        slug: &input.slug,
+        text: &input.text,
+    }
+}
+
+fn articles() -> Result<Vec<Article>> {
+    library::DECISIONS.iter().map(parsed).collect()
+}
+
+fn article(slug: &str) -> Result<Article> {
+    match library::DECISIONS.iter().find(|decision| decision.slug == slug) {
+        Some(decision) => parsed(decision),
+        None => {
+            let known: Vec<&str> = library::DECISIONS.iter().map(|decision| decision.slug).collect();
+            Err(format!(
+                "there is no decision “{slug}” (there are: {})",
+                known.join(", ")
+            ))
+        }
+    }
+}
+
+fn parsed(decision: &library::BuiltIn) -> Result<Article> {
+    adr::parse(decision.text).map_err(|faults| {
+        let faults: Vec<String> = faults
+            .iter()
+            .map(|fault| format!("{}.md:{fault}", decision.slug))
+            .collect();
+        faults.join("\n")
+    })
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
+    Ok(text + "\n")
+}
+
+fn printed(value: &impl Serialize, blocks: &[Block], print: Print) -> Result<ExitCode> {
+    match print {
+        Print::Json => print!("{}", json(value)?),
+        Print::Markdown => print!("{}", document::markdown(blocks)),
+        Print::Text => print!("{}", document::terminal(blocks)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(name: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../public/recorded")
+            .join(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// A claim whose verdict has changed is news, and so is a number on a page that runs no longer give.
+    #[test]
+    fn claims_are_as_recorded() {
+        let recorded: Vec<ClaimFinding> = serde_json::from_str(&recorded("claims.json")).expect("it is sound");
+        let found = check_all(&articles().expect("they are sound")).expect("they can be checked");
+        let changed: Vec<String> = (found.iter())
+            .filter(|finding| !recorded.contains(finding))
+            .map(|finding| format!("{}#claim-{}: found now: {finding:#?}", finding.adr, finding.claim))
+            .collect();
+        assert!(
+            changed.is_empty() && recorded.len() == found.len(),
+            "Claims have changed. If that is right: cargo run -p cli -- record-decisions\n{}",
+            changed.join("\n")
+        );
+    }
+
+    #[test]
+    fn the_designs_pages_show_what_compilers_make() {
+        assert!(
+            recorded("designs.json") == recorded_designs().expect("all designs compile"),
+            "The designs have changed. If that is right: cargo run -p cli -- record-decisions"
+        );
+    }
+
+    #[test]
+    fn a_decision_names_designs_and_scenarios_that_exist() {
+        for article in articles().expect("they are sound") {
+            for design in &article.designs {
+                assert!(architecture::design(design).is_some(), "{}: {design}", article.slug);
+            }
+            if let Some(slug) = &article.scenario {
+                assert!(
+                    experiment::library::scenario(slug).is_some(),
+                    "{}: {slug}",
+                    article.slug
+                );
+            }
+        }
+    }
+}
