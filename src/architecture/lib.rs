@@ -13,6 +13,7 @@
 
 mod composition;
 mod database_per_service;
+mod database_per_tenant;
 mod lower;
 mod options;
 mod schemas_in_one_database;
@@ -45,6 +46,7 @@ pub fn architectures() -> &'static [&'static dyn Architecture] {
     &[
         &schemas_in_one_database::SchemasInOneDatabase,
         &database_per_service::DatabasePerService,
+        &database_per_tenant::DatabasePerTenant,
     ]
 }
 

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use program::{
-    Activation, Compilation, DatabaseId, Event, EventKind, Fault, FaultAction, NodeId, Op, OperationId, ProgramId,
-    ProgramKind, RequestId, StepId, StepPoint, StepTrigger, Trigger,
+    Activation, Compilation, Event, EventKind, Fault, FaultAction, NodeId, Op, OperationId, ProgramId, ProgramKind,
+    RequestId, StepId, StepPoint, StepTrigger, Trigger,
 };
 
 /// One physical step of an execution.
@@ -24,6 +24,8 @@ pub(crate) struct PhysicalStep {
     /// The steps of relays and recoveries belong to nobody's request.
     pub(crate) request: Option<RequestId>,
     pub(crate) label: String,
+    /// Whom its first request went to, if it sent one.
+    pub(crate) asked: Option<NodeId>,
 }
 
 /// The physical steps of a request among recorded events, in order of start, with those of relays and
@@ -34,6 +36,21 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
     let mut asked = false;
     for event in events {
         asked |= event.request == Some(request);
+        if let EventKind::MessageSent {
+            activation,
+            step,
+            to,
+            reply: false,
+            ..
+        } = event.kind
+        {
+            let sent = |known: &&mut PhysicalStep| {
+                known.activation == activation && known.step == step && known.asked.is_none()
+            };
+            if let Some(found) = steps.iter_mut().find(sent) {
+                found.asked = Some(to);
+            }
+        }
         let EventKind::StepStarted { activation, step } = event.kind else {
             continue;
         };
@@ -52,6 +69,7 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
                 occurrence,
                 request: event.request,
                 label: definition.label.clone(),
+                asked: None,
             });
         }
     }
@@ -94,11 +112,7 @@ pub(crate) fn node_of(
         }
         scenario::Actor::Service => Some(program.home),
         scenario::Actor::Server => match &program.step(step.step).op {
-            Op::Statement { connection, .. } => {
-                let pool = program.connections.get(usize::from(connection.0))?;
-                let DatabaseId(database) = deployment.pools[pool.index()].database;
-                Some(deployment.databases[usize::from(database)].node)
-            }
+            Op::Statement { .. } => step.asked,
             _ => None,
         },
         scenario::Actor::Relay => {

@@ -11,10 +11,20 @@ pub struct BuiltIn {
 }
 
 /// In the order in which they are shown.
-pub const SCENARIOS: &[BuiltIn] = &[BuiltIn {
-    slug: "sign-up",
-    text: include_str!("../../public/scenarios/sign-up.toml"),
-}];
+pub const SCENARIOS: &[BuiltIn] = &[
+    BuiltIn {
+        slug: "sign-up",
+        text: include_str!("../../public/scenarios/sign-up.toml"),
+    },
+    BuiltIn {
+        slug: "shop-orders",
+        text: include_str!("../../public/scenarios/shop-orders.toml"),
+    },
+    BuiltIn {
+        slug: "school-timetable",
+        text: include_str!("../../public/scenarios/school-timetable.toml"),
+    },
+];
 
 const PROFILES: &[(&str, &str)] = &[
     (

@@ -64,8 +64,8 @@ fn place(compilation: &Compilation, program: &Program, op: &Op) -> Option<String
     let deployment = &compilation.deployment;
     match op {
         Op::Statement { connection, .. } => {
-            let pool = &deployment.pools[program.connections.get(usize::from(connection.0))?.index()];
-            Some(deployment.databases[pool.database.index()].name.clone())
+            let connect = program.connections.get(usize::from(connection.0))?;
+            Some(deployment.place_of(*connect))
         }
         Op::Call { program: callee, .. } | Op::Send { program: callee, .. } => {
             Some(deployment.node(compilation.programs[callee.index()].home).name.clone())

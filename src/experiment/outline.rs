@@ -144,22 +144,20 @@ pub fn compilation_document(compilation: &Compilation) -> Vec<Block> {
     for (index, node) in deployment.nodes.iter().enumerate() {
         let here = |id: program::NodeId| id.index() == index;
         let databases = deployment.databases.iter().filter(|database| here(database.node));
-        let pools = deployment.pools.iter().filter(|pool| here(pool.service));
-        let pool =
-            |pool: &program::Pool| format!("{} × {}", pool.size, deployment.databases[pool.database.index()].name);
+        let pools: Vec<String> = pools(deployment, program::NodeId(index as u16));
         nodes.row([
             node.name.clone(),
             format!("{:?}", node.kind).to_lowercase(),
             node.cores.to_string(),
-            databases
-                .map(|database| database.name.clone())
-                .collect::<Vec<_>>()
-                .join(", "),
-            pools.map(pool).collect::<Vec<_>>().join(", "),
+            several(&databases.map(|database| database.name.as_str()).collect::<Vec<_>>()),
+            pools.join(", "),
         ]);
     }
     let mut blocks = vec![Block::Heading(1, compilation.title.clone()), Block::Table(nodes)];
-    for database in &deployment.databases {
+    for (index, database) in deployment.databases.iter().enumerate() {
+        if database.template.is_some() && database.definitions.is_empty() {
+            continue;
+        }
         blocks.push(Block::Heading(3, format!("Database {}", database.name)));
         blocks.push(Block::Code(
             database
@@ -169,6 +167,15 @@ pub fn compilation_document(compilation: &Compilation) -> Vec<Block> {
                 .map(str::to_owned)
                 .collect(),
         ));
+        let copies = deployment.databases.iter();
+        let copies = copies.filter(|copy| copy.template.is_some_and(|template| template.index() == index));
+        let copies: Vec<&str> = copies.map(|copy| copy.name.as_str()).collect();
+        if !copies.is_empty() {
+            blocks.push(Block::Paragraph(format!(
+                "As its template begin: {}.",
+                several(&copies)
+            )));
+        }
     }
     for program in listing::programs(compilation) {
         blocks.push(Block::Heading(3, format!("{}, run by {}", program.name, program.home)));
@@ -180,6 +187,43 @@ pub fn compilation_document(compilation: &Compilation) -> Vec<Block> {
         &compilation.refusals,
     ));
     blocks
+}
+
+/// The connections that a node keeps: those of a route in one line.
+fn pools(deployment: &program::Deployment, node: program::NodeId) -> Vec<String> {
+    let own = |pool: &program::PoolId| deployment.pools[pool.index()].service == node;
+    let line = |pools: &[program::PoolId]| {
+        let size = pools.first().map_or(0, |pool| deployment.pools[pool.index()].size);
+        let database = |pool: &program::PoolId| deployment.pools[pool.index()].database;
+        let names = pools
+            .iter()
+            .map(|pool| deployment.databases[database(pool).index()].name.as_str());
+        format!("{size} × {}", several(&names.collect::<Vec<_>>()))
+    };
+    let mut routed = Vec::new();
+    let mut lines = Vec::new();
+    for route in 0..deployment.routes.len() as u16 {
+        let pools = deployment.pools_of(program::Connect::Route(program::RouteId(route)));
+        if pools.first().is_some_and(own) {
+            lines.push(line(&pools));
+        }
+        routed.extend(pools);
+    }
+    let others = (0..deployment.pools.len() as u16).map(program::PoolId);
+    lines.extend(
+        others
+            .filter(|pool| own(pool) && !routed.contains(pool))
+            .map(|pool| line(&[pool])),
+    );
+    lines
+}
+
+/// `a, b, c`; of many, the first and the last.
+fn several(names: &[&str]) -> String {
+    match names {
+        [first, _, _, _, .., last] => format!("{first} … {last} ({})", names.len()),
+        few => few.join(", "),
+    }
 }
 
 fn program_line(line: &report::ProgramLine) -> Vec<String> {

@@ -27,7 +27,7 @@ pub struct RunJob {
     summary: ScenarioSummary,
     scenario: Scenario,
     settings: Settings,
-    /// By operation: can every chosen design express it?
+    /// By operation: can every chosen design express it? Not counting a design that can express none.
     expressed: Vec<bool>,
     /// The design that is being run.
     design: usize,
@@ -71,8 +71,11 @@ impl RunJob {
         let summary = summary::of(slug, &scenario, &settings);
         let mut expressed = vec![true; scenario.operations.len()];
         for design in &settings.designs {
-            let entries = design.compile(&scenario, &settings.sabotage).entries;
-            for (expressed, entry) in expressed.iter_mut().zip(&entries) {
+            let compilation = design.compile(&scenario, &settings.sabotage);
+            if expresses_nothing(&compilation) {
+                continue;
+            }
+            for (expressed, entry) in expressed.iter_mut().zip(&compilation.entries) {
                 *expressed &= entry.is_some();
             }
         }
@@ -97,7 +100,10 @@ impl RunJob {
                 faults,
                 spared,
             } => {
-                let options = Options::of(&compilation);
+                let mut options = Options::of(&compilation);
+                if expresses_nothing(&compilation) {
+                    options.requests = 0;
+                }
                 let simulation = Simulation::new(Arc::clone(&compilation), &self.settings.profile, faults, options);
                 let simulation = self.sound(simulation.map_err(|error| error.to_string()))?;
                 Phase::Run {
@@ -134,6 +140,11 @@ impl RunJob {
                     compilation,
                     operation: operation + 1,
                 }
+            }
+            // It stores nothing that could be compared.
+            Phase::Draw { compilation, .. } if expresses_nothing(&compilation) => {
+                self.design += 1;
+                Phase::Compile
             }
             Phase::Draw { compilation, .. } => {
                 let simulation = same_rows::simulation(&compilation, &self.expressed, &self.settings.profile);
@@ -264,6 +275,10 @@ impl RunJob {
             what: format!("{title}: {doing}"),
         }
     }
+}
+
+fn expresses_nothing(compilation: &Compilation) -> bool {
+    compilation.entries.iter().all(Option::is_none)
 }
 
 fn share(done: u64, of: u64, whole: u64) -> u64 {

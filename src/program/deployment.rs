@@ -1,15 +1,18 @@
 //! Where things run: nodes, databases on them, pools of connections, links between nodes.
 
+use base::Value;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DatabaseId, NodeId};
+use crate::ids::{DatabaseId, NodeId, PoolId};
 use crate::item::ItemTable;
+use crate::step::Connect;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Deployment {
     pub nodes: Vec<Node>,
     pub databases: Vec<Database>,
     pub pools: Vec<Pool>,
+    pub routes: Vec<Route>,
     pub item_tables: Vec<ItemTable>,
     /// Links that differ from [`LinkClass::SameZone`], the default between any two nodes.
     pub links: Vec<Link>,
@@ -40,7 +43,10 @@ pub enum NodeKind {
 pub struct Database {
     pub name: String,
     pub node: NodeId,
-    /// DDL, one statement an item, in order: schemas, tables, indexes, roles.
+    /// An earlier database of the same server that it begins as a copy of, before there are any rows:
+    /// `CREATE DATABASE … TEMPLATE …`.
+    pub template: Option<DatabaseId>,
+    /// DDL, one statement an item, in order: schemas, tables, indexes, roles. After the template's, if it has one.
     pub definitions: Vec<String>,
 }
 
@@ -52,6 +58,16 @@ pub struct Pool {
     pub database: DatabaseId,
     pub role: String,
     pub size: u16,
+}
+
+/// Pools of one service, one per value of a key: which tenant's rows lie in which database. The service
+/// knows it from memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Route {
+    /// What the key is: `tenant`.
+    pub name: String,
+    /// Each key once. `int` and `bigint` of one value are one key.
+    pub pools: Vec<(Value, PoolId)>,
 }
 
 /// Applies in both directions.
@@ -75,6 +91,22 @@ pub enum LinkClass {
 impl Deployment {
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
+    }
+
+    /// The pools that such a connection may come from.
+    pub fn pools_of(&self, connect: Connect) -> Vec<PoolId> {
+        match connect {
+            Connect::Pool(pool) => vec![pool],
+            Connect::Route(route) => self.routes[route.index()].pools.iter().map(|(_, pool)| *pool).collect(),
+        }
+    }
+
+    /// Where statements on such a connection go, for people: `auth`, `the tenant's database`.
+    pub fn place_of(&self, connect: Connect) -> String {
+        match connect {
+            Connect::Pool(pool) => self.databases[self.pools[pool.index()].database.index()].name.clone(),
+            Connect::Route(route) => format!("the {}'s database", self.routes[route.index()].name),
+        }
     }
 
     /// The class of the link between two nodes; a node reaches itself locally.

@@ -26,6 +26,8 @@ ids! {
     ItemTableId(u16);
     /// Into `Deployment::pools`.
     PoolId(u16);
+    /// Into `Deployment::routes`.
+    RouteId(u16);
     /// Into `Compilation::programs`.
     ProgramId(u16);
     /// Into `Program::steps`.

@@ -18,7 +18,7 @@ use base::{Nanos, Type};
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Expression;
-use crate::ids::{ConnectionId, ItemTableId, NodeId, OperationId, PoolId, ProgramId, RegisterId, StepId};
+use crate::ids::{ConnectionId, ItemTableId, NodeId, OperationId, PoolId, ProgramId, RegisterId, RouteId, StepId};
 use crate::item::ItemRequest;
 
 /// Steps run one after the other.
@@ -36,10 +36,18 @@ pub struct Program {
     /// Filled, in this order, by the caller's arguments.
     pub parameters: Vec<RegisterId>,
     pub registers: Vec<Register>,
-    /// The pools it takes connections from; `ConnectionId` indexes this.
-    pub connections: Vec<PoolId>,
+    /// Where it takes connections from; `ConnectionId` indexes this.
+    pub connections: Vec<Connect>,
     pub steps: Vec<Step>,
     pub body: Block,
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Connect {
+    Pool(PoolId),
+    /// One of several pools, by the key of [`Op::Acquire`].
+    Route(RouteId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -103,9 +111,17 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Op {
     /// Takes a connection from the pool; waits in line if none is free. One that the program still holds
-    /// (it repeats itself after a failure) is kept, unless it broke.
+    /// (it repeats itself after a failure) is kept, unless it broke or came from another pool.
     Acquire {
         connection: ConnectionId,
+        /// Which pool of a [`Connect::Route`]; a key that the route does not have fails with
+        /// [`ErrorClass::Refused`].
+        key: Option<Expression>,
+    },
+    /// The keys of a route, in its order, as rows of one column: from memory, in no time.
+    RouteKeys {
+        route: RouteId,
+        into: RegisterId,
     },
     /// Gives it back. The interpreter also gives back, after a ROLLBACK, what a program still holds when it ends.
     Release {
@@ -143,6 +159,9 @@ pub enum Op {
         bind: Vec<RegisterId>,
         body: Block,
         parallel: u16,
+        /// Row sets that each iteration fills for itself; after the last one each holds all of their rows, in the
+        /// order of the iterations, whichever was done first.
+        gather: Vec<RegisterId>,
     },
     /// All branches at once; ends when all have ended, fails if one has failed.
     Par {

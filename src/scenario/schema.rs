@@ -38,7 +38,7 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     pub checks: Vec<Check>,
     pub indexes: Vec<Index>,
-    /// The scenario's tenant column, if this table has it; `None`: shared by all tenants.
+    /// The scenario's tenant column, if this table has it. See also [`Schema::is_of_tenants`].
     pub tenant: Option<ColumnId>,
     /// Likewise, the column that says where the row must stay.
     pub region: Option<ColumnId>,
@@ -143,6 +143,25 @@ impl Schema {
             .iter()
             .position(|table| table.schema == owner && table.name == name)?;
         Some(TableId(position as u16))
+    }
+
+    /// Do the table's rows belong to tenants: by a tenant column, or by a foreign key to a table whose rows do?
+    pub fn is_of_tenants(&self, id: TableId) -> bool {
+        let mut seen = vec![id];
+        let mut next = 0;
+        while let Some(table) = seen.get(next).map(|id| self.table(*id)) {
+            if table.tenant.is_some() {
+                return true;
+            }
+            let parents = table.foreign_keys.iter().map(|key| key.table);
+            for parent in parents {
+                if !seen.contains(&parent) {
+                    seen.push(parent);
+                }
+            }
+            next += 1;
+        }
+        false
     }
 
     pub fn ids(&self) -> impl Iterator<Item = TableId> + use<> {

@@ -149,6 +149,8 @@ pub(crate) enum FrameKind {
     Rows {
         rows: Rows,
         next: u32,
+        /// Of each iteration so far: what it has put into the row sets to gather.
+        gathered: Vec<Vec<Rows>>,
     },
     Try,
     Retry {
@@ -160,6 +162,8 @@ pub(crate) enum FrameKind {
         rows: Option<Rows>,
         next: u32,
         failed: Option<(u16, Error)>,
+        /// As of `Rows`, with the number of the iteration: they end in any order.
+        gathered: Vec<(u16, Vec<Rows>)>,
     },
     /// The lowest frame of a branch.
     Branch {
@@ -228,6 +232,16 @@ impl Activation {
     pub(crate) fn scope(&mut self, fiber: u16) -> &mut Scope {
         let scope = self.fibers[usize::from(fiber)].scope;
         &mut self.scopes[usize::from(scope)]
+    }
+
+    /// Is the connection in this place one that the surrounding program has taken, not this parallel row?
+    pub(crate) fn is_inherited(&self, fiber: u16, slot: usize) -> bool {
+        let state = &self.fibers[usize::from(fiber)];
+        let own = self.scopes[usize::from(state.scope)].connections[slot];
+        state.parent.is_some_and(|parent| {
+            let outer = self.fibers[usize::from(parent)].scope;
+            outer != state.scope && self.scopes[usize::from(outer)].connections[slot] == own
+        })
     }
 
     pub(crate) fn fiber(&mut self, fiber: u16) -> &mut Fiber {

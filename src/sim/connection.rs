@@ -5,7 +5,7 @@
 //! it at the service sees [`ErrorClass::Unavailable`](program::ErrorClass::Unavailable).
 
 use engine_sql::{SessionId, StatementId, TransactionStatus};
-use program::{ConnectionId, EventKind, NodeId, PoolId, RequestId, StepId, WaitCause};
+use program::{Connect, ConnectionId, EventKind, Expression, NodeId, PoolId, RequestId, StepId, WaitCause};
 
 use crate::activation::{Activation, Answer, Armed, FiberRef, Pending};
 use crate::arena::Key;
@@ -44,16 +44,23 @@ impl World {
         activation: &mut Activation,
         fiber: u16,
         connection: ConnectionId,
+        route_key: Option<&Expression>,
     ) -> Flow {
         let slot = usize::from(connection.0);
+        let pool = match self.pool_of(plan, activation, fiber, slot, route_key) {
+            Ok(pool) => pool,
+            Err(error) => return self.step_failed(plan, key, activation, fiber, error),
+        };
+        let step = activation.fiber(fiber).step;
         if let Some(held) = activation.scope(fiber).connections[slot] {
-            if self.connections.get(held).is_some() {
-                return self.step_done(plan, key, activation, fiber, 0);
+            match self.connections.get(held).map(|connection| connection.pool) {
+                Some(from) if from == pool => return self.step_done(plan, key, activation, fiber, 0),
+                Some(_) if activation.is_inherited(fiber, slot) => {}
+                Some(_) => self.release(plan, held, activation.id, step, activation.request),
+                None => {}
             }
             activation.scope(fiber).connections[slot] = None;
         }
-        let pool = plan.program(activation.id.program).connections[slot];
-        let step = activation.fiber(fiber).step;
         match self.pools[pool.index()].ask() {
             Granted::Idle(free) => {
                 activation.scope(fiber).connections[slot] = Some(free);
@@ -70,6 +77,33 @@ impl World {
                 self.wait_started(activation, step, WaitCause::Connection);
                 self.pools[pool.index()].stand_in_line(waiting);
                 Flow::Wait
+            }
+        }
+    }
+
+    fn pool_of(
+        &mut self,
+        plan: &Plan,
+        activation: &mut Activation,
+        fiber: u16,
+        slot: usize,
+        key: Option<&Expression>,
+    ) -> Result<PoolId, program::Error> {
+        match plan.program(activation.id.program).connections[slot] {
+            Connect::Pool(pool) => Ok(pool),
+            Connect::Route(route) => {
+                let key = match key {
+                    Some(key) => self.operand(plan, activation, fiber, key)?,
+                    None => base::Value::Null,
+                };
+                plan.routed(route, &key).ok_or_else(|| {
+                    let name = &plan.compilation.deployment.routes[route.index()].name;
+                    program::Error {
+                        class: program::ErrorClass::Refused,
+                        code: None,
+                        message: format!("no database for {name} {key}"),
+                    }
+                })
             }
         }
     }
@@ -184,7 +218,7 @@ impl World {
         let (program, step) = (activation.id.program, activation.fiber(fiber.fiber).step);
         self.wait_ended(&activation, step, WaitCause::Connection);
         activation.fiber(fiber.fiber).pending = Pending::Nothing;
-        if let program::Op::Acquire { connection: slot } = plan.program(program).step(step).op {
+        if let program::Op::Acquire { connection: slot, .. } = plan.program(program).step(step).op {
             activation.scope(fiber.fiber).connections[usize::from(slot.0)] = Some(connection);
         }
         let flow = self.step_done(plan, fiber.activation, &mut activation, fiber.fiber, 0);

@@ -3,7 +3,7 @@
 use base::{Nanos, Row, Value};
 use program::{Error, Op, Outcome, RegisterId, StepId, StepPoint, WaitCause};
 
-use crate::activation::{Activation, Answer, Frame, FrameKind, Pending, Register, Scope};
+use crate::activation::{Activation, Answer, Frame, FrameKind, Pending, Register, Rows, Scope};
 use crate::arena::Key;
 use crate::interpreter::Flow;
 use crate::plan::Plan;
@@ -25,19 +25,20 @@ impl World {
                 let number = *number;
                 return self.branch_ended(plan, key, activation, fiber, number, None);
             }
-            FrameKind::Rows { rows, next } => {
+            FrameKind::Rows { rows, next, .. } => {
                 done = rows.len() as u64;
-                if let Some(row) = rows.get(*next as usize).cloned() {
-                    *next += 1;
-                    frame.index = 0;
-                    if let Op::ForEach { bind, .. } = &program.step(owner).op {
-                        bind_row(activation.scope(fiber), bind, &row);
+                let row = rows.get(*next as usize).cloned();
+                *next += 1;
+                if let Op::ForEach { bind, gather, .. } = &program.step(owner).op {
+                    let goes_on = next_row(activation, fiber, (bind, gather), row.as_ref());
+                    if goes_on {
+                        return Flow::Go;
                     }
-                    return Flow::Go;
                 }
             }
             _ => {}
         }
+        let state = activation.fiber(fiber);
         state.frames.pop();
         state.step = owner;
         self.step_done(plan, key, activation, fiber, done)
@@ -197,10 +198,12 @@ impl World {
         key: Key,
         activation: &mut Activation,
         fiber: u16,
-        (register, bind, parallel): (RegisterId, &[RegisterId], u16),
+        (register, bind, parallel, gather): (RegisterId, &[RegisterId], u16, &[RegisterId]),
     ) -> Flow {
         let step = activation.fiber(fiber).step;
-        let Register::Rows(rows) = activation.scope(fiber).registers[register.index()].clone() else {
+        let register = activation.scope(fiber).registers[register.index()].clone();
+        empty(activation.scope(fiber), gather);
+        let Register::Rows(rows) = register else {
             return self.step_done(plan, key, activation, fiber, 0);
         };
         let Some(first) = rows.first().cloned() else {
@@ -208,7 +211,12 @@ impl World {
         };
         if parallel <= 1 {
             bind_row(activation.scope(fiber), bind, &first);
-            return enter(activation, fiber, step, 0, FrameKind::Rows { rows, next: 1 });
+            let kind = FrameKind::Rows {
+                rows,
+                next: 1,
+                gathered: Vec::new(),
+            };
+            return enter(activation, fiber, step, 0, kind);
         }
         let open = parallel.min(u16::try_from(rows.len()).unwrap_or(u16::MAX));
         for number in 0..open {
@@ -219,6 +227,7 @@ impl World {
             rows: Some(rows),
             next: u32::from(open),
             failed: None,
+            gathered: Vec::new(),
         };
         enter(activation, fiber, step, 0, kind);
         activation.wait(key, fiber, Pending::Branches);
@@ -280,6 +289,7 @@ impl World {
                 rows: None,
                 next: 0,
                 failed: None,
+                gathered: Vec::new(),
             },
         );
         activation.wait(key, fiber, Pending::Branches);
@@ -297,28 +307,36 @@ impl World {
         error: Option<Error>,
     ) -> Flow {
         let program = plan.program(activation.id.program);
-        let Some(parent) = activation.fiber(fiber).parent else {
+        let (Some(parent), Some(owner)) = (
+            activation.fiber(fiber).parent,
+            activation.fiber(fiber).frames.first().and_then(|frame| frame.owner),
+        ) else {
             return Flow::Wait;
         };
+        let gather: &[RegisterId] = match &program.step(owner).op {
+            Op::ForEach { gather, .. } => gather,
+            _ => &[],
+        };
+        let found = take_gathered(activation.scope(fiber), gather);
         self.close_scope(plan, activation, fiber, parent);
         activation.fiber(fiber).frames.clear();
         let returned = activation.returned.is_some();
         let state = activation.fiber(parent);
         let Some(Frame {
-            owner: Some(owner),
             kind:
                 FrameKind::Fork {
                     open,
                     rows,
                     next,
                     failed,
+                    gathered,
                 },
             ..
         }) = state.frames.last_mut()
         else {
             return Flow::Wait;
         };
-        let owner = *owner;
+        gathered.push((number, found));
         if let Some(error) = error
             && failed.as_ref().is_none_or(|(first, _)| number < *first)
         {
@@ -339,10 +357,17 @@ impl World {
             return Flow::Wait;
         }
         let failed = failed.take();
+        let mut gathered = std::mem::take(gathered);
+        gathered.sort_by_key(|(number, _)| *number);
         let done = rows.as_ref().map_or(0, |rows| rows.len() as u64);
         state.frames.pop();
         state.step = owner;
         state.pending = Pending::Nothing;
+        put_together(
+            activation.scope(parent),
+            gather,
+            gathered.into_iter().map(|(_, found)| found),
+        );
         let flow = match (activation.returned.take(), failed) {
             (Some(values), _) => self.leave_blocks(plan, key, activation, parent, values),
             (None, Some((_, error))) => self.step_failed(plan, key, activation, parent, error),
@@ -382,6 +407,66 @@ impl World {
 pub(crate) fn enter(activation: &mut Activation, fiber: u16, step: StepId, part: u16, kind: FrameKind) -> Flow {
     activation.fiber(fiber).frames.push(Frame::new(Some(step), part, kind));
     Flow::Go
+}
+
+/// An iteration of a loop has ended: binds the next row, if there is one, else puts together what was gathered.
+fn next_row(
+    activation: &mut Activation,
+    fiber: u16,
+    (bind, gather): (&[RegisterId], &[RegisterId]),
+    row: Option<&Row>,
+) -> bool {
+    let found = take_gathered(activation.scope(fiber), gather);
+    let Some(Frame {
+        index,
+        kind: FrameKind::Rows { gathered, .. },
+        ..
+    }) = activation.fiber(fiber).frames.last_mut()
+    else {
+        return false;
+    };
+    gathered.push(found);
+    match row {
+        Some(row) => {
+            *index = 0;
+            bind_row(activation.scope(fiber), bind, row);
+            true
+        }
+        None => {
+            let gathered = std::mem::take(gathered);
+            put_together(activation.scope(fiber), gather, gathered);
+            false
+        }
+    }
+}
+
+/// What an iteration has put into these row sets; the next one finds them empty.
+fn take_gathered(scope: &mut Scope, gather: &[RegisterId]) -> Vec<Rows> {
+    let rows = |register: &RegisterId| match &scope.registers[register.index()] {
+        Register::Rows(rows) => rows.clone(),
+        _ => Rows::default(),
+    };
+    let found = gather.iter().map(rows).collect();
+    empty(scope, gather);
+    found
+}
+
+fn empty(scope: &mut Scope, gather: &[RegisterId]) {
+    for register in gather {
+        scope.registers[register.index()] = Register::Rows(Rows::default());
+    }
+}
+
+fn put_together(scope: &mut Scope, gather: &[RegisterId], gathered: impl IntoIterator<Item = Vec<Rows>>) {
+    let mut all: Vec<Vec<Row>> = vec![Vec::new(); gather.len()];
+    for iteration in gathered {
+        for (all, rows) in all.iter_mut().zip(iteration) {
+            all.extend_from_slice(&rows);
+        }
+    }
+    for (register, rows) in gather.iter().zip(all) {
+        scope.registers[register.index()] = Register::Rows(rows.into());
+    }
 }
 
 fn bind_row(scope: &mut Scope, bind: &[RegisterId], row: &Row) {

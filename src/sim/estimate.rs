@@ -1,8 +1,8 @@
 //! How much memory a run will need, before it is begun: a page refuses what is too large, with the figure.
 
 use base::{Type, Value};
-use program::Compilation;
 use program::workload::{ClientLoop, Generator};
+use program::{Compilation, Load, LogicalTable, Share};
 
 /// In bytes, rounded up generously.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ impl Estimate {
 
 /// A tuple's header, its slot, and an index entry for the primary key.
 const ROW_OVERHEAD: u64 = 16 + 4 + 40;
+/// What a table with its indexes takes before it has a row: its definition, the roots of its indexes.
+const EMPTY_TABLE: u64 = 4 * 1024;
 /// A running program with its frames, registers and timers.
 const PROGRAM: u64 = 4 * 1024;
 
@@ -41,7 +43,7 @@ pub fn estimate(compilation: &Compilation) -> Estimate {
             .logical_tables
             .iter()
             .filter(|logical| logical.name == table.table);
-        let places: u64 = places.map(|logical| logical.loads.len() as u64).sum();
+        let places: u64 = places.map(copies).sum();
         let width = ROW_OVERHEAD
             + table
                 .columns
@@ -57,6 +59,10 @@ pub fn estimate(compilation: &Compilation) -> Estimate {
         .map(|operation| operation.tables.len() as u64)
         .max()
         .unwrap_or(0);
+    let empty_tables = (compilation.deployment.databases.len() as u64)
+        .saturating_mul(compilation.logical_tables.len() as u64)
+        .saturating_mul(EMPTY_TABLE);
+    estimate.initial_bytes = estimate.initial_bytes.saturating_add(empty_tables);
     // A version in a page and its WAL record.
     let version = 2 * (ROW_OVERHEAD + 100);
     estimate.written_bytes = workload.requests.saturating_mul(touched).saturating_mul(version);
@@ -78,6 +84,21 @@ pub fn estimate(compilation: &Compilation) -> Estimate {
     };
     estimate.running_bytes = at_once.saturating_mul(PROGRAM);
     estimate
+}
+
+/// How often each row lies somewhere: the tenants' shares are one copy together, unless the rows are all tenants'.
+fn copies(table: &LogicalTable) -> u64 {
+    let is_share = |load: &&Load| {
+        matches!(
+            load,
+            Load::Rows {
+                share: Share::Tenant(_),
+                ..
+            }
+        )
+    };
+    let shares = table.loads.iter().filter(is_share).count();
+    (table.loads.len() - shares) as u64 + u64::from(shares > 0)
 }
 
 fn width(data_type: Type, generator: &Generator) -> u64 {

@@ -170,7 +170,16 @@ impl World {
             return self.step_failed(plan, key, activation, fiber, error);
         }
         match op {
-            Op::Acquire { connection } => self.acquire(plan, key, activation, fiber, *connection),
+            Op::Acquire {
+                connection,
+                key: route_key,
+            } => self.acquire(plan, key, activation, fiber, *connection, route_key.as_ref()),
+            Op::RouteKeys { route, into } => {
+                let keys = plan.route_keys(*route);
+                let count = keys.len() as u64;
+                activation.scope(fiber).registers[into.index()] = Register::Rows(keys);
+                self.step_done(plan, key, activation, fiber, count)
+            }
             Op::Release { connection } => {
                 let held = activation.scope(fiber).connections[usize::from(connection.0)].take();
                 if let Some(held) = held {
@@ -196,8 +205,12 @@ impl World {
                 }
             }
             Op::ForEach {
-                rows, bind, parallel, ..
-            } => self.for_each(plan, key, activation, fiber, (*rows, bind, *parallel)),
+                rows,
+                bind,
+                parallel,
+                gather,
+                ..
+            } => self.for_each(plan, key, activation, fiber, (*rows, bind, *parallel, gather)),
             Op::Par { branches } => self.fork(plan, key, activation, fiber, branches.len() as u16),
             Op::Try { .. } => enter(activation, fiber, step, 0, FrameKind::Try),
             Op::Retry { .. } => enter(activation, fiber, step, 0, FrameKind::Retry { attempt: 0 }),

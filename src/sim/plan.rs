@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::Nanos;
+use base::{Nanos, Row, Value};
 use program::profile::Profile;
 use program::workload::ClientLoop;
-use program::{Compilation, Fault, NodeId, NodeKind, Op, Program, ProgramId, ProgramKind, StepId, Trigger};
+use program::{
+    Compilation, Fault, NodeId, NodeKind, Op, PoolId, Program, ProgramId, ProgramKind, RouteId, StepId, Trigger,
+};
 
+use crate::activation::Rows;
 use crate::simulation::Options;
 use crate::workload::{Population, Requests};
 
@@ -34,6 +37,14 @@ pub(crate) struct Plan {
     struck: Vec<Vec<(StepId, u16)>>,
     pub(crate) clients: Vec<NodeId>,
     pub(crate) periodic: Vec<(ProgramId, Nanos)>,
+    routes: Vec<Route>,
+}
+
+/// A route, ready to be asked.
+#[derive(Clone, Debug)]
+struct Route {
+    by_key: BTreeMap<Value, PoolId>,
+    keys: Rows,
 }
 
 impl Plan {
@@ -78,6 +89,7 @@ impl Plan {
             struck,
             clients,
             periodic: periodic.collect(),
+            routes: compilation.deployment.routes.iter().map(Route::new).collect(),
             profile: profile.clone(),
             options,
             faults,
@@ -91,6 +103,15 @@ impl Plan {
 
     pub(crate) fn text_of(&self, program: ProgramId, step: StepId) -> TextId {
         self.statements[program.index()][step.index()].unwrap_or(self.rollback)
+    }
+
+    /// `None`: the route has no such key.
+    pub(crate) fn routed(&self, route: RouteId, key: &Value) -> Option<PoolId> {
+        self.routes[route.index()].by_key.get(&route_key(key)).copied()
+    }
+
+    pub(crate) fn route_keys(&self, route: RouteId) -> Rows {
+        self.routes[route.index()].keys.clone()
     }
 
     pub(crate) fn latency(&self, from: NodeId, to: NodeId) -> (Nanos, Nanos) {
@@ -114,6 +135,21 @@ impl Plan {
             ClientLoop::Open { .. } | ClientLoop::Serial => 1,
         }
     }
+}
+
+impl Route {
+    fn new(route: &program::Route) -> Route {
+        let pools = route.pools.iter();
+        Route {
+            by_key: pools.clone().map(|(key, pool)| (route_key(key), *pool)).collect(),
+            keys: pools.map(|(key, _)| Row::from([key.clone()])).collect(),
+        }
+    }
+}
+
+/// Integers of any width are one key.
+pub(crate) fn route_key(key: &Value) -> Value {
+    key.as_i64().map_or_else(|| key.clone(), Value::Int8)
 }
 
 #[derive(Default)]

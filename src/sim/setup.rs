@@ -7,7 +7,8 @@ use base::{Nanos, Time};
 use engine_sql::{Progress, Server, ServerConfig, SessionId, SqlError};
 use program::workload::Generator;
 use program::{
-    Compilation, Database, DatabaseId, Fault, FaultAction, Into, Load, NodeKind, Op, Program, Read, StepId, Trigger,
+    Compilation, Connect, Database, DatabaseId, Fault, FaultAction, Into, Load, NodeKind, Op, Program, Read, StepId,
+    Trigger,
 };
 
 use crate::plan::Plan;
@@ -67,10 +68,18 @@ pub(crate) fn check(compilation: &Compilation, faults: &[Fault], options: &Optio
     let deployment = &compilation.deployment;
     let nodes = deployment.nodes.len();
     let malformed = |what: String| Err(SetupError::Malformed(what));
-    for database in &deployment.databases {
+    for (index, database) in deployment.databases.iter().enumerate() {
         match deployment.nodes.get(database.node.index()) {
             Some(node) if node.kind == NodeKind::SqlServer => {}
             _ => return malformed(format!("database {} is on no SQL server", database.name)),
+        }
+        if let Some(template) = database.template
+            && (template.index() >= index || deployment.databases[template.index()].node != database.node)
+        {
+            return malformed(format!(
+                "the template of database {} is not before it on its server",
+                database.name
+            ));
         }
     }
     for pool in &deployment.pools {
@@ -175,22 +184,28 @@ fn check_program(compilation: &Compilation, program: &Program) -> Result<(), Str
     if program.home.index() >= nodes {
         return Err("its home does not exist".to_owned());
     }
-    for pool in &program.connections {
-        let pool = compilation
-            .deployment
-            .pools
-            .get(pool.index())
-            .ok_or("a pool does not exist")?;
-        if pool.service != program.home {
-            return Err(format!("pool {} belongs to another node", pool.name));
+    for connect in &program.connections {
+        if let Connect::Route(route) = connect {
+            known(route.index(), compilation.deployment.routes.len(), "route")?;
+        }
+        for pool in compilation.deployment.pools_of(*connect) {
+            let pool = compilation.deployment.pools.get(pool.index());
+            let pool = pool.ok_or("a pool does not exist")?;
+            if pool.service != program.home {
+                return Err(format!("pool {} belongs to another node", pool.name));
+            }
         }
     }
     let mut blocks: Vec<&[StepId]> = vec![&program.body];
     let mut used: Vec<usize> = program.parameters.iter().map(|register| register.index()).collect();
     for step in &program.steps {
         match &step.op {
-            Op::Acquire { connection } | Op::Release { connection } => {
+            Op::Acquire { connection, .. } | Op::Release { connection } => {
                 known(usize::from(connection.0), program.connections.len(), "connection")?;
+            }
+            Op::RouteKeys { route, into } => {
+                known(route.index(), compilation.deployment.routes.len(), "route")?;
+                used.push(into.index());
             }
             Op::Statement { connection, into, .. } => {
                 known(usize::from(connection.0), program.connections.len(), "connection")?;
@@ -199,9 +214,15 @@ fn check_program(compilation: &Compilation, program: &Program) -> Result<(), Str
             Op::Item { .. } => return Err("there are no tables of items yet".to_owned()),
             Op::Set { register, .. } | Op::Rethrow { error: register } => used.push(register.index()),
             Op::If { then, otherwise, .. } => blocks.extend([&then[..], otherwise]),
-            Op::ForEach { rows, bind, body, .. } => {
+            Op::ForEach {
+                rows,
+                bind,
+                body,
+                gather,
+                ..
+            } => {
                 used.push(rows.index());
-                used.extend(bind.iter().map(|register| register.index()));
+                used.extend(bind.iter().chain(gather).map(|register| register.index()));
                 blocks.push(body);
             }
             Op::Par { branches } => blocks.extend(branches.iter().map(Vec::as_slice)),
@@ -269,7 +290,10 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Option<Server>>, SetupError> {
     let mut engines: Vec<Option<Server>> = compilation.deployment.nodes.iter().map(server).collect();
     for database in &compilation.deployment.databases {
         if let Some(engine) = &mut engines[database.node.index()] {
-            define(engine, database)?;
+            let template = database
+                .template
+                .map(|id| &compilation.deployment.databases[id.index()]);
+            define(engine, database, template)?;
         }
     }
     for table in &compilation.logical_tables {
@@ -280,14 +304,14 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Option<Server>>, SetupError> {
             let Load::Rows {
                 database,
                 table: physical,
-                ..
+                share,
             } = load
             else {
                 continue;
             };
             let database = &compilation.deployment.databases[database.index()];
             if let Some(engine) = &mut engines[database.node.index()] {
-                let mut rows = plan.population.rows(population, &table.columns);
+                let mut rows = plan.population.rows(population, &table.columns, *share);
                 engine
                     .load(&database.name, physical, &mut rows)
                     .map_err(|error| SetupError::Load {
@@ -300,15 +324,20 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Option<Server>>, SetupError> {
     Ok(engines)
 }
 
-fn define(engine: &mut Server, database: &Database) -> Result<(), SetupError> {
+fn define(engine: &mut Server, database: &Database, template: Option<&Database>) -> Result<(), SetupError> {
     let failed = |statement: &str, error: SqlError| SetupError::Definition {
         database: database.name.clone(),
         statement: statement.to_owned(),
         error: Box::new(error),
     };
-    engine
-        .create_database(&database.name)
-        .map_err(|error| failed("CREATE DATABASE", error))?;
+    let created = match template {
+        Some(template) => engine.create_database_from(&database.name, &template.name),
+        None => engine.create_database(&database.name),
+    };
+    created.map_err(|error| failed("CREATE DATABASE", error))?;
+    if database.definitions.is_empty() {
+        return Ok(());
+    }
     let session = engine
         .connect(&database.name, "postgres", Time::ZERO)
         .map_err(|error| failed("connect", error))?;

@@ -5,7 +5,7 @@
 //! over them; its rows are the violations. It is evaluated again when a database that holds one of its tables has
 //! committed a write.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Row, Time};
 use engine_sql::{EphemeralTable, Output};
@@ -212,17 +212,21 @@ pub(crate) fn rows_of(
     nodes: &[NodeState],
     table: &LogicalTable,
 ) -> Result<Vec<Row>, String> {
-    let mut rows = Vec::new();
+    let mut queries: BTreeMap<NodeId, Vec<(&str, &str)>> = BTreeMap::new();
     for read in &table.reads {
-        let Read::Rows { database, sql } = read else {
+        if let Read::Rows { database, sql } = read {
+            let database = &compilation.deployment.databases[database.index()];
+            queries.entry(database.node).or_default().push((&database.name, sql));
+        }
+    }
+    let mut rows = Vec::new();
+    for (node, queries) in queries {
+        let Some(server) = &nodes[node.index()].server else {
             continue;
         };
-        let database = &compilation.deployment.databases[database.index()];
-        let Some(server) = &nodes[database.node.index()].server else {
-            continue;
-        };
-        let read = server.engine.read(&database.name, sql);
-        rows.extend(read.map_err(|error| format!("{}: {}", table.name, error.message))?.rows);
+        let outputs = server.engine.read_all(queries);
+        let outputs = outputs.map_err(|error| format!("{}: {}", table.name, error.message))?;
+        rows.extend(outputs.into_iter().flat_map(|output| output.rows));
     }
     Ok(rows)
 }

@@ -2,28 +2,20 @@
 
 use base::Nanos;
 use program::{
-    Block, ComposeTable, ErrorClass, Expression, Into, NodeId, Op, OperationId, PoolId, ProgramKind, RegisterId,
-    RegisterKind, Role,
+    Block, ComposeTable, ConnectionId, ErrorClass, Expression, Into, NodeId, Op, OperationId, PoolId, ProgramKind,
+    RegisterId, RegisterKind, Role,
 };
 use scenario::{Operation, Schema};
 use syntax::Query;
 
 use super::foreign::{Prefetch, Shape};
 use super::plan::{Fetch, FetchPlan, Group, keys_name, plan};
+use super::reach::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark, Patience};
 use crate::lower::item::distinct;
 use crate::lower::statement;
 use crate::sql::Text;
-
-/// How the rows of an owner are reached.
-#[derive(Clone, Debug)]
-pub(crate) struct Landscape {
-    /// By owner: where its service runs, and the pool to its database.
-    pub(crate) owners: Vec<(NodeId, PoolId)>,
-    /// Through the owner's service, by a call; else by a connection of the program's own.
-    pub(crate) services: bool,
-}
 
 /// A read has no effect: it is simply asked again.
 pub(crate) const READ_AGAIN: Patience = Patience {
@@ -63,11 +55,23 @@ pub(crate) fn compose(
         .map_or(0, |last| last + 1);
     for wave in 0..waves {
         let together: Vec<&Group> = plan.groups.iter().filter(|group| group.wave == wave).collect();
-        let branches: Vec<Block> = together
-            .iter()
-            .map(|group| fetch_group(assembly, builder, landscape, caller, &plan, group))
-            .collect();
-        steps.extend(in_parallel(builder, branches));
+        let mut branches: Vec<(&Reach, Block)> = Vec::new();
+        for group in together {
+            let reach = landscape.reach(group.owner);
+            let block = fetch_group(assembly, builder, reach, caller, &plan, group);
+            // A connection does one thing at a time.
+            match branches
+                .iter_mut()
+                .find(|(known, _)| *known == reach && reach.is_one_connection())
+            {
+                Some((_, before)) => before.extend(block),
+                None => branches.push((reach, block)),
+            }
+        }
+        steps.extend(in_parallel(
+            builder,
+            branches.into_iter().map(|(_, block)| block).collect(),
+        ));
     }
     let schema = &assembly.scenario.schema;
     let tables = plan
@@ -98,33 +102,53 @@ fn in_parallel(builder: &mut Builder, mut branches: Vec<Block>) -> Block {
 fn fetch_group(
     assembly: &mut Assembly<'_>,
     builder: &mut Builder,
-    landscape: &Landscape,
+    reach: &Reach,
     caller: Caller<'_>,
     plan: &FetchPlan,
     group: &Group,
 ) -> Block {
-    if landscape.services {
-        call_group(assembly, builder, landscape, caller, plan, group)
-    } else {
-        let (_, pool) = landscape.owners[usize::from(group.owner)];
-        fetch_directly(&assembly.scenario.schema, builder, caller, plan, group, pool)
-    }
-}
-
-/// The fetches of one group on a connection of this program.
-fn fetch_directly(
-    schema: &Schema,
-    builder: &mut Builder,
-    caller: Caller<'_>,
-    plan: &FetchPlan,
-    group: &Group,
-    pool: PoolId,
-) -> Block {
+    let schema = &assembly.scenario.schema;
     let fetches: Vec<&Fetch> = group.fetches.iter().map(|index| &plan.fetches[*index]).collect();
+    if let Reach::Service { node, pool } = reach {
+        return call_group(assembly, builder, (*node, *pool), caller, plan, group);
+    }
     for fetch in &fetches {
         bind_keys(schema, builder, plan, fetch, None);
     }
-    fetch_bound(schema, builder, caller, &fetches, pool)
+    match reach {
+        Reach::Service { .. } => Block::new(),
+        Reach::Taken(connection) => fetch_taken(schema, builder, caller, &fetches, *connection),
+        Reach::Held(connection) => fetch_held(schema, builder, caller, &fetches, *connection),
+        Reach::Everywhere(everywhere) => {
+            let mut steps = Block::new();
+            for together in independent(plan, group) {
+                let gather = together.iter().map(|fetch| rows_of(schema, builder, fetch)).collect();
+                let body = fetch_taken(schema, builder, caller, &together, everywhere.connection);
+                steps.extend(everywhere.each(builder, body, gather));
+            }
+            steps
+        }
+    }
+}
+
+/// The fetches of a group in runs of which none needs keys of its own run: those are known when all databases have
+/// answered.
+fn independent<'p>(plan: &'p FetchPlan, group: &Group) -> Vec<Vec<&'p Fetch>> {
+    let mut runs: Vec<Vec<usize>> = vec![Vec::new()];
+    for index in &group.fetches {
+        let last = runs.len() - 1;
+        if plan.fetches[*index]
+            .keys
+            .iter()
+            .any(|keys| runs[last].contains(&keys.from))
+        {
+            runs.push(vec![*index]);
+        } else {
+            runs[last].push(*index);
+        }
+    }
+    let run = |indexes: Vec<usize>| indexes.into_iter().map(|index| &plan.fetches[index]).collect();
+    runs.into_iter().map(run).collect()
 }
 
 /// Keys that an earlier fetch of the same program gives are read off its rows; with a `group`, only those of
@@ -143,14 +167,13 @@ fn bind_keys(schema: &Schema, builder: &mut Builder, plan: &FetchPlan, fetch: &F
 fn call_group(
     assembly: &mut Assembly<'_>,
     builder: &mut Builder,
-    landscape: &Landscape,
+    (home, pool): (NodeId, PoolId),
     caller: Caller<'_>,
     plan: &FetchPlan,
     group: &Group,
 ) -> Block {
     let scenario = assembly.scenario;
     let schema = &scenario.schema;
-    let (home, pool) = landscape.owners[usize::from(group.owner)];
     let owner = &schema.owners[usize::from(group.owner)];
     let name = format!(
         "{} · read {owner} for statement {}",
@@ -187,7 +210,8 @@ fn call_group(
         .iter()
         .map(|fetch| rows_of(schema, &mut callee, fetch))
         .collect();
-    let mut body = fetch_bound(schema, &mut callee, caller, &fetches, pool);
+    let connection = callee.connection(pool);
+    let mut body = fetch_taken(schema, &mut callee, caller, &fetches, connection);
     body.push(callee.answer(results));
     let program = assembly.add(callee.finish(body));
     let into: Vec<RegisterId> = fetches.iter().map(|fetch| rows_of(schema, builder, fetch)).collect();
@@ -200,17 +224,34 @@ fn call_group(
     vec![builder.retry(vec![call], &[ErrorClass::Unavailable, ErrorClass::Timeout], READ_AGAIN)]
 }
 
-/// The fetches on one connection, the keys being bound already.
-fn fetch_bound(schema: &Schema, builder: &mut Builder, caller: Caller<'_>, fetches: &[&Fetch], pool: PoolId) -> Block {
-    let connection = builder.connection(pool);
-    let mut steps = vec![builder.acquire(connection)];
+/// The fetches on a connection taken for them, the keys being bound already.
+fn fetch_taken(
+    schema: &Schema,
+    builder: &mut Builder,
+    caller: Caller<'_>,
+    fetches: &[&Fetch],
+    connection: ConnectionId,
+) -> Block {
+    let acquire = builder.acquire(connection);
+    let statements = fetch_held(schema, builder, caller, fetches, connection);
+    let release = builder.release(connection);
+    [vec![acquire], statements, vec![release]].concat()
+}
+
+fn fetch_held(
+    schema: &Schema,
+    builder: &mut Builder,
+    caller: Caller<'_>,
+    fetches: &[&Fetch],
+    connection: ConnectionId,
+) -> Block {
+    let mut steps = Block::new();
     for fetch in fetches {
         let rows = rows_of(schema, builder, fetch);
         let mark = Mark::new(format!("SELECT {}", schema.table(fetch.table).full_name()), Role::Work);
         let text = fetch.text(schema);
         steps.push(builder.statement(mark.from(caller.index), connection, &text, Into::Rows(rows)));
     }
-    steps.push(builder.release(connection));
     steps
 }
 

@@ -14,5 +14,6 @@ pub(crate) mod analysis;
 pub(crate) mod foreign;
 pub(crate) mod lower;
 pub(crate) mod plan;
+pub(crate) mod reach;
 
-pub(crate) use lower::Landscape;
+pub(crate) use reach::{Landscape, Reach};

@@ -149,6 +149,7 @@ impl<'a> Ledger<'a> {
             bind,
             body: vec![keep],
             parallel: 1,
+            gather: Vec::new(),
         };
         vec![insert, builder.step(Mark::plumbing("for each row inserted"), op)]
     }

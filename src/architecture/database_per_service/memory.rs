@@ -102,6 +102,7 @@ impl<'a> Memory<'a> {
             bind,
             body: vec![step],
             parallel: 1,
+            gather: Vec::new(),
         };
         vec![builder.step(Mark::plumbing("for each row remembered"), op)]
     }

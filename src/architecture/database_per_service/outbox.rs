@@ -223,6 +223,7 @@ impl<'a> Outbox<'a> {
             bind,
             body: vec![deliver],
             parallel: 1,
+            gather: Vec::new(),
         };
         let each = builder.step(Mark::plumbing("for each message"), op);
         assembly.add(builder.finish([first, vec![each]].concat()));

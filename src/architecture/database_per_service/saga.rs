@@ -458,6 +458,7 @@ impl Writer<'_, '_> {
             bind,
             body: vec![send],
             parallel: RESUMED_AT_ONCE,
+            gather: Vec::new(),
         };
         let each = builder.step(Mark::plumbing("for each unfinished saga"), op);
         self.assembly.add(builder.finish(vec![read, each]));

@@ -12,8 +12,8 @@ use super::plan::{Part, PartKind, Plan, STARTED, Shape, plan};
 use super::saga;
 use super::{POOL, SLUG, owner_databases, service_node, weakening};
 use crate::Sabotage;
-use crate::composition::Landscape;
 use crate::composition::lower::{Caller, compose, prefetch_into, target};
+use crate::composition::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark};
 use crate::lower::item::Item;
@@ -25,6 +25,8 @@ use crate::options::setting;
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) landscape: Landscape,
+    /// By owner: where its service runs, and the pool to its database.
+    services: Vec<(NodeId, PoolId)>,
     pub(crate) databases: Vec<DatabaseId>,
     pub(crate) orchestrator: Option<Orchestrator>,
     /// Schemas of the compiler's own tables.
@@ -74,7 +76,7 @@ impl Site {
     }
 
     pub(crate) fn service(&self, owner: u16) -> (NodeId, PoolId) {
-        self.landscape.owners[usize::from(owner)]
+        self.services[usize::from(owner)]
     }
 
     pub(crate) fn database(&self, owner: u16) -> DatabaseId {
@@ -146,16 +148,21 @@ fn site(assembly: &mut Assembly<'_>, orchestrated: bool, sabotage: &[Sabotage]) 
         .map(|owner| service_node(assembly, &format!("{owner}-service")))
         .collect();
     let databases = owner_databases(assembly);
-    let pools = nodes
+    let services: Vec<(NodeId, PoolId)> = nodes
         .into_iter()
         .zip(&databases)
-        .map(|(node, database)| (node, assembly.pool(node, *database, size)));
+        .map(|(node, database)| (node, assembly.pool(node, *database, size)))
+        .collect();
+    let reach = |(node, pool): &(NodeId, PoolId)| Reach::Service {
+        node: *node,
+        pool: *pool,
+    };
     let landscape = Landscape {
-        owners: pools.collect(),
-        services: true,
+        owners: services.iter().map(reach).collect(),
     };
     Site {
         landscape,
+        services,
         databases,
         orchestrator,
         schemas,

@@ -14,16 +14,16 @@
 //! there. A failing write whose opposite is not obvious is simply not cleaned up. An asynchronous statement is sent
 //! in the background and forgotten.
 
-use program::{Block, Catches, DatabaseId, Expression, Op, OperationId, PoolId, ProgramKind, Role};
+use program::{Block, Catches, DatabaseId, Expression, NodeId, Op, OperationId, PoolId, ProgramKind, Role};
 use scenario::Operation;
 
 use super::memory::Memory;
 use super::plan::{Message, Part, PartKind, Plan, STARTED, Shape, plan};
 use super::undo::{self, Undo};
 use super::{POOL, SLUG, owner_databases, service_node, weakening};
-use crate::composition::Landscape;
 use crate::composition::foreign;
 use crate::composition::lower::{Caller, compose, prefetch_into, target};
+use crate::composition::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark};
 use crate::lower::item::{Item, distinct};
@@ -36,13 +36,10 @@ pub(crate) fn compile(assembly: &mut Assembly<'_>) -> Vec<DatabaseId> {
     let application = service_node(assembly, "application");
     let databases = owner_databases(assembly);
     let size = setting(scenario, SLUG, &POOL);
-    let pools = databases
+    let pools: Vec<PoolId> = databases
         .iter()
-        .map(|database| (application, assembly.pool(application, *database, size)));
-    let landscape = Landscape {
-        owners: pools.collect(),
-        services: false,
-    };
+        .map(|database| assembly.pool(application, *database, size))
+        .collect();
     for (operation, number) in scenario.operations.iter().zip(0..) {
         let id = OperationId(number);
         match plan(&scenario.schema, operation, false) {
@@ -50,7 +47,7 @@ pub(crate) fn compile(assembly: &mut Assembly<'_>) -> Vec<DatabaseId> {
             Ok(plan) => {
                 let weakened = weakening::operation(operation, &plan, false);
                 assembly.weakened.extend(weakened);
-                compile_operation(assembly, &landscape, id, operation, &plan);
+                compile_operation(assembly, (application, &pools), id, operation, &plan);
             }
         }
     }
@@ -59,12 +56,11 @@ pub(crate) fn compile(assembly: &mut Assembly<'_>) -> Vec<DatabaseId> {
 
 fn compile_operation(
     assembly: &mut Assembly<'_>,
-    landscape: &Landscape,
+    (application, pools): (NodeId, &[PoolId]),
     id: OperationId,
     operation: &Operation,
     plan: &Plan,
 ) {
-    let (application, _) = landscape.owners[0];
     let entry = assembly.reserve();
     let mut builder = Builder::new(&operation.name, application, ProgramKind::Entry).operation(id, operation);
     builder.entry_parameters(operation);
@@ -75,7 +71,7 @@ fn compile_operation(
     }
     let mut writer = Writer {
         assembly,
-        landscape,
+        pools,
         caller: Caller {
             id,
             operation,
@@ -98,14 +94,21 @@ fn compile_operation(
 /// Writes the steps of one operation.
 struct Writer<'w, 'a> {
     assembly: &'w mut Assembly<'a>,
-    landscape: &'w Landscape,
+    /// By owner.
+    pools: &'w [PoolId],
     caller: Caller<'w>,
 }
 
 impl Writer<'_, '_> {
     fn pool(&self, owner: u16) -> PoolId {
-        let (_, pool) = self.landscape.owners[usize::from(owner)];
-        pool
+        self.pools[usize::from(owner)]
+    }
+
+    fn landscape(&self, builder: &mut Builder) -> Landscape {
+        let taken = |pool: &PoolId| Reach::Taken(builder.connection(*pool));
+        Landscape {
+            owners: self.pools.iter().map(taken).collect(),
+        }
     }
 
     /// The parts one after the other; what follows a write stands inside of the `try` that cleans it up.
@@ -226,12 +229,14 @@ impl Writer<'_, '_> {
             ..self.caller
         };
         let into = target(builder, item.index, query);
-        compose(self.assembly, builder, self.landscape, caller, query, into)
+        let landscape = self.landscape(builder);
+        compose(self.assembly, builder, &landscape, caller, query, into)
     }
 
     fn prefetch(&mut self, builder: &mut Builder, index: u16, prefetch: &foreign::Prefetch) -> Block {
         let caller = Caller { index, ..self.caller };
-        prefetch_into(self.assembly, builder, self.landscape, caller, prefetch)
+        let landscape = self.landscape(builder);
+        prefetch_into(self.assembly, builder, &landscape, caller, prefetch)
     }
 
     /// A program of its own in the background, and the step that starts it.

@@ -51,9 +51,17 @@ impl<'a> Assembly<'a> {
         self.deployment.databases.push(Database {
             name: name.to_owned(),
             node,
+            template: None,
             definitions,
         });
         DatabaseId(self.deployment.databases.len() as u16 - 1)
+    }
+
+    /// A database that begins as a copy of another one of the same server.
+    pub(crate) fn copied_database(&mut self, name: &str, node: NodeId, template: DatabaseId) -> DatabaseId {
+        let id = self.database(name, node, Vec::new());
+        self.deployment.databases[id.index()].template = Some(template);
+        id
     }
 
     /// More tables for a database: logs, outboxes, idempotency keys.
@@ -140,6 +148,11 @@ impl<'a> Assembly<'a> {
         });
     }
 
+    /// The design cannot express the scenario at all.
+    pub(crate) fn refuse_all(&mut self, refusal: Refusal) {
+        self.refusals.push(refusal);
+    }
+
     // ---- the whole
 
     /// `holder` says which database holds a table.
@@ -150,7 +163,17 @@ impl<'a> Assembly<'a> {
         holder: impl Fn(TableId) -> DatabaseId,
     ) -> Compilation {
         let schema = &self.scenario.schema;
-        let logical = schema.ids().map(|id| logical_table(schema.table(id), holder(id)));
+        self.finish_with(architecture, title, |id| logical_table(schema.table(id), holder(id)))
+    }
+
+    /// `logical` says how a table's rows are found again.
+    pub(crate) fn finish_with(
+        self,
+        architecture: String,
+        title: String,
+        logical: impl Fn(TableId) -> LogicalTable,
+    ) -> Compilation {
+        let logical = self.scenario.schema.ids().map(logical);
         Compilation {
             architecture,
             title,
@@ -166,7 +189,8 @@ impl<'a> Assembly<'a> {
     }
 }
 
-fn logical_table(table: &Table, database: DatabaseId) -> LogicalTable {
+/// A table that lies in one database as it is.
+pub(crate) fn logical_table(table: &Table, database: DatabaseId) -> LogicalTable {
     let name = qualified(&table.schema, &table.name);
     let columns = identifiers(table.columns.iter().map(|column| column.name.as_str()));
     LogicalTable {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use base::{Nanos, Type};
 use program::{
-    Backoff, Block, Catches, ConnectionId, ErrorClass, Expression, Into, NodeId, Op, OperationId, Operator, PoolId,
-    Program, ProgramId, ProgramKind, Register, RegisterId, RegisterKind, Role, Step, StepId,
+    Backoff, Block, Catches, Connect, ConnectionId, ErrorClass, Expression, Into, NodeId, Op, OperationId, Operator,
+    PoolId, Program, ProgramId, ProgramKind, Register, RegisterId, RegisterKind, Role, RouteId, Step, StepId,
 };
 
 use scenario::Operation;
@@ -23,6 +23,8 @@ pub(crate) struct Builder {
     types: BTreeMap<String, Type>,
     /// Variables that stand for something else than their register.
     bound: BTreeMap<String, Expression>,
+    /// What each routed connection is for, and the key by which it is taken.
+    routed: BTreeMap<ConnectionId, (&'static str, Expression)>,
 }
 
 /// What a step is labelled with, and where it comes from.
@@ -78,6 +80,7 @@ impl Builder {
             by_name: BTreeMap::new(),
             types: BTreeMap::new(),
             bound: BTreeMap::new(),
+            routed: BTreeMap::new(),
         }
     }
 
@@ -146,12 +149,28 @@ impl Builder {
     }
 
     pub(crate) fn connection(&mut self, pool: PoolId) -> ConnectionId {
-        let known = self.program.connections.iter().position(|p| *p == pool);
+        let to = Connect::Pool(pool);
+        let known = self.program.connections.iter().position(|known| *known == to);
         let index = known.unwrap_or_else(|| {
-            self.program.connections.push(pool);
+            self.program.connections.push(to);
             self.program.connections.len() - 1
         });
         ConnectionId(index as u8)
+    }
+
+    /// A connection to the database that the route has for a key. Those with one purpose and one key are the same.
+    pub(crate) fn routed(&mut self, route: RouteId, purpose: &'static str, key: Expression) -> ConnectionId {
+        let wanted = (purpose, key);
+        let same = |(id, known): &(&ConnectionId, &(&'static str, Expression))| {
+            **known == wanted && self.program.connections[usize::from(id.0)] == Connect::Route(route)
+        };
+        if let Some((known, _)) = self.routed.iter().find(same) {
+            return *known;
+        }
+        let id = ConnectionId(self.program.connections.len() as u8);
+        self.program.connections.push(Connect::Route(route));
+        self.routed.insert(id, wanted);
+        id
     }
 
     /// From here on a variable is this expression.
@@ -197,7 +216,9 @@ impl Builder {
     }
 
     pub(crate) fn acquire(&mut self, connection: ConnectionId) -> StepId {
-        self.step(Mark::plumbing("take a connection"), Op::Acquire { connection })
+        let key = self.routed.get(&connection).map(|(_, key)| key.clone());
+        let op = Op::Acquire { connection, key };
+        self.step(Mark::plumbing("take a connection"), op)
     }
 
     pub(crate) fn release(&mut self, connection: ConnectionId) -> StepId {

@@ -58,6 +58,7 @@ fn lower_sql(
                 bind,
                 body: vec![step],
                 parallel: 1,
+                gather: Vec::new(),
             };
             vec![builder.step(Mark::plumbing("for each row"), op)]
         }

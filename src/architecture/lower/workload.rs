@@ -69,7 +69,7 @@ fn population(scenario: &Scenario, population: &scenario::TablePopulation) -> Ta
     TablePopulation {
         table: table.full_name(),
         rows: population.rows,
-        by_tenant: table.tenant.is_some(),
+        by_tenant: scenario.schema.is_of_tenants(population.table),
         parent,
         columns: columns.collect(),
     }

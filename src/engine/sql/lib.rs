@@ -14,12 +14,14 @@
 mod bind;
 mod catalog;
 mod control;
+mod database;
 mod ddl;
 mod error;
 mod evaluate;
 mod exec;
 mod expr;
 mod key;
+mod observer;
 mod plan;
 mod planning;
 mod row;

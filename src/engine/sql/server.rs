@@ -41,12 +41,12 @@ impl Default for ServerConfig {
 pub(crate) struct Core {
     pub(crate) storage: Storage,
     pub(crate) catalog: Arc<Catalog>,
-    sequences: BTreeMap<(DatabaseId, Arc<str>), i64>,
+    pub(crate) sequences: BTreeMap<(DatabaseId, Arc<str>), i64>,
     pub(crate) config: ServerConfig,
     /// Scratch for the bytes of a row or a key; empty between uses as far as anyone can tell.
     pub(crate) buffer: Vec<u8>,
     /// Committed catalogs with the WAL positions at which they became so: what a crash goes back to.
-    history: Vec<(Lsn, Arc<Catalog>)>,
+    pub(crate) history: Vec<(Lsn, Arc<Catalog>)>,
 }
 
 impl Core {
@@ -140,7 +140,7 @@ impl CachedPlan {
 #[derive(Clone, Debug)]
 pub struct Server {
     pub(crate) core: Core,
-    sessions: BTreeMap<SessionId, Session>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
     next_session: u32,
     pub(crate) prepared: Vec<Prepared>,
     by_text: BTreeMap<(DatabaseId, Arc<str>), StatementId>,
@@ -166,18 +166,6 @@ impl Server {
             by_text: BTreeMap::new(),
             down: false,
         }
-    }
-
-    /// Outside of any transaction, durable at once.
-    pub fn create_database(&mut self, name: &str) -> Result<(), SqlError> {
-        self.core
-            .catalog_mut()
-            .create_database(name)
-            .map_err(|refusal| *refusal)?;
-        for (_, committed) in &mut self.core.history {
-            *committed = Arc::new((*self.core.catalog).clone().without_pending());
-        }
-        Ok(())
     }
 
     /// A new session.
@@ -470,44 +458,22 @@ impl Server {
         }
     }
 
-    /// An observer outside of time: what has been committed and made visible, without a lock, without
-    /// any effect on the server.
-    pub fn read(&self, database: &str, sql: &str) -> Result<Output, SqlError> {
-        let mut fork = self.clone();
-        fork.down = false;
-        let statement =
-            syntax::parse_statement(sql, Dialect::Postgres).map_err(|refusal| *Box::<SqlError>::from(refusal))?;
-        if !matches!(statement, Statement::Query(_)) {
-            return Err(*error(state::FEATURE_NOT_SUPPORTED, "an observer can only run queries"));
+    /// What an observer looks at: nobody runs or holds a lock in it, and what was not committed is rolled back.
+    /// Plans and other caches are not part of it.
+    pub(crate) fn settled(&self) -> Server {
+        let mut fork = Server {
+            core: self.core.clone(),
+            sessions: self.sessions.clone(),
+            next_session: self.next_session,
+            prepared: Vec::new(),
+            by_text: BTreeMap::new(),
+            down: false,
+        };
+        // Even one whose commit waits for its flush.
+        while let Some((_, mut session)) = fork.sessions.pop_first() {
+            session.state.rollback(&mut fork.core);
         }
-        // Nobody holds a lock or runs in the fork: what was not committed is rolled back in it.
-        let sessions: Vec<SessionId> = fork.sessions.keys().copied().collect();
-        for session in sessions {
-            fork.discard(session);
-        }
-        let session = fork.connect(database, "postgres", Time::ZERO)?;
-        fork.start_parsed(session, &statement, &[], Time::ZERO);
-        let mut fuel = u64::MAX;
-        loop {
-            match fork.resume(session, Time::ZERO, &mut fuel) {
-                Progress::Done(result) => return result,
-                Progress::Flush(lsn) => fork.flushed(lsn),
-                Progress::Blocked(blocker) => {
-                    return Err(*error(
-                        state::LOCK_NOT_AVAILABLE,
-                        format!("an observer would wait for {}", blocker.what),
-                    ));
-                }
-                Progress::OutOfFuel => {}
-            }
-        }
-    }
-
-    /// Rolls a session back, even one whose commit waits for its flush.
-    fn discard(&mut self, session: SessionId) {
-        if let Some(mut session) = self.sessions.remove(&session) {
-            session.state.rollback(&mut self.core);
-        }
+        fork
     }
 
     /// Of the whole state: catalog, pages, sessions, locks, running statements. Left out: plans and

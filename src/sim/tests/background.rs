@@ -73,6 +73,7 @@ fn outbox(requests: u64, clients: ClientLoop) -> Compilation {
             bind: vec![id],
             body,
             parallel: 1,
+            gather: Vec::new(),
         },
     );
     relay.release();
@@ -241,7 +242,7 @@ fn parallel_rows_have_registers_and_connections_of_their_own() {
     program.sql("SELECT id FROM accounts ORDER BY id", Vec::new(), Into::Rows(rows));
     program.release();
     let connection = ConnectionId(0);
-    let acquire = program.step("acquire one", Op::Acquire { connection });
+    let acquire = program.step("acquire one", Op::Acquire { connection, key: None });
     let (sql, operands) = add_to(id);
     let update = program.step("update", statement(sql, operands, Into::Nothing));
     // Not released: what a row has taken for itself is given back at its end.
@@ -252,6 +253,7 @@ fn parallel_rows_have_registers_and_connections_of_their_own() {
             bind: vec![id],
             body: vec![acquire, update],
             parallel: 4,
+            gather: Vec::new(),
         },
     );
     program.operation(&mut compilation, 1, Vec::new());

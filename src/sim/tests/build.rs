@@ -31,6 +31,7 @@ pub(crate) fn compilation(definitions: &[&str], pool_size: u16) -> Compilation {
             databases: vec![Database {
                 name: "main".to_owned(),
                 node: SERVER,
+                template: None,
                 definitions: definitions.iter().map(|text| (*text).to_owned()).collect(),
             }],
             pools: vec![Pool {
@@ -40,6 +41,7 @@ pub(crate) fn compilation(definitions: &[&str], pool_size: u16) -> Compilation {
                 role: "postgres".to_owned(),
                 size: pool_size,
             }],
+            routes: Vec::new(),
             item_tables: Vec::new(),
             links: Vec::new(),
         },
@@ -183,9 +185,9 @@ impl Builder {
     }
 
     pub(crate) fn acquire(&mut self) -> StepId {
-        self.0.connections.push(PoolId(0));
+        self.0.connections.push(Connect::Pool(PoolId(0)));
         let connection = ConnectionId(self.0.connections.len() as u8 - 1);
-        self.then("acquire", Op::Acquire { connection })
+        self.then("acquire", Op::Acquire { connection, key: None })
     }
 
     pub(crate) fn sql(&mut self, sql: &str, operands: Vec<Expression>, into: Into) -> StepId {

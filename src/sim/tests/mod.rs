@@ -8,4 +8,5 @@ mod determinism;
 mod fault;
 mod invariant;
 mod queueing;
+mod route;
 mod statement;

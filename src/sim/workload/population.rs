@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use base::random::Stream;
 use base::{Row, Value};
+use program::Share;
 use program::workload::{Draw, Generator, TablePopulation, Workload};
 
 use super::{between, choice, filler, instant, numbered, zipf};
@@ -75,9 +76,37 @@ impl Population {
                 .map(|start| start.saturating_mul(parent.per).min(table.rows))
                 .collect();
         }
+        if let Some(above) = self.anchor(table) {
+            // In proportion to the rows that they refer to: nobody has children without parents.
+            let (all, rows) = (u128::from(above.definition.rows.max(1)), u128::from(table.rows));
+            return above
+                .starts
+                .iter()
+                .map(|start| (rows * u128::from(*start) / all) as u64)
+                .collect();
+        }
         let total = u128::from(self.cumulative.last().copied().unwrap_or(0).max(1));
         let share = |sum: &u64| (u128::from(table.rows) * u128::from(*sum) / total) as u64;
         std::iter::once(0).chain(self.cumulative.iter().map(share)).collect()
+    }
+
+    /// Of a table whose rows do not say their tenant: the table of tenants' rows that they refer to; of several, the
+    /// one with the fewest rows.
+    fn anchor(&self, table: &TablePopulation) -> Option<&Table> {
+        if table
+            .columns
+            .iter()
+            .any(|(_, _, generator)| *generator == Generator::Tenant)
+        {
+            return None;
+        }
+        let referred = table.columns.iter().filter_map(|(_, _, generator)| match generator {
+            Generator::Existing { table, .. } => self.tables.get(usize::from(*table)),
+            _ => None,
+        });
+        referred
+            .filter(|above| !above.starts.is_empty())
+            .min_by_key(|above| above.definition.rows)
     }
 
     pub(crate) fn table(&self, name: &str) -> Option<usize> {
@@ -105,6 +134,18 @@ impl Population {
         match tenant {
             Some(tenant) if tenant + 1 < table.starts.len() => table.starts[tenant]..table.starts[tenant + 1],
             _ => 0..table.definition.rows,
+        }
+    }
+
+    /// The rows that a place holds.
+    fn rows_in(&self, table: usize, share: Share) -> Range<u64> {
+        let data = &self.tables[table];
+        match share {
+            Share::Tenant(id) if !data.starts.is_empty() => match self.tenants.iter().position(|known| *known == id) {
+                Some(tenant) => self.rows_of(data, Some(tenant)),
+                None => 0..0,
+            },
+            Share::Tenant(_) | Share::All => 0..data.definition.rows,
         }
     }
 
@@ -167,18 +208,19 @@ impl Population {
         }
     }
 
-    /// All rows of a table in the order of `columns` (by name); a column without generator is NULL.
+    /// A table's rows in the order of `columns` (by name); a column without generator is NULL.
     pub(crate) fn rows<'a>(
         &'a self,
         table: usize,
         columns: &[(String, base::Type)],
+        share: Share,
     ) -> impl Iterator<Item = Row> + use<'a> {
         let definition = &self.tables[table].definition;
         let order: Vec<Option<usize>> = columns
             .iter()
             .map(|(name, _)| definition.columns.iter().position(|(known, _, _)| known == name))
             .collect();
-        (0..definition.rows).map(move |row| {
+        self.rows_in(table, share).map(move |row| {
             order
                 .iter()
                 .map(|column| column.map_or(Value::Null, |column| self.value(table, row, column)))

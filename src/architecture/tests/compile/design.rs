@@ -94,8 +94,13 @@ fn check_program(compilation: &Compilation, program: &Program) {
                     assert!(sql.contains(&format!("${n}")), "operand {n} of {}: {sql}", place());
                 }
                 assert!(!sql.contains(&format!("${}", operands.len() + 1)), "{}: {sql}", place());
-                let pool = &compilation.deployment.pools[program.connections[usize::from(connection.0)].index()];
-                assert_eq!(pool.service, program.home, "{} uses its own pools", place());
+                for pool in compilation
+                    .deployment
+                    .pools_of(program.connections[usize::from(connection.0)])
+                {
+                    let pool = &compilation.deployment.pools[pool.index()];
+                    assert_eq!(pool.service, program.home, "{} uses its own pools", place());
+                }
             }
             Op::Call {
                 program: callee,
@@ -142,6 +147,7 @@ fn every_operand_has_been_bound() {
             visit(program, &program.body, &mut |step| {
                 match &step.op {
                     Op::Statement { into, .. } | Op::Compose { into, .. } => bound.extend(targets(into)),
+                    Op::RouteKeys { into, .. } => drop(bound.insert(into.0)),
                     Op::Set { register, .. } => drop(bound.insert(register.0)),
                     Op::ForEach { bind, .. } => bound.extend(bind.iter().map(|id| id.0)),
                     Op::Try { error: Some(error), .. } => drop(bound.insert(error.0)),
@@ -231,7 +237,14 @@ fn logical_tables_are_where_their_owner_is() {
 #[test]
 fn names_are_found_with_their_variant() {
     let slugs: Vec<String> = architecture::designs().iter().map(architecture::Design::slug).collect();
-    assert_eq!(slugs, [ONE, SAGA, UNPROTECTED]);
+    assert_eq!(slugs[..3], [ONE, SAGA, UNPROTECTED]);
+    assert!(slugs.iter().any(|slug| slug == TENANT));
+    for slug in &slugs {
+        assert_eq!(
+            architecture::design(slug).map(|design| design.slug()).as_ref(),
+            Some(slug)
+        );
+    }
     assert!(architecture::design("database-per-service+nothing").is_none());
 }
 

@@ -65,7 +65,9 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
         let callee = |id: program::ProgramId| compilation.programs[id.index()].name.clone();
         let mut inner: Vec<(&str, &[StepId])> = Vec::new();
         let text = match &step.op {
-            Op::Acquire { .. } => "acquire".to_owned(),
+            Op::Acquire { key: None, .. } => "acquire".to_owned(),
+            Op::Acquire { key: Some(key), .. } => format!("acquire for {}", expression(program, key)),
+            Op::RouteKeys { into, .. } => format!("{} := all keys", name(program, *into)),
             Op::Release { .. } => "release".to_owned(),
             Op::Statement {
                 connection,
@@ -74,8 +76,8 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
                 into: target,
                 expect_rows,
             } => {
-                let pool = &compilation.deployment.pools[program.connections[usize::from(connection.0)].index()];
-                let database = &compilation.deployment.databases[pool.database.index()].name;
+                let connect = program.connections[usize::from(connection.0)];
+                let database = compilation.deployment.place_of(connect);
                 let expect = expect_rows.map(|n| format!(" expecting {n}")).unwrap_or_default();
                 let operands = expressions(program, operands);
                 format!("{database}: {sql} [{operands}]{}{expect}", into(program, target))
@@ -95,10 +97,16 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
                 bind,
                 body,
                 parallel,
+                gather,
             } => {
                 inner.push(("", body));
+                let gather = if gather.is_empty() {
+                    String::new()
+                } else {
+                    format!(" gathering {}", list(program, gather))
+                };
                 format!(
-                    "for each ({}) of {} by {parallel}",
+                    "for each ({}) of {} by {parallel}{gather}",
                     list(program, bind),
                     name(program, *rows)
                 )

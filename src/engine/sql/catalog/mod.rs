@@ -98,7 +98,7 @@ impl Catalog {
         catalog
     }
 
-    fn add_database(&mut self, name: &str) {
+    fn add_database(&mut self, name: &str) -> DatabaseId {
         let id = DatabaseId(self.new_id());
         self.databases.insert(name.into(), id);
         // Everybody may look into `public`, and since PostgreSQL 15 only its owner may create there.
@@ -116,17 +116,39 @@ impl Catalog {
             }),
         });
         self.version += 1;
+        id
     }
 
-    pub(crate) fn create_database(&mut self, name: &str) -> Fallible<()> {
+    pub(crate) fn create_database(&mut self, name: &str) -> Fallible<DatabaseId> {
         if self.databases.contains_key(name) {
             return Err(error(
                 state::DUPLICATE_DATABASE,
                 format!("database \"{name}\" already exists"),
             ));
         }
-        self.add_database(name);
-        Ok(())
+        Ok(self.add_database(name))
+    }
+
+    /// Committed schemas, as those of `source`, and tables for a database that has none yet.
+    pub(crate) fn fill_database(&mut self, source: DatabaseId, database: DatabaseId, tables: Vec<Table>) {
+        let of_source = |entry: &&Entry<Schema>| entry.visible(&[]) && entry.item.database == source;
+        let names: Vec<Arc<str>> = self
+            .schemas
+            .iter()
+            .filter(of_source)
+            .map(|entry| entry.item.name.clone())
+            .collect();
+        for name in names {
+            if !self.has_schema(database, &name, &[]) {
+                self.schemas.push(settled(Schema { database, name }));
+            }
+        }
+        for table in tables {
+            let key = (database, table.schema.clone(), table.name.clone());
+            self.by_name.entry(key).or_default().push(table.id);
+            self.tables.insert(table.id, vec![settled(table)]);
+        }
+        self.changed();
     }
 
     pub(crate) fn database(&self, name: &str) -> Fallible<DatabaseId> {
@@ -363,6 +385,14 @@ impl Catalog {
         let schemas = self.schemas.iter().filter(|entry| entry.pending()).count();
         let tables = self.tables.values().flatten().filter(|entry| entry.pending()).count();
         (roles + schemas + tables) as u32
+    }
+}
+
+fn settled<T>(item: T) -> Entry<T> {
+    Entry {
+        created: None,
+        dropped: None,
+        item: Arc::new(item),
     }
 }
 

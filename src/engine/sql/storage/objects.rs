@@ -140,6 +140,30 @@ impl Storage {
         index
     }
 
+    /// A heap with the rows of another one, and its indexes, whose numbers are replaced by those of their copies.
+    /// Outside of any transaction.
+    pub fn copy_relation<'a>(
+        &mut self,
+        relation: RelationId,
+        indexes: impl Iterator<Item = &'a mut IndexId>,
+    ) -> RelationId {
+        let copy = RelationId(self.objects.heaps.len() as u32);
+        let mut heap = self.objects.heap(relation).cloned().unwrap_or_else(Heap::new);
+        heap.indexes.clear();
+        for index in indexes {
+            let number = IndexId(self.objects.indexes.len() as u32);
+            let tree = self.objects.index(*index).cloned().map(|mut tree| {
+                tree.relation = copy;
+                Arc::new(tree)
+            });
+            self.objects.indexes.push(tree);
+            heap.indexes.push(number);
+            *index = number;
+        }
+        self.objects.heaps.push(Some(Arc::new(heap)));
+        copy
+    }
+
     /// Drops a heap with its indexes when `xid` commits.
     pub fn drop_relation(&mut self, xid: Xid, relation: RelationId) {
         self.drops.push((xid, Object::Relation(relation)));

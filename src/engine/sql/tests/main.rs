@@ -5,6 +5,7 @@
 //! `ADR_LAB_RECORD="host=… dbname=…" cargo test -p engine-sql scripts`, against a database of
 //! encoding UTF8 and locale C, with the time zone UTC.
 
+mod databases;
 mod planner;
 mod scripts;
 mod sessions;
