@@ -132,17 +132,17 @@ impl Catalog {
     /// Committed schemas, as those of `source`, and tables for a database that has none yet.
     pub(crate) fn fill_database(&mut self, source: DatabaseId, database: DatabaseId, tables: Vec<Table>) {
         let of_source = |entry: &&Entry<Schema>| entry.visible(&[]) && entry.item.database == source;
-        let names: Vec<Arc<str>> = self
+        let schemas: Vec<Schema> = self
             .schemas
             .iter()
             .filter(of_source)
-            .map(|entry| entry.item.name.clone())
+            .map(|entry| Schema {
+                database,
+                ..(*entry.item).clone()
+            })
             .collect();
-        for name in names {
-            if !self.has_schema(database, &name, &[]) {
-                self.schemas.push(settled(Schema { database, name }));
-            }
-        }
+        self.schemas.retain(|entry| entry.item.database != database);
+        self.schemas.extend(schemas.into_iter().map(settled));
         for table in tables {
             let key = (database, table.schema.clone(), table.name.clone());
             self.by_name.entry(key).or_default().push(table.id);

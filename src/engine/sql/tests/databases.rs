@@ -84,6 +84,35 @@ fn constraints_of_a_copy_look_at_the_copy() {
 }
 
 #[test]
+fn privileges_and_policies_are_copied() {
+    let mut server = Server::new(ServerConfig::default());
+    server.create_database("original").expect("a database");
+    let template = "
+        CREATE SCHEMA app;
+        CREATE TABLE app.notes (id int PRIMARY KEY, owner text NOT NULL);
+        CREATE ROLE reader LOGIN;
+        GRANT USAGE ON SCHEMA app TO reader;
+        GRANT SELECT ON app.notes TO reader;
+        ALTER TABLE app.notes ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON app.notes USING (owner = current_user);
+        INSERT INTO app.notes VALUES (1, 'reader'), (2, 'writer');
+    ";
+    server.run_script("original", template).expect("the template");
+    server.create_database_from("copy", "original").expect("a copy");
+    let session = server.connect("copy", "reader", Time::ZERO).expect("a session");
+    let mut ask = |sql: &str| {
+        let statement = syntax::parse_statement(sql, syntax::Dialect::Postgres).expect("SQL");
+        server.start_parsed(session, &statement, &[], Time::ZERO);
+        match server.resume(session, Time::ZERO, &mut 1_000_000) {
+            Progress::Done(result) => result,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ask("SELECT id FROM app.notes").expect("it may read").rows.len(), 1);
+    assert_eq!(ask("DELETE FROM app.notes").unwrap_err().sqlstate, "42501");
+}
+
+#[test]
 fn a_sequence_goes_on_in_the_copy_by_itself() {
     let mut server = server();
     for (database, kind) in [("copy", 1), ("copy", 1), ("original", 2)] {
