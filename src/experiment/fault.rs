@@ -82,6 +82,7 @@ pub(crate) fn is_physical(op: &Op) -> bool {
         op,
         Op::Acquire { .. }
             | Op::Statement { .. }
+            | Op::Item { .. }
             | Op::Call { .. }
             | Op::Send { .. }
             | Op::Compose { .. }

@@ -98,6 +98,14 @@ pub enum EventKind {
     WalFlushed {
         commits: u32,
     },
+    /// A table of items has used capacity for the step, in half units.
+    CapacityConsumed {
+        activation: Activation,
+        step: StepId,
+        read_halves: u64,
+        write_halves: u64,
+        transactional: bool,
+    },
     NodeCrashed,
     NodeRestarted,
     InvariantBroken {
@@ -312,6 +320,29 @@ impl fmt::Display for Sentence<'_> {
                 write!(f, "{here} rolls back a transaction nobody holds any more")
             }
             EventKind::WalFlushed { commits } => write!(f, "{here} flushes its WAL for {commits} commits"),
+            EventKind::CapacityConsumed {
+                activation,
+                step,
+                read_halves,
+                write_halves,
+                ..
+            } => {
+                let units = |halves: &u64, what: &str| match halves {
+                    0 => String::new(),
+                    halves => format!(" {} {what} units", *halves as f64 / 2.0),
+                };
+                let (reads, writes) = (units(read_halves, "read"), units(write_halves, "write"));
+                let and = if reads.is_empty() || writes.is_empty() {
+                    ""
+                } else {
+                    " and"
+                };
+                write!(
+                    f,
+                    "{here} uses{reads}{and}{writes} for {}",
+                    self.step(activation, *step)
+                )
+            }
             EventKind::NodeCrashed => write!(f, "{here} crashes"),
             EventKind::NodeRestarted => write!(f, "{here} is up again"),
             EventKind::InvariantBroken { invariant, rows } => {

@@ -10,7 +10,7 @@
 //! | bool | BOOL |
 //! | timestamptz | S, `2026-11-21T09:30:00.000000Z`: as long for every instant, so that it sorts by time |
 //! | jsonb | S, its text |
-//! | NULL | the attribute is left out |
+//! | NULL | the attribute is left out; for a placeholder the NULL type, which equals no attribute that is there |
 //! | a list (`Expression::Column`) | as many values, where a list of operands may stand |
 //!
 //! **NULL is no key.** A read whose key, or a value of whose key condition, is NULL finds nothing, and no request is sent
@@ -93,7 +93,7 @@ pub enum ItemRequest {
         key: Attributes,
         consistent: bool,
     },
-    /// All pages, one after the other.
+    /// All pages, one after the other; `limit`: until so many items have come through the filter.
     Query {
         /// Once for each row, if it says so: as many requests, so many at a time; what they find comes in the rows' order.
         each: Option<(EachRow, u16)>,

@@ -17,6 +17,7 @@ pub struct Profile {
     pub date: String,
     pub network: Vec<LinkLatency>,
     pub sql: SqlCosts,
+    pub dynamo: DynamoCosts,
     pub service: ServiceCosts,
     pub recovery: RecoveryCosts,
     /// Where each figure comes from: (figure as a path in this file, source or "assumed").
@@ -52,6 +53,33 @@ pub struct SqlCosts {
     /// Work that starts while `busy` of a server's cores are at work (its own included) costs
     /// `1 + this × (busy − 1) / (cores − 1)` times as much: shared caches, memory, execution units.
     pub core_contention: f64,
+}
+
+/// What DynamoDB takes for a request, and how much it lets in. It is a managed service: there is no processor of ours
+/// to wait for, but each partition has its throughput.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DynamoCosts {
+    /// Routing, authentication, answering: part of every request.
+    pub request_ns: Nanos,
+    /// A read of keys, eventually consistent: any replica answers.
+    pub read_ns: Nanos,
+    /// What a strongly consistent read takes longer: the leader answers.
+    pub strong_read_ns: Nanos,
+    /// A page of a query or a scan, its items aside.
+    pub page_ns: Nanos,
+    /// A write that two of three replicas have.
+    pub write_ns: Nanos,
+    /// One of the two rounds of a transaction that reads, that writes.
+    pub read_round_ns: Nanos,
+    pub write_round_ns: Nanos,
+    /// Each item read after the first.
+    pub item_ns: Nanos,
+    /// Added to each request, exponentially distributed.
+    pub jitter_mean_ns: Nanos,
+    /// How long after a write its global secondary indexes show it.
+    pub index_delay_ns: Nanos,
+    /// Of each table and index, with 3,000 read and 1,000 write units a second each; 0: unlimited.
+    pub partitions: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ use engine_sql::Output;
 use program::{Block, Error, NodeId, Op, Program, RequestId, StepId, StepPoint};
 
 use crate::arena::Key;
+use crate::item::ItemCall;
 
 pub(crate) type Rows = Arc<[Row]>;
 
@@ -101,6 +102,8 @@ pub(crate) struct Fiber {
     pub(crate) answer: Option<Answer>,
     /// What is about to leave.
     pub(crate) outgoing: Vec<Register>,
+    /// A request to a table of items that takes several round trips.
+    pub(crate) item: Option<Box<ItemCall>>,
 }
 
 /// What a fiber waits for.
@@ -195,6 +198,7 @@ impl Fiber {
             armed: Armed::default(),
             answer: None,
             outgoing: Vec::new(),
+            item: None,
         }
     }
 }

@@ -263,6 +263,9 @@ impl World {
                 0
             }),
             (Some(Answer::Returned(result)), _) => result.map(|_| 0),
+            (Some(Answer::Output(result)), Op::Item { into, .. }) => {
+                result.and_then(|output| bind_output(activation, fiber, into, None, output))
+            }
             (Some(Answer::Output(result)), Op::Statement { into, expect_rows, .. }) => {
                 result.and_then(|output| bind_output(activation, fiber, into, *expect_rows, output))
             }

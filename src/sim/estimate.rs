@@ -97,8 +97,14 @@ fn copies(table: &LogicalTable) -> u64 {
             }
         )
     };
+    // An item carries the names of its attributes, and is in its table's indexes too.
+    let copies = |load: &Load| match load {
+        Load::Rows { .. } => 1,
+        Load::Items { items, .. } => 4 * items.len() as u64,
+    };
     let shares = table.loads.iter().filter(is_share).count();
-    (table.loads.len() - shares) as u64 + u64::from(shares > 0)
+    let whole = table.loads.iter().filter(|load| !is_share(load));
+    whole.map(copies).sum::<u64>() + u64::from(shares > 0)
 }
 
 fn width(data_type: Type, generator: &Generator) -> u64 {

@@ -12,6 +12,8 @@ use crate::activation::{Register, Scope};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Present {
     pub(crate) request: Option<RequestId>,
+    /// Of an initial row: its number.
+    pub(crate) row: Option<u64>,
     pub(crate) now_micros: i64,
 }
 
@@ -51,9 +53,11 @@ pub(crate) fn evaluate(expression: &Expression, scope: &Scope, present: Present)
             _ => Value::List(Vec::new().into()),
         },
         // Equal when the request is asked again.
-        Expression::RequestKey => present
-            .request
-            .map_or(Value::Null, |request| Value::text(format!("request-{}", request.0))),
+        Expression::RequestKey => match (present.request, present.row) {
+            (Some(request), _) => Value::text(format!("request-{}", request.0)),
+            (None, Some(row)) => Value::text(format!("row-{row}")),
+            (None, None) => Value::Null,
+        },
         Expression::Key(parts) => {
             let parts = parts.iter().map(|part| evaluate(part, scope, present));
             let parts: Vec<Value> = parts.collect::<Result<_, _>>()?;
@@ -192,6 +196,7 @@ mod tests {
             &scope,
             Present {
                 request: Some(RequestId(7)),
+                row: None,
                 now_micros: 5,
             },
         )

@@ -155,7 +155,7 @@ impl World {
         let step = activation.fiber(fiber).step;
         let op = &program.step(step).op;
         if let Some(fault) = activation.fiber(fiber).armed.refuse
-            && !matches!(op, Op::Statement { .. })
+            && !matches!(op, Op::Statement { .. } | Op::Item { .. })
         {
             let class = if matches!(op, Op::Work { .. }) {
                 ErrorClass::Aborted
@@ -218,8 +218,7 @@ impl World {
                 self.start_call(plan, key, activation, fiber, arguments)
             }
             Op::Compose { .. } => self.compose(plan, key, activation, fiber),
-            // Refused by `setup::check`.
-            Op::Item { .. } => self.step_done(plan, key, activation, fiber, 0),
+            Op::Item { .. } => self.start_item(plan, key, activation, fiber),
             Op::Work { node, duration, .. } => self.start_work(plan, key, activation, fiber, *node, *duration),
             Op::Abort { class, message } => {
                 let error = self.argument(plan, activation, fiber, message).map_or_else(
@@ -254,6 +253,7 @@ impl World {
         match pending {
             Pending::Sending => match plan.program(activation.id.program).step(step).op {
                 Op::Statement { connection, .. } => self.send_statement(plan, key, activation, fiber, connection),
+                Op::Item { .. } => self.send_item(plan, key, activation, fiber),
                 _ => self.send_call(plan, key, activation, fiber),
             },
             Pending::Taking => self.take_answer(plan, key, activation, fiber),
@@ -320,10 +320,11 @@ impl World {
         expression::evaluate(operand, activation.scope(fiber), present)
     }
 
-    fn present(&self, plan: &Plan, activation: &Activation) -> Present {
+    pub(crate) fn present(&self, plan: &Plan, activation: &Activation) -> Present {
         let now_micros = present(plan.compilation.workload.epoch_micros, self.now());
         Present {
             request: activation.request,
+            row: None,
             now_micros,
         }
     }

@@ -26,6 +26,7 @@ mod estimate;
 mod expression;
 mod fault;
 mod interpreter;
+mod item;
 mod measure;
 mod network;
 mod plan;
@@ -44,6 +45,7 @@ mod world;
 
 pub use compare::{Difference, first_difference};
 pub use estimate::{Estimate, estimate};
+pub use item::ItemUse;
 pub use measure::{Measurements, OperationMeasurements};
 pub use scheduler::Scheduler;
 pub use setup::SetupError;

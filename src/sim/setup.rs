@@ -7,10 +7,11 @@ use base::{Nanos, Time};
 use engine_sql::{Progress, Server, ServerConfig, SessionId, SqlError};
 use program::workload::Generator;
 use program::{
-    Compilation, Connect, Database, DatabaseId, Fault, FaultAction, Into, Load, NodeKind, Op, Program, Read, StepId,
-    Trigger,
+    Compilation, Connect, Database, DatabaseId, Fault, FaultAction, Into, ItemRequest, ItemTableId, Load, NodeKind, Op,
+    Program, Read, RegisterId, Share, StepId, Trigger,
 };
 
+use crate::item::{self, ItemService};
 use crate::plan::Plan;
 use crate::simulation::Options;
 
@@ -87,18 +88,25 @@ pub(crate) fn check(compilation: &Compilation, faults: &[Fault], options: &Optio
             return malformed(format!("pool {} connects nothing", pool.name));
         }
     }
+    for table in &deployment.item_tables {
+        match deployment.nodes.get(table.node.index()) {
+            Some(node) if node.kind == NodeKind::DynamoDb => {}
+            _ => return malformed(format!("table of items {} is on no DynamoDB", table.name)),
+        }
+    }
     for table in &compilation.logical_tables {
+        let items = |id: &ItemTableId| id.index() < deployment.item_tables.len();
         let database = |id: &DatabaseId| id.index() < deployment.databases.len();
         let reads = table.reads.iter().all(|read| match read {
             Read::Rows { database: id, .. } => database(id),
-            Read::Items { .. } => false,
+            Read::Items { table: id, .. } => items(id),
         });
         let loads = table.loads.iter().all(|load| match load {
             Load::Rows { database: id, .. } => database(id),
-            Load::Items { .. } => false,
+            Load::Items { table: id, .. } => items(id),
         });
         if !reads || !loads {
-            return malformed(format!("table {} lies in no database", table.name));
+            return malformed(format!("table {} lies nowhere", table.name));
         }
     }
     if compilation
@@ -133,7 +141,7 @@ pub(crate) fn check(compilation: &Compilation, faults: &[Fault], options: &Optio
     if let Some(node) = deployment
         .nodes
         .iter()
-        .find(|node| node.cores == 0 && node.kind != NodeKind::Client)
+        .find(|node| node.cores == 0 && !matches!(node.kind, NodeKind::Client | NodeKind::DynamoDb))
     {
         return Err(SetupError::Deployment(format!("{} has no processor", node.name)));
     }
@@ -170,11 +178,18 @@ fn check_fault(compilation: &Compilation, fault: &Fault) -> Result<(), SetupErro
             "at an instant only a crash can strike: messages belong to steps".to_owned(),
         ));
     }
-    match fault.action {
-        FaultAction::Crash { node, .. } if node.index() >= compilation.deployment.nodes.len() => Err(
-            SetupError::Malformed("a fault crashes a node that does not exist".to_owned()),
-        ),
-        _ => Ok(()),
+    let FaultAction::Crash { node, .. } = fault.action else {
+        return Ok(());
+    };
+    match compilation.deployment.nodes.get(node.index()) {
+        None => Err(SetupError::Malformed(
+            "a fault crashes a node that does not exist".to_owned(),
+        )),
+        Some(node) if node.kind == NodeKind::DynamoDb => Err(SetupError::Deployment(format!(
+            "{} is a managed service: it has no server of ours that could crash",
+            node.name
+        ))),
+        Some(_) => Ok(()),
     }
 }
 
@@ -211,7 +226,17 @@ fn check_program(compilation: &Compilation, program: &Program) -> Result<(), Str
                 known(usize::from(connection.0), program.connections.len(), "connection")?;
                 used.extend(registers_of(into));
             }
-            Op::Item { .. } => return Err("there are no tables of items yet".to_owned()),
+            Op::Item {
+                table, request, into, ..
+            } => {
+                known(
+                    table.index(),
+                    compilation.deployment.item_tables.len(),
+                    "table of items",
+                )?;
+                used.extend(registers_of(into));
+                used.extend(bound_by(request).map(|register| register.index()));
+            }
             Op::Set { register, .. } | Op::Rethrow { error: register } => used.push(register.index()),
             Op::If { then, otherwise, .. } => blocks.extend([&then[..], otherwise]),
             Op::ForEach {
@@ -262,6 +287,20 @@ fn check_program(compilation: &Compilation, program: &Program) -> Result<(), Str
     Ok(())
 }
 
+/// Registers that a request binds to the columns of rows.
+fn bound_by(request: &ItemRequest) -> impl Iterator<Item = RegisterId> {
+    let each: Vec<_> = match request {
+        ItemRequest::BatchGet { each, .. }
+        | ItemRequest::Query {
+            each: Some((each, _)), ..
+        } => vec![each],
+        ItemRequest::TransactWrite { writes, .. } => writes.iter().filter_map(|write| write.each.as_ref()).collect(),
+        _ => Vec::new(),
+    };
+    each.into_iter()
+        .flat_map(|each| each.bind.iter().chain([&each.rows]).copied())
+}
+
 fn registers_of(into: &Into) -> Vec<usize> {
     match into {
         Into::Nothing => Vec::new(),
@@ -278,18 +317,36 @@ fn known(index: usize, count: usize, what: &str) -> Result<(), String> {
     }
 }
 
-/// The servers at time zero, with their databases and initial rows.
-pub(crate) fn engines(plan: &Plan) -> Result<Vec<Option<Server>>, SetupError> {
+/// What runs on a node at time zero.
+#[derive(Debug)]
+pub(crate) struct Engines {
+    pub(crate) sql: Option<Server>,
+    pub(crate) items: Option<ItemService>,
+}
+
+/// The engines of each node, with their databases, tables and initial rows.
+pub(crate) fn engines(plan: &Plan) -> Result<Vec<Engines>, SetupError> {
     let compilation = &plan.compilation;
     let workload = &compilation.workload;
     let config = ServerConfig {
         epoch_micros: workload.epoch_micros,
         ..ServerConfig::default()
     };
-    let server = |node: &program::Node| (node.kind == NodeKind::SqlServer).then(|| Server::new(config));
-    let mut engines: Vec<Option<Server>> = compilation.deployment.nodes.iter().map(server).collect();
+    let of_node = |(number, node): (usize, &program::Node)| Engines {
+        sql: (node.kind == NodeKind::SqlServer).then(|| Server::new(config)),
+        items: (node.kind == NodeKind::DynamoDb)
+            .then(|| ItemService::new(plan.profile.dynamo.index_delay_ns, workload.seed, number as u64)),
+    };
+    let mut engines: Vec<Engines> = compilation.deployment.nodes.iter().enumerate().map(of_node).collect();
+    for table in &compilation.deployment.item_tables {
+        let definition = item::table::definition(table, plan.profile.dynamo.partitions);
+        if let Some(service) = &mut engines[table.node.index()].items {
+            let created = service.engine.create_table(definition);
+            created.map_err(|failure| SetupError::Deployment(format!("table of items {}: {failure}", table.name)))?;
+        }
+    }
     for database in &compilation.deployment.databases {
-        if let Some(engine) = &mut engines[database.node.index()] {
+        if let Some(engine) = &mut engines[database.node.index()].sql {
             let template = database
                 .template
                 .map(|id| &compilation.deployment.databases[id.index()]);
@@ -301,17 +358,21 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Option<Server>>, SetupError> {
             continue;
         };
         for load in &table.loads {
-            let Load::Rows {
-                database,
-                table: physical,
-                share,
-            } = load
-            else {
-                continue;
+            let (database, physical, share) = match load {
+                Load::Rows { database, table, share } => (database, table, *share),
+                Load::Items { table: id, items } => {
+                    let place = &compilation.deployment.item_tables[id.index()];
+                    if let Some(service) = &mut engines[place.node.index()].items {
+                        let rows = plan.population.rows(population, &table.columns, Share::All);
+                        item::table::load(&mut service.engine, place, items, rows, workload.epoch_micros)
+                            .map_err(|why| SetupError::Deployment(format!("initial rows of {}: {why}", table.name)))?;
+                    }
+                    continue;
+                }
             };
             let database = &compilation.deployment.databases[database.index()];
-            if let Some(engine) = &mut engines[database.node.index()] {
-                let mut rows = plan.population.rows(population, &table.columns, *share);
+            if let Some(engine) = &mut engines[database.node.index()].sql {
+                let mut rows = plan.population.rows(population, &table.columns, share);
                 engine
                     .load(&database.name, physical, &mut rows)
                     .map_err(|error| SetupError::Load {

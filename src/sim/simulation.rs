@@ -8,6 +8,7 @@ use program::profile::Profile;
 use program::workload::ClientLoop;
 use program::{Compilation, Event, Fault};
 
+use crate::item::ItemUse;
 use crate::measure::Measurements;
 use crate::plan::Plan;
 use crate::setup::{self, SetupError};
@@ -85,6 +86,8 @@ pub struct NodeUse {
     pub crashes: u32,
     /// Bytes at rest on its disks at present.
     pub stored_bytes: u64,
+    /// If it is DynamoDB: requests and capacity.
+    pub items: ItemUse,
 }
 
 impl Simulation {
@@ -218,7 +221,12 @@ impl Simulation {
             flushes: node.server.as_ref().map_or(0, |server| server.flushes),
             commits: node.server.as_ref().map_or(0, |server| server.commits),
             crashes: node.crashes,
-            stored_bytes: node.server.as_ref().map_or(0, |server| server.engine.stored_bytes()),
+            stored_bytes: match (&node.server, &node.items) {
+                (Some(server), _) => server.engine.stored_bytes(),
+                (None, Some(service)) => service.engine.stored_bytes(),
+                (None, None) => 0,
+            },
+            items: node.items.as_ref().map_or(ItemUse::default(), |service| service.used),
         };
         self.world.nodes.iter().map(node_use).collect()
     }

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Row, Time};
 use engine_sql::{EphemeralTable, Output};
-use program::{Compilation, DatabaseId, Event, EventKind, LogicalTable, NodeId, Read, RequestId};
+use program::{Compilation, DatabaseId, Event, EventKind, ItemTableId, LogicalTable, NodeId, Read, RequestId};
 
+use crate::item;
 use crate::plan::Plan;
 use crate::world::{NodeState, World};
 
@@ -48,28 +49,35 @@ pub struct InvariantState {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
-    databases: Vec<BTreeSet<DatabaseId>>,
+    /// By invariant, the places that hold rows of its tables.
+    places: Vec<BTreeSet<Place>>,
     pub(crate) states: Vec<InvariantState>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Database(DatabaseId),
+    Items(ItemTableId),
 }
 
 impl Watch {
     pub(crate) fn new(plan: &Plan) -> Watch {
         let compilation = &plan.compilation;
-        let databases = |invariant: &program::Invariant| {
+        let places = |invariant: &program::Invariant| {
             let tables = compilation
                 .logical_tables
                 .iter()
                 .filter(|table| invariant.tables.contains(&table.name));
             tables
                 .flat_map(|table| &table.reads)
-                .filter_map(|read| match read {
-                    Read::Rows { database, .. } => Some(*database),
-                    Read::Items { .. } => None,
+                .map(|read| match read {
+                    Read::Rows { database, .. } => Place::Database(*database),
+                    Read::Items { table, .. } => Place::Items(*table),
                 })
                 .collect()
         };
         Watch {
-            databases: compilation.invariants.iter().map(databases).collect(),
+            places: compilation.invariants.iter().map(places).collect(),
             states: vec![InvariantState::default(); compilation.invariants.len()],
         }
     }
@@ -84,9 +92,18 @@ impl Watch {
 
 impl World {
     pub(crate) fn watch_commit(&mut self, plan: &Plan, node: NodeId, database: DatabaseId) {
+        self.watch_place(plan, node, Place::Database(database));
+    }
+
+    /// Items of a table were written.
+    pub(crate) fn watch_items(&mut self, plan: &Plan, node: NodeId, table: ItemTableId) {
+        self.watch_place(plan, node, Place::Items(table));
+    }
+
+    fn watch_place(&mut self, plan: &Plan, node: NodeId, place: Place) {
         if plan.options.checks == Checks::EveryCommit {
             for invariant in 0..self.watch.states.len() {
-                if self.watch.databases[invariant].contains(&database) {
+                if self.watch.places[invariant].contains(&place) {
                     self.look(plan, node, invariant);
                 }
             }
@@ -213,13 +230,26 @@ pub(crate) fn rows_of(
     table: &LogicalTable,
 ) -> Result<Vec<Row>, String> {
     let mut queries: BTreeMap<NodeId, Vec<(&str, &str)>> = BTreeMap::new();
+    let mut rows = Vec::new();
     for read in &table.reads {
-        if let Read::Rows { database, sql } = read {
-            let database = &compilation.deployment.databases[database.index()];
-            queries.entry(database.node).or_default().push((&database.name, sql));
+        match read {
+            Read::Rows { database, sql } => {
+                let database = &compilation.deployment.databases[database.index()];
+                queries.entry(database.node).or_default().push((&database.name, sql));
+            }
+            Read::Items {
+                table: id,
+                with,
+                attributes,
+            } => {
+                let items = &compilation.deployment.item_tables[id.index()];
+                if let Some(service) = &nodes[items.node.index()].items {
+                    let found = item::table::rows(&service.engine, &items.name, with, attributes, &table.columns);
+                    rows.extend(found);
+                }
+            }
         }
     }
-    let mut rows = Vec::new();
     for (node, queries) in queries {
         let Some(server) = &nodes[node.index()].server else {
             continue;

@@ -7,6 +7,7 @@
 //!   call.rs         programs call programs
 //!   connection.rs   pools, opening, breaking
 //!   statement.rs    statements travel, run, wait, flush, answer
+//!   item/           requests to tables of items
 //!   fault.rs        what is broken on purpose; crash.rs: nodes go down and come up
 //! ```
 //!
@@ -17,6 +18,7 @@ use std::hash::{Hash, Hasher};
 
 use base::random::Stream;
 use base::{Nanos, Time};
+use engine_dynamo::TransactionId;
 use engine_sql::{Server, SessionId};
 use program::{Error, ErrorClass, Event, EventKind, NodeId, ProgramId, RequestId, StepId, WaitCause};
 
@@ -26,8 +28,10 @@ use crate::call::CallMessage;
 use crate::client::Clients;
 use crate::connection::Connection;
 use crate::fault::FaultState;
+use crate::item::{ItemAnswer, ItemMessage, ItemService};
 use crate::plan::Plan;
 use crate::scheduler::Scheduler;
+use crate::setup::Engines;
 use crate::station::{Cpu, GroupCommit, PoolLine};
 use crate::trace::Trace;
 use crate::watch::Watch;
@@ -80,6 +84,7 @@ pub(crate) struct NodeState {
     pub(crate) crashes: u32,
     pub(crate) cpu: Cpu<Job>,
     pub(crate) server: Option<ServerState>,
+    pub(crate) items: Option<ItemService>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,6 +166,16 @@ pub(crate) enum Happening {
     StatementArrives(Key),
     StatementAnswered(Key),
     ConnectionBreaks(Key),
+    ItemArrives(Box<ItemMessage>),
+    /// The time for the first round is over.
+    ItemDue(Box<ItemMessage>),
+    ItemFinishes(Box<ItemMessage>, TransactionId),
+    ItemLeaves(Box<(ItemMessage, ItemAnswer)>),
+    ItemReturns {
+        fiber: FiberRef,
+        part: u16,
+        answer: Box<ItemAnswer>,
+    },
     FlushEnds {
         node: NodeId,
         epoch: u32,
@@ -191,15 +206,16 @@ pub(crate) enum Happening {
 }
 
 impl World {
-    pub(crate) fn new(plan: &Plan, trace: Trace, engines: Vec<Option<Server>>) -> World {
+    pub(crate) fn new(plan: &Plan, trace: Trace, engines: Vec<Engines>) -> World {
         let seed = plan.compilation.workload.seed;
         let deployment = &plan.compilation.deployment;
-        let nodes = deployment.nodes.iter().zip(engines).map(|(node, engine)| NodeState {
+        let nodes = deployment.nodes.iter().zip(engines).map(|(node, engines)| NodeState {
             life: Life::Up,
             epoch: 0,
             crashes: 0,
             cpu: Cpu::new(node.cores),
-            server: engine.map(ServerState::new),
+            server: engines.sql.map(ServerState::new),
+            items: engines.items,
         });
         let mut world = World {
             scheduler: Scheduler::new(),
@@ -259,6 +275,11 @@ impl World {
             Happening::StatementArrives(connection) => self.statement_arrives(plan, connection),
             Happening::StatementAnswered(connection) => self.statement_answered(plan, connection),
             Happening::ConnectionBreaks(connection) => self.break_connection(plan, connection),
+            Happening::ItemArrives(message) => self.item_arrives(plan, message),
+            Happening::ItemDue(message) => self.item_due(plan, message),
+            Happening::ItemFinishes(message, id) => self.item_finishes(plan, *message, id),
+            Happening::ItemReturns { fiber, part, answer } => self.item_returns(plan, fiber, part, *answer),
+            Happening::ItemLeaves(answered) => self.item_leaves(plan, *answered),
             Happening::FlushEnds { node, epoch } => self.flush_ends(plan, node, epoch),
             Happening::LockDeadline { connection, serial } => self.lock_deadline(plan, connection, serial),
             Happening::PeriodicTurn { index, epoch } => self.relay_turn(plan, index, epoch),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{Nanos, Type, Value};
-use program::profile::{LinkLatency, Profile, RecoveryCosts, ServiceCosts, SqlCosts};
+use program::profile::{DynamoCosts, LinkLatency, Profile, RecoveryCosts, ServiceCosts, SqlCosts};
 use program::workload::{ClientLoop, ClientRetry, Generator, OperationLoad, TablePopulation, Tenant, Workload};
 use program::*;
 use sim::{Options, Simulation};
@@ -91,6 +91,19 @@ pub(crate) fn profile() -> Profile {
             oversubscription_backends_per_core: 100.0,
             core_contention: 0.0,
         },
+        dynamo: DynamoCosts {
+            request_ns: Nanos::from_micros(500),
+            read_ns: Nanos::from_millis(1),
+            strong_read_ns: Nanos::from_micros(500),
+            page_ns: Nanos::from_millis(2),
+            write_ns: Nanos::from_millis(3),
+            read_round_ns: Nanos::from_millis(2),
+            write_round_ns: Nanos::from_millis(5),
+            item_ns: Nanos::from_micros(10),
+            jitter_mean_ns: Nanos::ZERO,
+            index_delay_ns: Nanos::from_millis(50),
+            partitions: 0,
+        },
         service: ServiceCosts {
             step_ns: Nanos::from_micros(100),
             row_ns: Nanos(500),
@@ -113,6 +126,19 @@ pub(crate) fn free_profile() -> Profile {
     profile.service = ServiceCosts {
         step_ns: zero,
         row_ns: zero,
+    };
+    profile.dynamo = DynamoCosts {
+        request_ns: zero,
+        read_ns: zero,
+        strong_read_ns: zero,
+        page_ns: zero,
+        write_ns: zero,
+        read_round_ns: zero,
+        write_round_ns: zero,
+        item_ns: zero,
+        jitter_mean_ns: zero,
+        index_delay_ns: zero,
+        partitions: 0,
     };
     profile.sql = SqlCosts {
         statement_ns: zero,

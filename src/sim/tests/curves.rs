@@ -101,7 +101,7 @@ fn every_figure_has_its_source() {
         let profile: Profile = serde_json::from_str(text).expect("the profile parses");
         let value: serde_json::Value = serde_json::from_str(text).expect("JSON");
         let mut figures = Vec::new();
-        for room in ["sql", "service", "recovery"] {
+        for room in ["sql", "dynamo", "service", "recovery"] {
             figures.extend(
                 value[room]
                     .as_object()
