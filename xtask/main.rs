@@ -11,6 +11,9 @@
 
 mod borders;
 mod browser;
+mod decisions;
+mod designs;
+mod frame;
 mod page;
 mod postgres;
 mod record;
@@ -18,6 +21,7 @@ mod shell;
 mod site;
 mod source;
 mod stages;
+mod static_page;
 mod tools;
 
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 //! - The worker's three files move to `worker-<hash>/`, so that a cached page never meets a worker of
 //!   another build; the page learns the place from its own start tag.
 //! - `scenarios/index.json` lists the built-in scenarios with the titles that they give themselves.
+//! - Decisions and designs become static pages.
 //! - While developing (`trunk serve`), the Content-Security-Policy goes, since Trunk's reload script is inline.
 
 use std::collections::hash_map::DefaultHasher;
@@ -14,6 +15,8 @@ use toml_edit::DocumentMut;
 
 use crate::shell::{Failure, Result, read, write};
 use crate::site::entries;
+use crate::static_page::{Site, StaticPage};
+use crate::{decisions, designs, frame};
 
 const WORKER_FILES: [&str; 3] = ["worker.js", "worker_bg.wasm", "worker_loader.js"];
 
@@ -24,7 +27,23 @@ pub(crate) fn finish() -> Result<()> {
     list_scenarios(&staging.join("scenarios"))?;
     let index = staging.join("index.html");
     let developing = std::env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "debug");
-    write(&index, finished(&read(&index)?, &worker, developing)?)
+    write(&index, finished(&read(&index)?, &worker, developing)?)?;
+    static_pages(&Site::of(&staging)?)?;
+    frame::check_links(&staging)
+}
+
+/// Pages that are read, not run.
+fn static_pages(site: &Site) -> Result<()> {
+    decisions::write(site)?;
+    designs::write(site)?;
+    site.write_not_found(&StaticPage {
+        path: "",
+        title: "Not found",
+        description: "There is no such page.",
+        current: "",
+        content: "<h1>There is no such page</h1>\n<p class=\"lead\">The address leads nowhere, or no longer.</p>\n\
+                  <p><a href=\"./\">To the start</a></p>",
+    })
 }
 
 /// The page's text with the worker's place, and without its policy while developing.
