@@ -100,7 +100,7 @@ fn entry(article: &Article, findings: &Findings) -> String {
 
 fn status(article: &Article) -> String {
     let name = article.status.name();
-    format!("<span class=\"status {name}\">{name}</span>")
+    format!("<span class=\"decision-status {name}\">{name}</span>")
 }
 
 /// Successors and predecessors, with links to those that are here.
@@ -297,5 +297,5 @@ fn run_link(article: &Article, check: &Check, site: &Site, root: &str) -> String
     let designs = designs.join(",").replace('+', "%2B");
     let page = if site.has("run/") { "run/" } else { "" };
     let address = format!("{root}{page}?v=1&scenario={scenario}&on={designs}");
-    format!(" <a class=\"run\" href=\"{}\">Run it</a>", escape(&address))
+    format!(" <a class=\"again\" href=\"{}\">Run it</a>", escape(&address))
 }

@@ -42,8 +42,8 @@ const DESIGNS: &[(&str, &str)] = &[
     ("database-per-service", include_str!("designs/database-per-service.md")),
     ("database-per-tenant", include_str!("designs/database-per-tenant.md")),
     (
-        "shared-tables-row-security",
-        include_str!("designs/shared-tables-row-security.md"),
+        "shared-tables-with-row-level-security",
+        include_str!("designs/shared-tables-with-row-level-security.md"),
     ),
     (
         "dynamodb-single-table",
