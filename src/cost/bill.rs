@@ -6,7 +6,7 @@ use program::{Deployment, NodeKind};
 use crate::number::{GB, gigabytes, grouped, percent, share};
 use crate::price_book::{Price, PriceBook};
 use crate::sizing::{self, Need};
-use crate::usage::{ItemTableUsage, NodeUsage, Usage};
+use crate::usage::{NodeUsage, Usage};
 
 /// A month's bill.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Bill {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub kind: Kind,
-    /// The node or table that causes it.
+    /// The node that causes it.
     pub of: String,
     /// `db.t3.medium, 2 vCPU, 4 GiB`
     pub what: String,
@@ -76,12 +76,10 @@ pub fn bill(deployment: &Deployment, usage: &Usage, book: &PriceBook) -> Bill {
                 writer.server(&node.name, node.cores, &usage.node(index), on_it.count() as u64);
             }
             NodeKind::Service => writer.application(&node.name, node.cores),
-            // Nobody rents the client; DynamoDB is billed by what its tables did.
-            NodeKind::Client | NodeKind::DynamoDb => {}
+            NodeKind::DynamoDb => writer.items(&node.name, &usage.node(index)),
+            // Nobody rents the client.
+            NodeKind::Client => {}
         }
-    }
-    for (index, table) in deployment.item_tables.iter().enumerate() {
-        writer.item_table(&table.name, &usage.item_table(index));
     }
     writer.bill
 }
@@ -211,24 +209,22 @@ impl Writer<'_> {
         });
     }
 
-    fn item_table(&mut self, name: &str, used: &ItemTableUsage) {
+    fn items(&mut self, name: &str, used: &NodeUsage) {
         let book = self.book;
         let half_reads = self.usage.in_a_month(used.read_half_units, book.month_secs());
-        let writes = self.usage.in_a_month(used.write_units, book.month_secs());
+        let half_writes = self.usage.in_a_month(used.write_half_units, book.month_secs());
         let requests = grouped(self.usage.requests);
         let million = 1_000_000;
         self.push(
             Kind::Requests,
             name,
             "write units, on demand",
-            grouped(writes),
+            halves(half_writes),
             (&book.items_write_usd_per_million, "a million"),
-            book.items_write_usd_per_million
-                .usd
-                .times_ratio(u128::from(writes), million),
+            (book.items_write_usd_per_million.usd).times_ratio(u128::from(half_writes), 2 * million),
             format!(
                 "{} write units in {requests} requests that took {} to arrive, for a month",
-                grouped(used.write_units),
+                halves(used.write_half_units),
                 self.usage.span
             ),
         );
@@ -269,16 +265,16 @@ impl Writer<'_> {
                 growth.clone(),
             );
         }
-        self.provisioned_instead(name, half_reads, writes);
+        self.provisioned_instead(name, half_reads, half_writes);
     }
 
     /// What the same units cost when they are provisioned for the stated load.
-    fn provisioned_instead(&mut self, name: &str, half_reads: u64, writes: u64) {
+    fn provisioned_instead(&mut self, name: &str, half_reads: u64, half_writes: u64) {
         let book = self.book;
         let used = book.sizing.provisioned_percent_used.value;
         let seconds = book.month_secs();
         let read_units = share(half_reads, 100, seconds.saturating_mul(2).saturating_mul(used));
-        let write_units = share(writes, 100, seconds.saturating_mul(used));
+        let write_units = share(half_writes, 100, seconds.saturating_mul(2).saturating_mul(used));
         let hours = u64::from(book.hours_per_month);
         let price = book
             .items_provisioned_read_usd_per_hour

@@ -26,4 +26,4 @@ pub use bill::{Bill, Kind, Line, bill};
 pub use fleet::{Fleet, FleetError, Instances};
 pub use number::grouped;
 pub use price_book::{Assumption, Engine, InstanceClass, Price, PriceBook, Sizing};
-pub use usage::{ItemTableUsage, NodeUsage, Usage};
+pub use usage::{NodeUsage, Usage};

@@ -10,30 +10,22 @@ pub struct Usage {
     /// How long these requests took to arrive: their number over the stated rate.
     pub span: Nanos,
     pub nodes: Vec<NodeUsage>,
-    pub item_tables: Vec<ItemTableUsage>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeUsage {
     /// Processor time used, over all cores.
     pub busy: Nanos,
-    /// Data of the initial rows on this node.
+    /// Data of the initial rows on this node, indexes included.
     pub loaded_bytes: u64,
     /// Data that the requests added.
     pub added_bytes: u64,
     /// Connections that all pools to it may open.
     pub connections: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ItemTableUsage {
-    /// Half read units: an eventually consistent read of 4 KB is one.
+    /// Of DynamoDB, in half units: an eventually consistent read of 4 KB is one.
     pub read_half_units: u64,
-    /// Write units, those of indexes included.
-    pub write_units: u64,
-    /// Items of the initial rows, their copies in indexes included.
-    pub loaded_bytes: u64,
-    pub added_bytes: u64,
+    /// Of DynamoDB, in half units, those of indexes included: a write of 1 KB is two.
+    pub write_half_units: u64,
 }
 
 impl Usage {
@@ -53,9 +45,5 @@ impl Usage {
 
     pub(crate) fn node(&self, index: usize) -> NodeUsage {
         self.nodes.get(index).copied().unwrap_or_default()
-    }
-
-    pub(crate) fn item_table(&self, index: usize) -> ItemTableUsage {
-        self.item_tables.get(index).copied().unwrap_or_default()
     }
 }

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use base::Nanos;
-use cost::{ItemTableUsage, NodeUsage, PriceBook, Usage};
+use cost::{NodeUsage, PriceBook, Usage};
 use program::workload::ClientLoop;
 use program::{Compilation, NodeKind};
 use report::{BillLine, BillReport, DesignBill, PriceSheet, ScenarioSummary, SizingRun};
@@ -244,6 +244,8 @@ pub(crate) fn usage(compilation: &Compilation, simulation: &Simulation, loaded: 
         loaded_bytes: *loaded,
         added_bytes: used.stored_bytes.saturating_sub(*loaded),
         connections: connections(index),
+        read_half_units: used.items.read_halves,
+        write_half_units: used.items.write_halves,
     };
     Usage {
         requests: compilation.workload.requests,
@@ -255,7 +257,6 @@ pub(crate) fn usage(compilation: &Compilation, simulation: &Simulation, loaded: 
             .enumerate()
             .map(node)
             .collect(),
-        item_tables: vec![ItemTableUsage::default(); deployment.item_tables.len()],
     }
 }
 

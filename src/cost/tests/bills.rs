@@ -1,8 +1,8 @@
 //! Bills worked out by hand, from the prices in the book that is shipped.
 
 use base::{Money, Nanos};
-use cost::{Engine, Fleet, FleetError, ItemTableUsage, Kind, NodeUsage, PriceBook, Usage, bill, sizing};
-use program::{Deployment, ItemTable, KeyAttribute, KeyKind, KeySchema, Node, NodeId, NodeKind};
+use cost::{Engine, Fleet, FleetError, Kind, NodeUsage, PriceBook, Usage, bill, sizing};
+use program::{Deployment, Node, NodeKind};
 
 const GIB: u64 = 1 << 30;
 
@@ -40,7 +40,6 @@ fn usage(node: NodeUsage) -> Usage {
         requests: 1_000,
         span: Nanos::from_secs(100),
         nodes: vec![NodeUsage::default(), node],
-        item_tables: Vec::new(),
     }
 }
 
@@ -81,8 +80,8 @@ fn a_server_that_idles_gets_the_cheapest_class_its_data_fits() {
     let used = NodeUsage {
         busy: Nanos::from_secs(10),
         loaded_bytes: GIB,
-        added_bytes: 0,
         connections: 20,
+        ..NodeUsage::default()
     };
     let bill = bill(&server(2), &usage(used), &book());
     let lines: Vec<(Kind, Money)> = bill.lines.iter().map(|line| (line.kind, line.result)).collect();
@@ -161,32 +160,22 @@ fn what_no_class_carries_is_said_and_not_billed() {
 
 #[test]
 fn items_are_billed_by_their_units() {
-    let key = KeySchema {
-        partition: KeyAttribute {
-            name: "pk".to_owned(),
-            kind: KeyKind::Text,
-        },
-        sort: None,
-    };
     let deployment = Deployment {
-        item_tables: vec![ItemTable {
-            name: "app".to_owned(),
-            node: NodeId(0),
-            key,
-            indexes: Vec::new(),
-            reasons: Vec::new(),
+        nodes: vec![Node {
+            name: "dynamodb".to_owned(),
+            kind: NodeKind::DynamoDb,
+            cores: 1,
         }],
         ..Deployment::default()
     };
     let usage = Usage {
         requests: 1_000,
         span: Nanos::from_secs(100),
-        nodes: Vec::new(),
-        item_tables: vec![ItemTableUsage {
+        nodes: vec![NodeUsage {
             read_half_units: 3_001,
-            write_units: 2_000,
+            write_half_units: 4_000,
             loaded_bytes: 10 * GIB,
-            added_bytes: 0,
+            ..NodeUsage::default()
         }],
     };
     let bill = bill(&deployment, &usage, &book());
