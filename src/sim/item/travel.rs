@@ -323,7 +323,7 @@ fn items_in(reply: &Reply) -> u64 {
     let count = match reply {
         Reply::Page(page) => page.items.len(),
         Reply::BatchGot { responses, .. } => responses.values().map(Vec::len).sum(),
-        Reply::Items(items) => items.len(),
+        Reply::Items(items) => items.iter().flatten().count(),
         Reply::Item(item) | Reply::Written(item) => usize::from(item.is_some()),
         Reply::Table(_) | Reply::BatchWritten { .. } | Reply::Transacted => 0,
     };

@@ -7,6 +7,7 @@ mod curves;
 mod determinism;
 mod fault;
 mod invariant;
+mod item;
 mod queueing;
 mod route;
 mod statement;
