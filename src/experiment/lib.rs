@@ -25,6 +25,7 @@ mod job;
 pub mod library;
 mod listing;
 mod outline;
+mod request;
 mod run;
 mod same_rows;
 mod scale;

@@ -1,7 +1,9 @@
-//! Programs as text: one line a step, blocks indented, with the SQL that each step sends and where.
+//! Programs as text: one line a step, blocks indented, with what each step sends and where.
 
 use program::{Compilation, Op, Program, StepId};
 use report::{ProgramLine, ProgramListing};
+
+use crate::request;
 
 /// All programs of a compilation, in its order.
 pub(crate) fn programs(compilation: &Compilation) -> Vec<ProgramListing> {
@@ -32,7 +34,7 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], indent:
             indent,
             label: step.label.clone(),
             role: step.role,
-            sql: sql(&step.op).map(str::to_owned),
+            sql: sent(compilation, program, &step.op),
             at: place(compilation, program, &step.op),
         });
         for (title, inner) in blocks(&step.op) {
@@ -51,12 +53,21 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], indent:
     }
 }
 
-/// The SQL text that a step sends or evaluates.
-pub(crate) fn sql(op: &Op) -> Option<&str> {
+/// What a step sends or evaluates: SQL, or a request to a table of items.
+pub(crate) fn sent(compilation: &Compilation, program: &Program, op: &Op) -> Option<String> {
     match op {
-        Op::Statement { sql, .. } | Op::Compose { sql, .. } => Some(sql),
+        Op::Statement { sql, .. } | Op::Compose { sql, .. } => Some(sql.clone()),
+        Op::Item { table, request, .. } => {
+            let table = compilation.deployment.item_tables.get(table.index())?;
+            Some(request::text(program, &table.name, request))
+        }
         _ => None,
     }
+}
+
+/// Does the step send or evaluate something that [`sent`] can show?
+pub(crate) fn sends(op: &Op) -> bool {
+    matches!(op, Op::Statement { .. } | Op::Compose { .. } | Op::Item { .. })
 }
 
 /// The node that a step works on, if it is another than the program's own.
@@ -71,6 +82,10 @@ fn place(compilation: &Compilation, program: &Program, op: &Op) -> Option<String
             Some(deployment.node(compilation.programs[callee.index()].home).name.clone())
         }
         Op::Work { node, .. } => Some(deployment.node(*node).name.clone()),
+        Op::Item { table, .. } => {
+            let table = deployment.item_tables.get(table.index())?;
+            Some(deployment.node(table.node).name.clone())
+        }
         _ => None,
     }
 }

@@ -90,11 +90,12 @@ impl<'a> Drawing<'a> {
                 step,
                 duration,
             } => {
-                let definition = self.compilation.programs[activation.program.index()].step(*step);
+                let program = &self.compilation.programs[activation.program.index()];
+                let definition = program.step(*step);
                 let (lane, number) = (self.lane(event.node), self.number(*activation, *step));
                 let (label, sql) = (
                     definition.label.clone(),
-                    listing::sql(&definition.op).map(str::to_owned),
+                    listing::sent(self.compilation, program, &definition.op),
                 );
                 let (to, role) = (at + *duration, definition.role);
                 self.last = self.last.max(to);
@@ -220,6 +221,7 @@ impl<'a> Drawing<'a> {
         let tone = match &event.kind {
             EventKind::RequestIssued { .. }
             | EventKind::TransactionCommitted { .. }
+            | EventKind::CapacityConsumed { .. }
             | EventKind::RequestAnswered {
                 outcome: Outcome::Done, ..
             } => Tone::Plain,
@@ -229,10 +231,10 @@ impl<'a> Drawing<'a> {
                 outcome,
                 ..
             } => {
-                let statement = listing::sql(&self.compilation.programs[activation.program.index()].step(*step).op);
+                let op = &self.compilation.programs[activation.program.index()].step(*step).op;
                 match outcome {
                     Outcome::Failed(_) => Tone::Bad,
-                    Outcome::Done if statement.is_some() => Tone::Plain,
+                    Outcome::Done if listing::sends(op) => Tone::Plain,
                     Outcome::Done => return,
                 }
             }

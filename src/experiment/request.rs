@@ -1,0 +1,266 @@
+//! Requests to tables of items as text, to be shown where other designs show their SQL: the operation, the keys, the
+//! expressions with attributes and operands in the places of their placeholders.
+//!
+//! ```text
+//! TransactWriteItems single
+//!   Put {pk: users # :id, entity: 'users', email: :email} if attribute_not_exists(pk)
+//!   ConditionCheck {pk: roles # :role} if attribute_exists(pk)
+//! ```
+
+use base::Value;
+use program::{
+    Attributes, Condition, EachRow, Expression, ItemRequest, ItemWrite, Operator, Phrase, Program, RegisterId,
+    WriteAction,
+};
+
+pub(crate) fn text(program: &Program, table: &str, request: &ItemRequest) -> String {
+    let printer = Printer(program);
+    match request {
+        ItemRequest::Get { key, consistent } => {
+            format!("GetItem {table} {}{}", printer.item(key), strongly(*consistent))
+        }
+        ItemRequest::BatchGet { each, key, consistent } => {
+            let (each, key) = (printer.each(each), printer.item(key));
+            format!("BatchGetItem {table} {key}{}{each}", strongly(*consistent))
+        }
+        ItemRequest::Query {
+            each,
+            index,
+            key_condition,
+            filter,
+            forward,
+            limit,
+            consistent,
+        } => {
+            let mut text = format!("Query {table}{} where {}", of(index), printer.phrase(key_condition));
+            if let Some(filter) = filter {
+                text.push_str(&format!(" filter {}", printer.phrase(filter)));
+            }
+            if !forward {
+                text.push_str(" backward");
+            }
+            if let Some(limit) = limit {
+                text.push_str(&format!(" limit {limit}"));
+            }
+            text.push_str(strongly(*consistent));
+            if let Some((each, _)) = each {
+                text.push_str(&printer.each(each));
+            }
+            text
+        }
+        ItemRequest::Scan {
+            index,
+            filter,
+            consistent,
+        } => {
+            let filter = filter
+                .as_ref()
+                .map(|filter| format!(" filter {}", printer.phrase(filter)));
+            format!(
+                "Scan {table}{}{}{}",
+                of(index),
+                filter.unwrap_or_default(),
+                strongly(*consistent)
+            )
+        }
+        ItemRequest::Write(write) => {
+            let name = if matches!(write.action, WriteAction::Check { .. }) {
+                ""
+            } else {
+                "Item"
+            };
+            printer.write(write, &format!("{name} {table}"))
+        }
+        ItemRequest::TransactWrite { writes, token } => {
+            let mut text = format!("TransactWriteItems {table}");
+            if let Some(token) = token {
+                text.push_str(&format!(" token {}", printer.expression(token)));
+            }
+            for write in writes {
+                text.push_str(&format!("\n  {}", printer.write(&write.write, "")));
+                if let Some(each) = &write.each {
+                    text.push_str(&printer.each(each));
+                }
+            }
+            text
+        }
+        ItemRequest::TransactGet { keys } => {
+            let keys = keys.iter().map(|key| format!("\n  Get {}", printer.item(key)));
+            format!("TransactGetItems {table}{}", keys.collect::<String>())
+        }
+    }
+}
+
+fn strongly(consistent: bool) -> &'static str {
+    if consistent { " consistent" } else { "" }
+}
+
+fn of(index: &Option<String>) -> String {
+    index.as_ref().map(|index| format!(".{index}")).unwrap_or_default()
+}
+
+struct Printer<'a>(&'a Program);
+
+impl Printer<'_> {
+    fn item(&self, attributes: &Attributes) -> String {
+        let pairs = attributes
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", self.expression(value)));
+        format!("{{{}}}", pairs.collect::<Vec<String>>().join(", "))
+    }
+
+    fn each(&self, each: &EachRow) -> String {
+        format!(" for each of {}", self.register(each.rows))
+    }
+
+    /// `behind` goes behind the action's name.
+    fn write(&self, write: &ItemWrite, behind: &str) -> String {
+        let mut text = match &write.action {
+            WriteAction::Put { item } => format!("Put{behind} {}", self.item(item)),
+            WriteAction::Update { key, update } => {
+                format!("Update{behind} {} {}", self.item(key), self.phrase(update))
+            }
+            WriteAction::Delete { key } => format!("Delete{behind} {}", self.item(key)),
+            WriteAction::Check { key } => format!("ConditionCheck{behind} {}", self.item(key)),
+        };
+        if let Some(Condition { phrase, .. }) = &write.condition {
+            text.push_str(&format!(" if {}", self.phrase(phrase)));
+        }
+        text
+    }
+
+    /// The expression with what its placeholders stand for.
+    fn phrase(&self, phrase: &Phrase) -> String {
+        let mut text = String::new();
+        let mut rest = phrase.text.as_str();
+        while let Some(at) = rest.find(['#', ':']) {
+            text.push_str(&rest[..at]);
+            let length = rest[at + 1..]
+                .bytes()
+                .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
+                .count()
+                + 1;
+            let placeholder = &rest[at..at + length];
+            let name = phrase.names.iter().find(|(known, _)| known == placeholder);
+            let value = phrase.values.iter().find(|(known, _)| known == placeholder);
+            match (name, value) {
+                (Some((_, name)), _) => text.push_str(name),
+                (None, Some((_, value))) => text.push_str(&self.expression(value)),
+                (None, None) => text.push_str(placeholder),
+            }
+            rest = &rest[at + length..];
+        }
+        text.push_str(rest);
+        text
+    }
+
+    fn register(&self, id: RegisterId) -> String {
+        let register = self.0.registers.get(id.index());
+        format!(":{}", register.map_or("?", |register| register.name.as_str()))
+    }
+
+    fn expression(&self, expression: &Expression) -> String {
+        match expression {
+            Expression::Constant(Value::Text(text) | Value::Jsonb(text)) => format!("'{text}'"),
+            Expression::Constant(value) => value.to_string(),
+            Expression::Register(id) => self.register(*id),
+            Expression::RowCount(rows) => format!("count({})", self.register(*rows)),
+            Expression::Field { rows, column } => format!("{}[{column}]", self.register(*rows)),
+            Expression::Column { rows, column } => format!("all {}[{column}]", self.register(*rows)),
+            Expression::RequestKey => "the request's key".to_owned(),
+            // Parts that are constant are shown without quotes: so they stand in the key.
+            Expression::Key(parts) => {
+                let part = |part: &Expression| match part {
+                    Expression::Constant(value) => value.to_string(),
+                    other => self.expression(other),
+                };
+                parts.iter().map(part).collect::<Vec<String>>().join(" # ")
+            }
+            Expression::Now => "now".to_owned(),
+            Expression::Not(inner) => format!("NOT {}", self.expression(inner)),
+            Expression::IsNull(inner) => format!("{} IS NULL", self.expression(inner)),
+            Expression::Binary { operator, left, right } => {
+                format!(
+                    "{} {} {}",
+                    self.expression(left),
+                    symbol(*operator),
+                    self.expression(right)
+                )
+            }
+        }
+    }
+}
+
+fn symbol(operator: Operator) -> &'static str {
+    match operator {
+        Operator::And => "AND",
+        Operator::Or => "OR",
+        Operator::Equal => "=",
+        Operator::NotEqual => "<>",
+        Operator::Less => "<",
+        Operator::LessOrEqual => "<=",
+        Operator::Greater => ">",
+        Operator::GreaterOrEqual => ">=",
+        Operator::Add => "+",
+        Operator::Subtract => "-",
+        Operator::Multiply => "*",
+        Operator::Concat => "||",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use program::{ErrorClass, NodeId, ProgramKind, Register, RegisterKind, TransactedWrite};
+
+    use super::*;
+
+    #[test]
+    fn a_transaction_reads_as_what_it_does() {
+        let program = Program {
+            name: "create".to_owned(),
+            home: NodeId(0),
+            operation: None,
+            kind: ProgramKind::Entry,
+            parameters: Vec::new(),
+            registers: vec![Register {
+                name: "id".to_owned(),
+                kind: RegisterKind::Value(None),
+            }],
+            connections: Vec::new(),
+            steps: Vec::new(),
+            body: Vec::new(),
+        };
+        let key = Expression::Key(vec![Expression::text("users"), Expression::Register(RegisterId(0))]);
+        let put = ItemWrite {
+            action: WriteAction::Put {
+                item: vec![("pk".to_owned(), key.clone()), ("n".to_owned(), Expression::int(1))],
+            },
+            condition: Some(Condition {
+                phrase: Phrase {
+                    text: "attribute_not_exists(#pk) OR #pks = :v".to_owned(),
+                    names: vec![("#pk".to_owned(), "pk".to_owned())],
+                    values: vec![(":v".to_owned(), Expression::Now)],
+                },
+                class: ErrorClass::Refused,
+                message: String::new(),
+            }),
+        };
+        let check = ItemWrite {
+            action: WriteAction::Check {
+                key: vec![("pk".to_owned(), key)],
+            },
+            condition: None,
+        };
+        let writes = [put, check].map(|write| TransactedWrite { each: None, write });
+        let request = ItemRequest::TransactWrite {
+            writes: writes.into(),
+            token: Some(Expression::RequestKey),
+        };
+        assert_eq!(
+            text(&program, "single", &request),
+            "TransactWriteItems single token the request's key\n  \
+             Put {pk: users # :id, n: 1} if attribute_not_exists(pk) OR #pks = now\n  \
+             ConditionCheck {pk: users # :id}"
+        );
+    }
+}
