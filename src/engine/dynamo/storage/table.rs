@@ -173,6 +173,10 @@ impl Table {
         let mut consumption = Consumption::of(&self.definition.name, own);
         consumption.transactional = transactional;
         self.meter.take(key, true, own.halves());
+        // So that what is on its way does not pile up in an index that nobody reads.
+        for index in &mut self.indexes {
+            index.catch_up(now);
+        }
         for (number, effect) in self.replace(key, new, now + index_delay) {
             let index = &mut self.indexes[number];
             let writes = effect.keys().count().max(1) as u64;
