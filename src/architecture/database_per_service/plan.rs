@@ -268,6 +268,13 @@ fn group(schema: &Schema, items: Vec<Item>) -> Result<Vec<Part>, Refused> {
                         add_local(&mut parts, owner, prefetches, item);
                     }
                     (None, [owner]) => add_local(&mut parts, *owner, Vec::new(), item),
+                    (None, _) if item.statement.expect_rows.is_some() => {
+                        return Err(Refused::new(
+                            item.index,
+                            "EXPECT cannot count the rows of a query over several services",
+                            "SELECT … INTO :variable, then ABORT WHEN",
+                        ));
+                    }
                     (None, _) => add_part(
                         &mut parts,
                         PartKind::Composed {

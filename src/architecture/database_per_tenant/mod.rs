@@ -11,7 +11,7 @@
 //! tenant's database, whatever its predicates say: a wall, not a filter. Where that changes what a statement
 //! means, it is listed. A query that names no tenant is asked of every database, some at a time, and evaluated
 //! over the union of their rows, so that its answer is exact. An UPDATE or DELETE that names no tenant is a
-//! transaction in each database, one after the other: what a person who runs it on such a system gets, and all or nothing
+//! transaction in each database, some at a time: what a person who runs it on such a system gets, and all or nothing
 //! no more; it is listed too. A transaction over two tenants, or over a tenant and the shared tables, is refused.
 //!
 //! A tenant that is not in the map is refused ("no database for tenant 77"), where one table for all would just have
@@ -245,7 +245,7 @@ fn weakened(scenario: &Scenario, operation: &Operation, plan: &Plan) -> Vec<Weak
     let snapshot = "no snapshot spans several databases";
     let whole = match &plan.shape {
         Shape::Broadcast { .. } => Some((
-            "one transaction in each tenant's database, one after the other; a crash in between leaves some undone",
+            "one transaction in each tenant's database; a crash or a failure in between leaves some undone",
             "no transaction spans several databases",
         )),
         _ if plan.fans_out() => Some(("each tenant's database is read at its own time", snapshot)),

@@ -334,7 +334,7 @@ fn broadcast(items: &[Sited], from: usize) -> Result<Shape, Refused> {
     if let Some(between) = items[from..to].iter().find(|sited| !is_part(sited)) {
         return Err(Refused::new(
             between.item.index,
-            "it stands between changes of all tenants' rows, which are made in one database after the other",
+            "it stands between changes of all tenants' rows, which each database makes for itself",
             "move it before the first of them",
         ));
     }

@@ -7,11 +7,16 @@ use crate::finish;
 fn same_rows(file: &str) {
     let path = format!("{}/../../tests/scenarios/{file}.toml", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    check(file, &text, Vec::new(), 100);
+}
+
+fn check(file: &str, text: &str, designs: Vec<String>, requests: u64) {
     let report = finish(RunJob::new(
         file,
-        &text,
+        text,
         &Choice {
-            requests: Some(100),
+            designs,
+            requests: Some(requests),
             ..Choice::default()
         },
     ));
@@ -55,4 +60,20 @@ fn a_bank_leaves_the_same_rows() {
 #[test]
 fn a_booking_leaves_the_same_rows() {
     same_rows("booking");
+}
+
+#[test]
+fn the_built_in_scenarios_leave_the_same_rows() {
+    for built_in in experiment::library::SCENARIOS {
+        check(built_in.slug, built_in.text, Vec::new(), 120);
+    }
+}
+
+/// Every operation looks at several tenants, or at what belongs to nobody, and writes down what it saw: equal rows
+/// prove equal answers.
+#[test]
+fn what_crosses_tenants_is_answered_as_one_database_answers_it() {
+    let text = include_str!("../../../../tests/scenarios/teams.toml");
+    let designs = ["schemas-in-one-database", "database-per-tenant"].map(str::to_owned);
+    check("teams", text, designs.to_vec(), 300);
 }

@@ -7,6 +7,7 @@ use report::{AtomicityDesign, AtomicityReport, RunReport};
 use crate::finish;
 
 const SCHEMAS: &str = "schemas-in-one-database";
+const TENANT: &str = "database-per-tenant";
 const SAGA: &str = "database-per-service";
 const UNPROTECTED: &str = "database-per-service+unprotected";
 
@@ -81,6 +82,19 @@ fn in_one_database_no_fault_breaks_anything_and_nobody_sees_a_half() {
     assert!(design.points.len() > 20, "{} points", design.points.len());
     assert_eq!(broken(&design), Vec::<&str>::new());
     assert!(design.points.iter().all(|point| point.longest_window.0 == 0));
+}
+
+#[test]
+fn in_a_tenants_own_database_no_fault_breaks_anything_and_nobody_sees_a_half() {
+    let design = explore(TENANT, &[]);
+    assert!(design.points.len() > 20, "{} points", design.points.len());
+    assert_eq!(broken(&design), Vec::<&str>::new());
+    assert!(design.points.iter().all(|point| point.longest_window.0 == 0));
+    let crashes = design
+        .points
+        .iter()
+        .filter(|point| point.fault.starts_with("postgres crashes"));
+    assert!(crashes.count() >= 10, "the server of a routed step can be crashed");
 }
 
 #[test]
