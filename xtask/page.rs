@@ -94,8 +94,12 @@ fn list_scenarios(folder: &Path) -> Result<()> {
             .map_err(|error| Failure(format!("{}: {error}", file.display())))?;
         let slug = file.file_stem().unwrap_or_default().to_string_lossy();
         let title = document.get("title").and_then(|title| title.as_str()).unwrap_or(&slug);
-        list.push(json!({ "slug": slug, "title": title }));
+        let of_decision = document.contains_key("adr");
+        list.push((of_decision, json!({ "slug": slug, "title": title })));
     }
+    // Those behind a decision come first: the first of all is what a visitor sees.
+    list.sort_by_key(|(of_decision, _)| !of_decision);
+    let list: Vec<serde_json::Value> = list.into_iter().map(|(_, entry)| entry).collect();
     write(&folder.join("index.json"), serde_json::Value::from(list).to_string())
 }
 
