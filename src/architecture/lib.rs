@@ -14,13 +14,14 @@
 mod composition;
 mod database_per_service;
 mod database_per_tenant;
+mod dynamodb;
 mod lower;
 mod options;
 mod schemas_in_one_database;
 mod sql;
 
 use program::Compilation;
-use scenario::{Diagnostic, Scenario};
+use scenario::{Diagnostic, OptionValue, Scenario};
 
 pub use options::{Design, Options, Sabotage, Setting, Variant};
 
@@ -35,6 +36,11 @@ pub trait Architecture: std::fmt::Debug + Sync {
     fn variants(&self) -> &'static [Variant];
     /// What `[architecture.<slug>]` of a scenario may set.
     fn settings(&self) -> &'static [Setting];
+    /// Settings that are named after something in the scenario: what is wrong with one, and a hint. `None`: this is
+    /// none of them.
+    fn check_named(&self, _: &Scenario, _: &str, _: &OptionValue) -> Option<Result<(), (String, String)>> {
+        None
+    }
     /// What can be left out on purpose, to see that the checkers find it.
     fn sabotages(&self) -> &'static [Sabotage];
     /// Settings out of their range count as not given: [`check`] reports them.
@@ -47,6 +53,7 @@ pub fn architectures() -> &'static [&'static dyn Architecture] {
         &schemas_in_one_database::SchemasInOneDatabase,
         &database_per_service::DatabasePerService,
         &database_per_tenant::DatabasePerTenant,
+        &dynamodb::DynamoDbSingleTable,
     ]
 }
 

@@ -57,15 +57,26 @@ pub enum Sabotage {
     WithoutCompensation,
     /// A repeated request has its effect again.
     WithoutIdempotencyKey,
+    /// Nothing holds a UNIQUE key unique.
+    WithoutGuards,
+    /// A row is written over, whatever has become of it since it was read.
+    WithoutConditions,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 2] = [Sabotage::WithoutCompensation, Sabotage::WithoutIdempotencyKey];
+    pub const ALL: [Sabotage; 4] = [
+        Sabotage::WithoutCompensation,
+        Sabotage::WithoutIdempotencyKey,
+        Sabotage::WithoutGuards,
+        Sabotage::WithoutConditions,
+    ];
 
     pub fn slug(self) -> &'static str {
         match self {
             Sabotage::WithoutCompensation => "without-compensation",
             Sabotage::WithoutIdempotencyKey => "without-idempotency-key",
+            Sabotage::WithoutGuards => "without-guards",
+            Sabotage::WithoutConditions => "without-conditions",
         }
     }
 
@@ -108,7 +119,11 @@ pub(crate) fn check(scenario: &Scenario) -> Vec<Diagnostic> {
             continue;
         };
         for (name, (value, place)) in &table.options {
-            if !architecture.settings().iter().any(|setting| setting.name == name) {
+            if let Some(checked) = architecture.check_named(scenario, name, value) {
+                if let Err((message, hint)) = checked {
+                    found.push(error(*place, message, hint));
+                }
+            } else if !architecture.settings().iter().any(|setting| setting.name == name) {
                 let known: Vec<&str> = architecture.settings().iter().map(|setting| setting.name).collect();
                 let message = format!("unknown setting \"{name}\" of {slug}");
                 found.push(error(*place, message, format!("there are: {}", known.join(", "))));

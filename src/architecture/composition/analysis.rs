@@ -462,7 +462,7 @@ fn is_bound(expr: &Expr) -> bool {
 }
 
 /// Depends on no row.
-fn is_constant(expr: &Expr) -> bool {
+pub(crate) fn is_constant(expr: &Expr) -> bool {
     let mut constant = true;
     visit::exprs_of(expr, &mut |e| constant &= !matches!(e.kind, ExprKind::Column(_)));
     constant

@@ -3,9 +3,9 @@
 use base::Nanos;
 use program::{
     Block, ComposeTable, ConnectionId, ErrorClass, Expression, Into, NodeId, Op, OperationId, PoolId, ProgramKind,
-    RegisterId, RegisterKind, Role,
+    RegisterId, RegisterKind, Role, StepId,
 };
-use scenario::{Operation, Schema};
+use scenario::{Operation, Schema, TableId};
 use syntax::Query;
 
 use super::foreign::{Prefetch, Shape};
@@ -35,45 +35,70 @@ pub(crate) struct Caller<'a> {
     pub(crate) index: u16,
 }
 
+/// Where rows come from.
+pub(crate) trait Source {
+    /// What lies in one place is asked for together.
+    fn place(&self, schema: &Schema, table: TableId) -> u16;
+
+    /// Does a row always come as a whole?
+    fn whole_rows(&self) -> bool;
+
+    /// Fetches what the groups of one wave say, into the registers of [`rows_of`].
+    fn fetch(
+        &self,
+        assembly: &mut Assembly<'_>,
+        builder: &mut Builder,
+        caller: Caller<'_>,
+        plan: &FetchPlan,
+        wave: &[&Group],
+    ) -> Block;
+}
+
 /// Fetches what the query needs and evaluates it: the result goes `into`.
 pub(crate) fn compose(
     assembly: &mut Assembly<'_>,
     builder: &mut Builder,
-    landscape: &Landscape,
+    source: &dyn Source,
     caller: Caller<'_>,
     query: &Query,
     into: Into,
 ) -> Block {
+    let (plan, mut steps) = fetch(assembly, builder, source, caller, query);
+    steps.push(join(&assembly.scenario.schema, builder, caller, &plan, query, into));
+    steps
+}
+
+/// Fetches what the query needs, wave by wave.
+pub(crate) fn fetch(
+    assembly: &mut Assembly<'_>,
+    builder: &mut Builder,
+    source: &dyn Source,
+    caller: Caller<'_>,
+    query: &Query,
+) -> (FetchPlan, Block) {
     let schema = &assembly.scenario.schema;
-    let plan = plan(schema, query);
+    let mut plan = plan(schema, query, |table| source.place(schema, table));
+    if source.whole_rows() {
+        plan.widen(schema);
+    }
+    let waves = plan.groups.iter().map(|group| group.wave + 1).max().unwrap_or(0);
     let mut steps = Block::new();
-    let waves = plan
-        .groups
-        .iter()
-        .map(|group| group.wave)
-        .max()
-        .map_or(0, |last| last + 1);
     for wave in 0..waves {
         let together: Vec<&Group> = plan.groups.iter().filter(|group| group.wave == wave).collect();
-        let mut branches: Vec<(&Reach, Block)> = Vec::new();
-        for group in together {
-            let reach = landscape.reach(group.owner);
-            let block = fetch_group(assembly, builder, reach, caller, &plan, group);
-            // A connection does one thing at a time.
-            match branches
-                .iter_mut()
-                .find(|(known, _)| *known == reach && reach.is_one_connection())
-            {
-                Some((_, before)) => before.extend(block),
-                None => branches.push((reach, block)),
-            }
-        }
-        steps.extend(in_parallel(
-            builder,
-            branches.into_iter().map(|(_, block)| block).collect(),
-        ));
+        steps.extend(source.fetch(assembly, builder, caller, &plan, &together));
     }
-    let schema = &assembly.scenario.schema;
+    (plan, steps)
+}
+
+/// The query over what was fetched.
+pub(crate) fn join(
+    schema: &Schema,
+    builder: &mut Builder,
+    caller: Caller<'_>,
+    plan: &FetchPlan,
+    query: &Query,
+    into: Into,
+) -> StepId {
     let tables = plan
         .fetches
         .iter()
@@ -88,11 +113,44 @@ pub(crate) fn compose(
         .map(|fetch| schema.table(fetch.table).full_name())
         .collect();
     let mark = Mark::new(format!("join {}", names.join(", ")), Role::Work).from(caller.index);
-    steps.push(statement::compose(builder, mark, tables, &text, into));
-    steps
+    statement::compose(builder, mark, tables, &text, into)
 }
 
-fn in_parallel(builder: &mut Builder, mut branches: Vec<Block>) -> Block {
+impl Source for Landscape {
+    fn place(&self, schema: &Schema, table: TableId) -> u16 {
+        schema.table(table).owner
+    }
+
+    fn whole_rows(&self) -> bool {
+        false
+    }
+
+    fn fetch(
+        &self,
+        assembly: &mut Assembly<'_>,
+        builder: &mut Builder,
+        caller: Caller<'_>,
+        plan: &FetchPlan,
+        wave: &[&Group],
+    ) -> Block {
+        let mut branches: Vec<(&Reach, Block)> = Vec::new();
+        for group in wave {
+            let reach = self.reach(group.place);
+            let block = fetch_group(assembly, builder, reach, caller, plan, group);
+            // A connection does one thing at a time.
+            match branches
+                .iter_mut()
+                .find(|(known, _)| *known == reach && reach.is_one_connection())
+            {
+                Some((_, before)) => before.extend(block),
+                None => branches.push((reach, block)),
+            }
+        }
+        in_parallel(builder, branches.into_iter().map(|(_, block)| block).collect())
+    }
+}
+
+pub(crate) fn in_parallel(builder: &mut Builder, mut branches: Vec<Block>) -> Block {
     if branches.len() < 2 {
         return branches.pop().unwrap_or_default();
     }
@@ -174,7 +232,7 @@ fn call_group(
 ) -> Block {
     let scenario = assembly.scenario;
     let schema = &scenario.schema;
-    let owner = &schema.owners[usize::from(group.owner)];
+    let owner = &schema.owners[usize::from(group.place)];
     let name = format!(
         "{} · read {owner} for statement {}",
         caller.operation.name,
@@ -255,9 +313,12 @@ fn fetch_held(
     steps
 }
 
-fn rows_of(schema: &Schema, builder: &mut Builder, fetch: &Fetch) -> RegisterId {
-    let name = format!("rows of {}", schema.table(fetch.table).full_name());
-    builder.register(&name, RegisterKind::Rows)
+pub(crate) fn rows_of(schema: &Schema, builder: &mut Builder, fetch: &Fetch) -> RegisterId {
+    builder.register(&rows_name(schema, fetch), RegisterKind::Rows)
+}
+
+pub(crate) fn rows_name(schema: &Schema, fetch: &Fetch) -> String {
+    format!("rows of {}", schema.table(fetch.table).full_name())
 }
 
 fn compose_table(schema: &Schema, builder: &mut Builder, fetch: &Fetch) -> ComposeTable {
@@ -277,7 +338,7 @@ fn compose_table(schema: &Schema, builder: &mut Builder, fetch: &Fetch) -> Compo
 pub(crate) fn prefetch_into(
     assembly: &mut Assembly<'_>,
     builder: &mut Builder,
-    landscape: &Landscape,
+    source: &dyn Source,
     caller: Caller<'_>,
     prefetch: &Prefetch,
 ) -> Block {
@@ -290,7 +351,7 @@ pub(crate) fn prefetch_into(
             Into::Rows(rows)
         }
     };
-    compose(assembly, builder, landscape, caller, &prefetch.query, into)
+    compose(assembly, builder, source, caller, &prefetch.query, into)
 }
 
 /// Where a composed query's result goes: as a statement's would.

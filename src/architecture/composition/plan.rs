@@ -17,7 +17,7 @@ use crate::sql::text::{identifiers, qualified};
 pub(crate) struct FetchPlan {
     /// In an order in which each comes after those that it takes keys from.
     pub(crate) fetches: Vec<Fetch>,
-    /// Requests to owners; those of one wave go out at once.
+    /// What is asked of one place; those of one wave go out at once.
     pub(crate) groups: Vec<Group>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Fetch {
     pub(crate) table: TableId,
     pub(crate) columns: Vec<ColumnId>,
     /// One list of predicates per appearance in the query: a row is needed if it fulfils all of any list.
-    alternatives: Vec<Vec<Expr>>,
+    pub(crate) alternatives: Vec<Vec<Expr>>,
     pub(crate) keys: Vec<Keys>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Keys {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Group {
-    pub(crate) owner: u16,
+    pub(crate) place: u16,
     pub(crate) wave: u16,
     pub(crate) fetches: Vec<usize>,
 }
@@ -66,11 +66,27 @@ struct Wanted {
     edges: Vec<(ColumnId, usize, ColumnId)>,
 }
 
-pub(crate) fn plan(schema: &Schema, query: &Query) -> FetchPlan {
+/// `place` says where a table lies: what lies in one place is asked for together.
+pub(crate) fn plan(schema: &Schema, query: &Query, place: impl Fn(TableId) -> u16) -> FetchPlan {
     let wanted = wanted(schema, &analyse(schema, query).occurrences);
     let fetches = order(&wanted);
-    let groups = group(schema, &fetches);
+    let groups = group(&fetches, place);
     FetchPlan { fetches, groups }
+}
+
+impl FetchPlan {
+    /// All columns of each table, in its order.
+    pub(crate) fn widen(&mut self, schema: &Schema) {
+        let narrow: Vec<Vec<ColumnId>> = self.fetches.iter().map(|fetch| fetch.columns.clone()).collect();
+        for fetch in &mut self.fetches {
+            fetch.columns = (0..schema.table(fetch.table).columns.len() as u16)
+                .map(ColumnId)
+                .collect();
+            for keys in &mut fetch.keys {
+                keys.from_column = narrow[keys.from][usize::from(keys.from_column)].0;
+            }
+        }
+    }
 }
 
 fn wanted(schema: &Schema, occurrences: &[Occurrence]) -> Vec<Wanted> {
@@ -190,21 +206,21 @@ fn known_keys(wanted: &[Wanted], placed: &[Option<(usize, bool)>], index: usize)
     keys
 }
 
-/// One request per owner and wave; a request may fetch several tables one after the other.
-fn group(schema: &Schema, fetches: &[Fetch]) -> Vec<Group> {
+/// One request per place and wave; a request may fetch several tables one after the other.
+fn group(fetches: &[Fetch], place: impl Fn(TableId) -> u16) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut group_of: Vec<usize> = Vec::new();
     for (index, fetch) in fetches.iter().enumerate() {
-        let owner = schema.table(fetch.table).owner;
+        let place = place(fetch.table);
         let needs: Vec<usize> = fetch.keys.iter().map(|keys| group_of[keys.from]).collect();
         let fits = |at: usize, group: &Group| {
-            group.owner == owner && needs.iter().all(|need| *need == at || groups[*need].wave < group.wave)
+            group.place == place && needs.iter().all(|need| *need == at || groups[*need].wave < group.wave)
         };
         let found = groups.iter().enumerate().position(|(at, group)| fits(at, group));
         let at = found.unwrap_or_else(|| {
             let wave = needs.iter().map(|need| groups[*need].wave + 1).max().unwrap_or(0);
             groups.push(Group {
-                owner,
+                place,
                 wave,
                 fetches: Vec::new(),
             });

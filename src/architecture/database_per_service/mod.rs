@@ -86,7 +86,7 @@ impl Architecture for DatabasePerService {
     }
 
     fn sabotages(&self) -> &'static [Sabotage] {
-        &Sabotage::ALL
+        &[Sabotage::WithoutCompensation, Sabotage::WithoutIdempotencyKey]
     }
 
     fn compile(&self, scenario: &Scenario, options: &Options) -> Compilation {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use program::{
-    Compilation, Database, DatabaseId, Deployment, Invariant, Load, LogicalTable, Node, NodeId, NodeKind, OperationId,
-    Pool, PoolId, Program, ProgramId, Read, Refusal, Share, Weakening,
+    Compilation, Database, DatabaseId, Deployment, Invariant, ItemTable, ItemTableId, Load, LogicalTable, Node, NodeId,
+    NodeKind, OperationId, Pool, PoolId, Program, ProgramId, Read, Refusal, Share, Weakening,
 };
 use scenario::{Scenario, Table, TableId};
 
@@ -70,6 +70,11 @@ impl<'a> Assembly<'a> {
         if !definitions.contains(&ddl) {
             definitions.push(ddl);
         }
+    }
+
+    pub(crate) fn item_table(&mut self, table: ItemTable) -> ItemTableId {
+        self.deployment.item_tables.push(table);
+        ItemTableId(self.deployment.item_tables.len() as u16 - 1)
     }
 
     pub(crate) fn pool(&mut self, service: NodeId, database: DatabaseId, size: u16) -> PoolId {

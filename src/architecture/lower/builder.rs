@@ -139,6 +139,17 @@ impl Builder {
         self.register(name, RegisterKind::Value(data_type))
     }
 
+    /// From here on the name stands for this register.
+    pub(crate) fn alias(&mut self, name: &str, register: RegisterId) {
+        self.by_name.insert(name.to_owned(), register);
+    }
+
+    /// A variable that the operation does not have.
+    pub(crate) fn typed_variable(&mut self, name: &str, data_type: Type) -> RegisterId {
+        self.types.insert(name.to_owned(), data_type);
+        self.variable(name)
+    }
+
     pub(crate) fn type_of(&self, name: &str) -> Option<Type> {
         self.types.get(name).copied()
     }

@@ -117,6 +117,14 @@ pub(crate) fn is_now(expr: &Expr) -> bool {
     call.arguments.is_empty() && matches!(name, "now" | "current_timestamp" | "transaction_timestamp")
 }
 
+/// The present as it passes, also within a transaction.
+pub(crate) fn is_clock(expr: &Expr) -> bool {
+    let ExprKind::Function(call) = &expr.kind else {
+        return false;
+    };
+    call.arguments.is_empty() && matches!(call.name.name.as_str(), "clock_timestamp" | "statement_timestamp")
+}
+
 /// Gives another value each time it is asked, so that it must be evaluated once and in one place.
 pub(crate) fn is_volatile(expr: &Expr) -> bool {
     const VOLATILE: [&str; 8] = [

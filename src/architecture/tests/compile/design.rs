@@ -148,6 +148,7 @@ fn every_operand_has_been_bound() {
                 match &step.op {
                     Op::Statement { into, .. } | Op::Compose { into, .. } => bound.extend(targets(into)),
                     Op::RouteKeys { into, .. } => drop(bound.insert(into.0)),
+                    Op::Item { into, .. } => bound.extend(targets(into)),
                     Op::Set { register, .. } => drop(bound.insert(register.0)),
                     Op::ForEach { bind, .. } => bound.extend(bind.iter().map(|id| id.0)),
                     Op::Try { error: Some(error), .. } => drop(bound.insert(error.0)),
@@ -196,7 +197,7 @@ fn equal_scenarios_give_equal_compilations() {
 
 #[test]
 fn every_design_meets_the_same_requests() {
-    let compilations: Vec<Compilation> = [ONE, SAGA, UNPROTECTED]
+    let compilations: Vec<Compilation> = [ONE, SAGA, UNPROTECTED, DYNAMO]
         .iter()
         .map(|slug| compile(slug, SIGN_UP))
         .collect();
@@ -238,7 +239,9 @@ fn logical_tables_are_where_their_owner_is() {
 fn names_are_found_with_their_variant() {
     let slugs: Vec<String> = architecture::designs().iter().map(architecture::Design::slug).collect();
     assert_eq!(slugs[..3], [ONE, SAGA, UNPROTECTED]);
-    assert!(slugs.iter().any(|slug| slug == TENANT));
+    for one in [TENANT, DYNAMO] {
+        assert!(slugs.iter().any(|slug| slug == one));
+    }
     for slug in &slugs {
         assert_eq!(
             architecture::design(slug).map(|design| design.slug()).as_ref(),

@@ -160,8 +160,19 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
             Op::Work { node, .. } => format!("work at {}", compilation.deployment.node(*node).name),
             Op::Abort { message, .. } => format!("abort {}", expression(program, message)),
             Op::Rethrow { .. } => "rethrow".to_owned(),
-            Op::Item { table, request, .. } => {
-                format!("{} {request:?}", compilation.deployment.item_tables[table.index()].name)
+            Op::Item {
+                table,
+                request,
+                into: target,
+                ..
+            } => {
+                let table = &compilation.deployment.item_tables[table.index()].name;
+                let text = crate::spelling::spell_request(program, request);
+                format!(
+                    "{table}: {}{}",
+                    text.replace('\n', &format!("\n{indent}")),
+                    into(program, target)
+                )
             }
             Op::Return { values } => format!("return {}", list(program, values)),
         };

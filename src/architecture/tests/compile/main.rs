@@ -2,11 +2,13 @@
 
 mod composition;
 mod design;
+mod dynamodb;
 mod listing;
 mod one_database;
 mod per_tenant;
 mod refusal;
 mod saga;
+mod spelling;
 mod unprotected;
 
 use program::{Compilation, Op, Program, Step};
@@ -21,6 +23,7 @@ pub(crate) const BOOKING: &str = include_str!("../../../../tests/scenarios/booki
 pub(crate) const ONE: &str = "schemas-in-one-database";
 pub(crate) const SAGA: &str = "database-per-service";
 pub(crate) const TENANT: &str = "database-per-tenant";
+pub(crate) const DYNAMO: &str = "dynamodb-single-table";
 pub(crate) const UNPROTECTED: &str = "database-per-service+unprotected";
 
 pub(crate) fn scenario(text: &str) -> Scenario {

@@ -1,0 +1,529 @@
+//! Foreign keys: what becomes of rows that refer to a deleted one, and which rows must be there for those that refer to
+//! them.
+
+use std::collections::BTreeSet;
+
+use program::{
+    Attributes, Block, ComposeTable, Condition, EachRow, ErrorClass, Expression, Into, ItemWrite, Operator, RegisterId,
+    Role, TransactedWrite, WriteAction,
+};
+use scenario::{ColumnId, ForeignKey, Table, TableId};
+use syntax::{ReferentialAction, identifier};
+
+use super::operation::Writer;
+use super::reading::{self, GONE, REVISION, stored, tracked, written_columns};
+use super::row::Value;
+use super::work::{Change, rows_table, select_written};
+use super::write_once;
+use crate::lower::builder::{Mark, register};
+use crate::lower::item::Refused;
+use crate::lower::statement;
+use crate::sql::Text;
+use crate::sql::text::qualified;
+
+/// A row that must be there.
+struct Need {
+    parent: TableId,
+    /// The parent's columns, in its order.
+    columns: Vec<ColumnId>,
+    /// Key values known before anything is read.
+    direct: Vec<Vec<Expression>>,
+    /// Written rows: which table's, and which of its columns are the key.
+    rows: Vec<(TableId, Vec<ColumnId>, bool)>,
+    message: String,
+}
+
+impl Writer<'_, '_> {
+    // ---- deleting
+
+    /// What refers to the rows that a statement has deleted: deleted too, made NULL, or in the way.
+    pub(crate) fn delete_with(
+        &mut self,
+        index: u16,
+        parent: TableId,
+        deleted: RegisterId,
+        path: &mut Vec<TableId>,
+    ) -> Result<Block, Refused> {
+        let scenario = self.assembly.scenario;
+        let schema = &scenario.schema;
+        let mut steps = Block::new();
+        for child in schema.ids() {
+            for key in schema
+                .table(child)
+                .foreign_keys
+                .iter()
+                .filter(|key| key.table == parent)
+            {
+                steps.extend(self.delete_referring(index, parent, deleted, child, key, path)?);
+            }
+        }
+        Ok(steps)
+    }
+
+    fn delete_referring(
+        &mut self,
+        index: u16,
+        parent: TableId,
+        deleted: RegisterId,
+        child: TableId,
+        key: &ForeignKey,
+        path: &mut Vec<TableId>,
+    ) -> Result<Block, Refused> {
+        let scenario = self.assembly.scenario;
+        let schema = &scenario.schema;
+        let (table, above) = (schema.table(child), schema.table(parent));
+        let mut pairs: Vec<(ColumnId, String)> = key
+            .columns
+            .iter()
+            .zip(&key.referenced)
+            .map(|(own, other)| (*own, above.column(*other).name.clone()))
+            .collect();
+        if let (Some(tenant), Some(theirs)) = (self.site.layout.table(child).tenant, above.tenant)
+            && !key.columns.contains(&tenant)
+        {
+            pairs.push((tenant, above.column(theirs).name.clone()));
+        }
+        let number = path.len();
+        let there = self.builder.rows(&format!(
+            "rows of {} that refer to {} ({number})",
+            table.full_name(),
+            above.full_name()
+        ));
+        let source = rows_table("changed.rows", written_columns(above), deleted);
+        let mut steps = self.rows_with(index, schema, child, &pairs, source, &identifier(GONE), there);
+        let seen = super::fetch::source_columns(table, &self.work, child);
+        let overlaid = self.work.has(child);
+        match key.on_delete {
+            ReferentialAction::NoAction | ReferentialAction::Restrict => {
+                let message = format!(
+                    "update or delete on table \"{}\" violates foreign key constraint on table \"{}\"",
+                    above.name, table.name
+                );
+                let some = Expression::binary(Operator::Greater, Expression::RowCount(there), Expression::int(0));
+                let fail = self.builder.fail(ErrorClass::Refused, Expression::text(&message));
+                steps.push(
+                    self.builder
+                        .when(format!("if {} refers to it", table.full_name()), some, vec![fail]),
+                );
+            }
+            ReferentialAction::Cascade | ReferentialAction::SetNull => {
+                let cascade = key.on_delete == ReferentialAction::Cascade;
+                if cascade && path.contains(&child) {
+                    return Err(Refused::new(
+                        index,
+                        format!(
+                            "ON DELETE CASCADE leads from {} to itself, any number of times",
+                            table.full_name()
+                        ),
+                        "delete the rows that refer to others first, in statements of their own",
+                    ));
+                }
+                let changes = self.builder.rows(&format!(
+                    "changed {} with {} ({number})",
+                    table.full_name(),
+                    above.full_name()
+                ));
+                let text = changed_with(table, key, cascade, overlaid);
+                let source = rows_table(&table.full_name(), seen, there);
+                let words = if cascade { "deleted" } else { "loosened" };
+                let mark = Mark::new(format!("{} {words}", table.full_name()), Role::Work).from(index);
+                steps.push(statement::compose(
+                    &mut self.builder,
+                    mark,
+                    vec![source],
+                    &text,
+                    Into::Rows(changes),
+                ));
+                if cascade {
+                    steps.extend(
+                        self.work
+                            .add(schema, &mut self.builder, index, child, changes, Change::Delete),
+                    );
+                    path.push(child);
+                    steps.extend(self.delete_with(index, child, changes, path)?);
+                    path.pop();
+                } else {
+                    let set: BTreeSet<ColumnId> = key.columns.iter().copied().collect();
+                    let none = BTreeSet::new();
+                    steps.extend(super::check::rows(
+                        schema,
+                        &mut self.builder,
+                        index,
+                        child,
+                        changes,
+                        Some(&set),
+                        &none,
+                        None,
+                    ));
+                    steps.extend(
+                        self.work
+                            .add(schema, &mut self.builder, index, child, changes, Change::Update),
+                    );
+                    if let Some(work) = self.work.tables.get_mut(&child) {
+                        work.assigned.extend(set);
+                    }
+                }
+            }
+            ReferentialAction::SetDefault => {
+                return Err(Refused::new(
+                    index,
+                    format!("ON DELETE SET DEFAULT of {} is not supported", table.full_name()),
+                    "use SET NULL or CASCADE",
+                ));
+            }
+        }
+        Ok(steps)
+    }
+
+    // ---- referring
+
+    /// A check for each row that new references lead to, and that this transaction does not write itself.
+    pub(crate) fn references(&mut self) -> (Block, Vec<TransactedWrite>) {
+        let needs = self.needs();
+        let mut steps = Block::new();
+        let mut writes = Vec::new();
+        for (number, need) in needs.iter().enumerate() {
+            let sure = need.rows.is_empty()
+                && need.direct.len() == 1
+                && !self.work.has(need.parent)
+                && !self.work.held.contains_key(&need.parent)
+                && !self.work.direct.iter().any(|insert| insert.table == need.parent);
+            if sure {
+                let values = &need.direct[0];
+                let value = |column: ColumnId| value_of(need, values, column);
+                writes.push(self.must_be_there(need, &value, None));
+            } else if let Some(each) = self.needed_keys(need, number, &mut steps) {
+                let registers: Vec<Expression> = each.bind.iter().map(|id| register(*id)).collect();
+                let value = |column: ColumnId| value_of(need, &registers, column);
+                writes.push(self.must_be_there(need, &value, Some(each.clone())));
+            }
+        }
+        (steps, writes)
+    }
+
+    /// One list per table and key that is referred to.
+    fn needs(&self) -> Vec<Need> {
+        let scenario = self.assembly.scenario;
+        let schema = &scenario.schema;
+        let mut needs: Vec<Need> = Vec::new();
+        for child in schema.ids() {
+            let table = schema.table(child);
+            let direct: Vec<_> = self.work.direct.iter().filter(|insert| insert.table == child).collect();
+            let work = self.work.tables.get(&child);
+            for key in &table.foreign_keys {
+                let set = work.filter(|work| work.inserts || key.columns.iter().any(|id| work.assigned.contains(id)));
+                if set.is_none() && direct.is_empty() {
+                    continue;
+                }
+                let (columns, own) = self.needed_columns(table, key);
+                let known = needs
+                    .iter()
+                    .position(|need| need.parent == key.table && need.columns == columns);
+                let at = known.unwrap_or_else(|| {
+                    needs.push(Need {
+                        parent: key.table,
+                        columns,
+                        direct: Vec::new(),
+                        rows: Vec::new(),
+                        message: reference_message(table, key, schema.table(key.table)),
+                    });
+                    needs.len() - 1
+                });
+                let need = &mut needs[at];
+                for insert in &direct {
+                    let value = |id: &ColumnId| insert.values.get(id).cloned();
+                    let values: Option<Vec<Expression>> = own.iter().map(value).collect();
+                    let Some(values) = values else { continue };
+                    let null = values
+                        .iter()
+                        .any(|value| *value == Expression::Constant(base::Value::Null));
+                    let inserted = self
+                        .work
+                        .direct
+                        .iter()
+                        .filter(|other| other.table == need.parent)
+                        .any(|other| {
+                            let parent = need.columns.iter().map(|id| other.values.get(id));
+                            parent.eq(values.iter().map(Some))
+                        });
+                    if !null && !inserted && !need.direct.contains(&values) {
+                        need.direct.push(values);
+                    }
+                }
+                if let Some(work) = set {
+                    need.rows.push((child, own, work.inserts));
+                }
+            }
+        }
+        needs.retain(|need| !need.direct.is_empty() || !need.rows.is_empty());
+        needs
+    }
+
+    /// What a reference must know: the columns of the row that it refers to, its tenant if that leads the
+    /// key, and the columns that hold them.
+    fn needed_columns(&self, table: &Table, key: &ForeignKey) -> (Vec<ColumnId>, Vec<ColumnId>) {
+        let mut pairs: Vec<(ColumnId, ColumnId)> = key
+            .referenced
+            .iter()
+            .copied()
+            .zip(key.columns.iter().copied())
+            .collect();
+        if let (Some(theirs), Some(own)) = (self.site.layout.table(key.table).tenant, table.tenant)
+            && !key.referenced.contains(&theirs)
+        {
+            pairs.push((theirs, own));
+        }
+        pairs.sort_unstable();
+        pairs.into_iter().unzip()
+    }
+
+    /// The keys that must be there, each once, without those that this transaction writes.
+    fn needed_keys(&mut self, need: &Need, number: usize, steps: &mut Block) -> Option<EachRow> {
+        let scenario = self.assembly.scenario;
+        let schema = &scenario.schema;
+        let parent = schema.table(need.parent);
+        let mut sources: Vec<ComposeTable> = Vec::new();
+        let mut text = Text::new("SELECT ");
+        let names: Vec<String> = (1..=need.columns.len()).map(|n| format!("k{n}")).collect();
+        text.push(&names.join(", ")).push(" FROM (");
+        let mut first = true;
+        let mut union = |text: &mut Text| {
+            if !std::mem::take(&mut first) {
+                text.push(" UNION ");
+            }
+        };
+        for (child, own, inserted) in &need.rows {
+            let table = schema.table(*child);
+            let rows = self.work.rows(*child)?;
+            let name = format!("written.{}", super::layout::entity(schema, table));
+            union(&mut text);
+            text.push(&refer(table, own, &name, *inserted));
+            sources.push(rows_table(&name, written_columns(table), rows));
+        }
+        for (place, values) in need.direct.iter().enumerate() {
+            union(&mut text);
+            text.push("SELECT ");
+            for (position, (value, column)) in values.iter().zip(&need.columns).enumerate() {
+                let name = format!("reference {number} {place} {position}");
+                self.builder.bind(&name, value.clone());
+                let kind = crate::lower::definitions::short_type(parent.column(*column).data_type);
+                text.push(if position > 0 { ", CAST(" } else { "CAST(" });
+                text.variable(&name).push(&format!(" AS {kind})"));
+            }
+        }
+        text.push(&format!(") AS n({}) WHERE ", names.join(", ")));
+        let known: Vec<String> = names.iter().map(|name| format!("n.{name} IS NOT NULL")).collect();
+        text.push(&known.join(" AND "));
+        let equal = |alias: &str| {
+            let pairs = need.columns.iter().zip(&names);
+            let equal = pairs.map(|(id, name)| format!("{alias}.{} = n.{name}", identifier(&parent.column(*id).name)));
+            equal.collect::<Vec<_>>().join(" AND ")
+        };
+        if let Some(rows) = self.work.rows(need.parent) {
+            let gone = identifier(GONE);
+            text.push(&format!(
+                " AND NOT EXISTS (SELECT 1 FROM parent.written AS p WHERE NOT p.{gone} AND {})",
+                equal("p")
+            ));
+            sources.push(rows_table("parent.written", written_columns(parent), rows));
+        }
+        if let Some(rows) = self.work.held.get(&need.parent) {
+            text.push(&format!(
+                " AND NOT EXISTS (SELECT 1 FROM parent.held AS h WHERE {})",
+                equal("h")
+            ));
+            sources.push(rows_table("parent.held", reading::read_columns(parent), *rows));
+        }
+        let inserted: Vec<&super::work::DirectInsert> = self
+            .work
+            .direct
+            .iter()
+            .filter(|insert| insert.table == need.parent)
+            .collect();
+        for (place, insert) in inserted.into_iter().enumerate() {
+            text.push(" AND NOT (");
+            for (position, (column, name)) in need.columns.iter().zip(&names).enumerate() {
+                let bound = format!("inserted {number} {place} {position}");
+                self.builder.bind(&bound, insert.values.get(column)?.clone());
+                text.push(if position > 0 { " AND " } else { "" })
+                    .push(&format!("n.{name} = "));
+                text.variable(&bound);
+            }
+            text.push(")");
+        }
+        let rows = self
+            .builder
+            .rows(&format!("references to {} ({number})", parent.full_name()));
+        let mark = Mark::new(format!("what must be in {}", parent.full_name()), Role::Work);
+        steps.push(statement::compose(
+            &mut self.builder,
+            mark,
+            sources,
+            &text,
+            Into::Rows(rows),
+        ));
+        let bind = need.columns.iter().map(|id| {
+            let column = parent.column(*id);
+            let name = format!("reference {}.{} ({number})", parent.full_name(), column.name);
+            self.builder.value(&name, column.data_type)
+        });
+        Some(EachRow {
+            rows,
+            bind: bind.collect(),
+        })
+    }
+
+    fn must_be_there(&self, need: &Need, value: Value<'_>, each: Option<EachRow>) -> TransactedWrite {
+        let schema = &self.assembly.scenario.schema;
+        let parent = schema.table(need.parent);
+        let layout = self.site.layout.table(need.parent);
+        let own: Vec<ColumnId> = need
+            .columns
+            .iter()
+            .copied()
+            .filter(|id| Some(*id) != layout.tenant)
+            .collect();
+        let by_key = layout.base.columns().iter().all(|column| need.columns.contains(column));
+        let key: Attributes = if by_key {
+            self.site.key(need.parent, value)
+        } else {
+            self.site.guard_key(parent, &own, value)
+        };
+        let action = if by_key && layout.touched {
+            WriteAction::Update {
+                key,
+                update: self.site.touch(),
+            }
+        } else {
+            WriteAction::Check { key }
+        };
+        let condition = Condition {
+            phrase: self.site.exists(),
+            class: ErrorClass::Refused,
+            message: need.message.clone(),
+        };
+        write_once(
+            each,
+            ItemWrite {
+                action,
+                condition: Some(condition),
+            },
+        )
+    }
+
+    // ---- what a transaction puts and deletes
+
+    /// The written rows of a table that fulfil a condition; the register itself if all do.
+    pub(crate) fn chosen(
+        &mut self,
+        id: TableId,
+        what: &str,
+        condition: Option<&str>,
+        steps: &mut Block,
+    ) -> Option<EachRow> {
+        let scenario = self.assembly.scenario;
+        let table = scenario.schema.table(id);
+        let rows = self.work.rows(id)?;
+        let rows = match condition {
+            None => rows,
+            Some(condition) => {
+                let chosen = self.builder.rows(&format!("{what} rows of {}", table.full_name()));
+                let mark = Mark::new(format!("{what} rows of {}", table.full_name()), Role::Work);
+                let source = rows_table("written.rows", written_columns(table), rows);
+                let text = select_written(table, condition);
+                steps.push(statement::compose(
+                    &mut self.builder,
+                    mark,
+                    vec![source],
+                    &text,
+                    Into::Rows(chosen),
+                ));
+                chosen
+            }
+        };
+        Some(EachRow {
+            rows,
+            bind: self.bound_row(table),
+        })
+    }
+
+    /// Registers for a written row: its columns and its revision.
+    pub(crate) fn bound_row(&mut self, table: &Table) -> Vec<RegisterId> {
+        let columns = reading::read_columns(table);
+        let bind = columns.iter().map(|(name, data_type)| {
+            self.builder
+                .value(&format!("row {}.{name}", table.full_name()), *data_type)
+        });
+        bind.collect()
+    }
+}
+
+fn value_of(need: &Need, values: &[Expression], column: ColumnId) -> Expression {
+    let position = need.columns.iter().position(|known| *known == column);
+    position.map_or(Expression::Constant(base::Value::Null), |position| {
+        values[position].clone()
+    })
+}
+
+fn reference_message(table: &Table, key: &ForeignKey, parent: &Table) -> String {
+    format!(
+        "insert or update on table \"{}\" violates foreign key constraint: no such row in {} ({})",
+        table.name,
+        parent.full_name(),
+        super::layout::names(table, &key.columns)
+    )
+}
+
+/// The values that new and changed rows refer to.
+fn refer(table: &Table, own: &[ColumnId], from: &str, inserted: bool) -> String {
+    let names: Vec<String> = own.iter().map(|id| identifier(&table.column(*id).name)).collect();
+    let tracked = tracked(table);
+    let changed: Vec<String> = own
+        .iter()
+        .filter(|id| tracked.contains(id))
+        .map(|id| {
+            let name = &table.column(*id).name;
+            format!("{} IS DISTINCT FROM {}", identifier(name), identifier(&stored(name)))
+        })
+        .collect();
+    let new = format!("{} IS NULL", identifier(REVISION));
+    let condition = match (inserted, changed.is_empty()) {
+        (true, false) => format!(" AND ({new} OR {})", changed.join(" OR ")),
+        (false, false) => format!(" AND ({})", changed.join(" OR ")),
+        (_, true) => String::new(),
+    };
+    let (owner, name) = from.split_once('.').unwrap_or(("public", from));
+    format!(
+        "SELECT {} FROM {} WHERE NOT {}{condition}",
+        names.join(", "),
+        qualified(owner, name),
+        identifier(GONE)
+    )
+}
+
+/// The referring rows as they become.
+fn changed_with(table: &Table, key: &ForeignKey, cascade: bool, overlaid: bool) -> Text {
+    let mut list: Vec<String> = Vec::new();
+    for id in reading::ids(table) {
+        let column = table.column(id);
+        list.push(if !cascade && key.columns.contains(&id) {
+            let kind = crate::lower::definitions::short_type(column.data_type);
+            format!("CAST(NULL AS {kind})")
+        } else {
+            identifier(&column.name)
+        });
+    }
+    list.push(identifier(REVISION));
+    for id in tracked(table) {
+        let name = &table.column(id).name;
+        list.push(identifier(&if overlaid { stored(name) } else { name.clone() }));
+    }
+    list.push(cascade.to_string());
+    let from = qualified(&table.schema, &table.name);
+    Text::new(format!("SELECT {} FROM {from}", list.join(", ")))
+}
+
+/// The values of a row that is bound to registers, by column.
+pub(crate) fn bound<'b>(bind: &'b [RegisterId]) -> impl Fn(ColumnId) -> Expression + 'b {
+    move |column| register(bind[usize::from(column.0)])
+}
