@@ -18,12 +18,13 @@ mod dynamodb;
 mod lower;
 mod options;
 mod schemas_in_one_database;
+mod shared_tables;
 mod sql;
 
 use program::Compilation;
 use scenario::{Diagnostic, OptionValue, Scenario};
 
-pub use options::{Design, Options, Sabotage, Setting, Variant};
+pub use options::{Design, Mistake, Options, Sabotage, Setting, Variant};
 
 /// One design: a way to lay a scenario out.
 pub trait Architecture: std::fmt::Debug + Sync {
@@ -43,6 +44,10 @@ pub trait Architecture: std::fmt::Debug + Sync {
     }
     /// What can be left out on purpose, to see that the checkers find it.
     fn sabotages(&self) -> &'static [Sabotage];
+    /// What people get wrong when they build this design, for probes to find.
+    fn mistakes(&self) -> &'static [Mistake] {
+        &[]
+    }
     /// Settings out of their range count as not given: [`check`] reports them.
     fn compile(&self, scenario: &Scenario, options: &Options) -> Compilation;
 }
@@ -53,6 +58,7 @@ pub fn architectures() -> &'static [&'static dyn Architecture] {
         &schemas_in_one_database::SchemasInOneDatabase,
         &database_per_service::DatabasePerService,
         &database_per_tenant::DatabasePerTenant,
+        &shared_tables::SharedTables,
         &dynamodb::DynamoDbSingleTable,
     ]
 }

@@ -30,6 +30,7 @@ impl Design {
         let options = Options {
             variant: self.variant.slug,
             sabotage: sabotage.to_vec(),
+            mistakes: Vec::new(),
         };
         self.architecture.compile(scenario, &options)
     }
@@ -48,6 +49,45 @@ pub struct Options {
     /// The slug of one of the architecture's variants.
     pub variant: &'static str,
     pub sabotage: Vec<Sabotage>,
+    pub mistakes: Vec<Mistake>,
+}
+
+impl Options {
+    pub fn has(&self, mistake: Mistake) -> bool {
+        self.mistakes.contains(&mistake)
+    }
+}
+
+/// A way to build a design wrongly that people know from life. Unlike sabotage, which tests our checkers, a mistake is
+/// what a probe is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mistake {
+    /// The tenant is set for the session instead of the transaction, and goes back to the pool with the connection.
+    SessionSetting,
+    /// The application logs in as the owner of the tables, and their row security is not forced.
+    RunsAsOwner,
+    /// Nobody says which tenant it is.
+    WithoutTenantSetting,
+}
+
+impl Mistake {
+    pub const ALL: [Mistake; 3] = [
+        Mistake::SessionSetting,
+        Mistake::RunsAsOwner,
+        Mistake::WithoutTenantSetting,
+    ];
+
+    pub fn slug(self) -> &'static str {
+        match self {
+            Mistake::SessionSetting => "session-setting",
+            Mistake::RunsAsOwner => "runs-as-owner",
+            Mistake::WithoutTenantSetting => "without-tenant-setting",
+        }
+    }
+
+    pub fn find(slug: &str) -> Option<Mistake> {
+        Mistake::ALL.into_iter().find(|mistake| mistake.slug() == slug)
+    }
 }
 
 /// Something that a design needs and that is left out on purpose.

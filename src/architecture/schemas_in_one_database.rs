@@ -16,7 +16,7 @@ use crate::lower::assembly::Assembly;
 use crate::lower::builder::Builder;
 use crate::lower::definitions::definitions;
 use crate::lower::item::Item;
-use crate::lower::local;
+use crate::lower::local::{self, Around};
 use crate::options::setting;
 use crate::{Architecture, Options, Sabotage, Setting, Variant};
 
@@ -97,7 +97,7 @@ fn compile_operation(
     builder.entry_parameters(operation);
     let connection = builder.connection(pool);
     let items = Item::all(operation);
-    let mut body = local::operation(assembly, &mut builder, operation, &items, connection, Vec::new());
+    let mut body = local::operation(assembly, &mut builder, operation, &items, connection, Around::default());
     let answers = local::answers(&mut builder, &items);
     body.push(builder.answer(answers));
     let program = assembly.add(builder.finish(body));

@@ -85,6 +85,16 @@ pub(crate) fn compile(what: &What, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// One script per design, one after the other.
+pub(crate) fn script(what: &What) -> Result<ExitCode> {
+    let input = input::read(&what.scenario)?;
+    let scripts = experiment::script(&input.text, &choice(what)).map_err(|found| complaints(&input.name, &found))?;
+    for script in scripts {
+        print!("{script}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 pub(crate) fn run(what: &What, requests: Option<u64>, fault: Option<String>, print: Print) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;
     let choice = Choice {

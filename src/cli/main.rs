@@ -41,8 +41,11 @@ enum Command {
         #[command(flatten)]
         what: What,
         /// Print JSON instead of text
-        #[arg(long)]
+        #[arg(long, conflicts_with = "sql")]
         json: bool,
+        /// Print a script for psql instead: definitions, initial rows, and each operation once
+        #[arg(long)]
+        sql: bool,
     },
     /// Run a scenario's load on designs and compare
     Run {
@@ -190,7 +193,8 @@ fn main() -> ExitCode {
     let result = match CommandLine::parse().command {
         Command::List => commands::list(),
         Command::Check { scenario } => commands::check(&scenario),
-        Command::Compile { what, json } => commands::compile(&what, json),
+        Command::Compile { what, sql: true, .. } => commands::script(&what),
+        Command::Compile { what, json, .. } => commands::compile(&what, json),
         Command::Sql => streamed(psql::run),
         Command::Iso => streamed(iso::run),
         Command::Run {

@@ -50,5 +50,5 @@ pub use measure::{Measurements, OperationMeasurements};
 pub use scheduler::Scheduler;
 pub use setup::SetupError;
 pub use simulation::{End, NodeUse, Options, Progress, Simulation};
-pub use trace::Record;
+pub use trace::{Record, Sent};
 pub use watch::{BrokenWindow, Checks, InvariantState};

@@ -12,7 +12,7 @@ use crate::item::ItemUse;
 use crate::measure::Measurements;
 use crate::plan::Plan;
 use crate::setup::{self, SetupError};
-use crate::trace::{Record, Trace};
+use crate::trace::{Record, Sent, Trace};
 use crate::watch::{self, Checks, InvariantState};
 use crate::world::World;
 
@@ -25,6 +25,8 @@ pub struct Options {
     pub warm_up: u64,
     pub checks: Checks,
     pub record: Record,
+    /// Keep every statement that programs send: [`Simulation::sent`].
+    pub statements: bool,
     /// How long, in virtual time, to wait for quiet when no request is open any more.
     pub drain_limit: Nanos,
 }
@@ -42,6 +44,7 @@ impl Options {
             },
             checks: Checks::End,
             record: Record::Nothing,
+            statements: false,
             drain_limit: Nanos::from_secs(60),
         }
     }
@@ -103,7 +106,10 @@ impl Simulation {
         setup::check_numbers(&plan)?;
         let operations = plan.compilation.workload.operations.len();
         let measurements = Measurements::new(operations, plan.options.requests, plan.options.warm_up);
-        let trace = Trace::new(plan.options.record.clone(), measurements);
+        let mut trace = Trace::new(plan.options.record.clone(), measurements);
+        if plan.options.statements {
+            trace.keep_statements();
+        }
         let world = World::new(&plan, trace, setup::engines(&plan)?);
         Ok(Simulation {
             plan: Arc::new(plan),
@@ -205,6 +211,11 @@ impl Simulation {
     /// Hands over what was recorded so far: a sink that is emptied between slices needs no memory.
     pub fn take_recorded(&mut self) -> Vec<Event> {
         self.world.trace.take_recorded()
+    }
+
+    /// The statements that were answered, in that order, if [`Options::statements`] asked for them.
+    pub fn sent(&self) -> &[Sent] {
+        self.world.trace.sent()
     }
 
     /// By the compilation's order.

@@ -10,6 +10,7 @@ use crate::arena::Key;
 use crate::interpreter::Flow;
 use crate::network::Message;
 use crate::plan::{Plan, TextId};
+use crate::trace::Sent;
 use crate::world::{Happening, World, unavailable};
 
 #[derive(Clone, Debug, Hash)]
@@ -199,6 +200,18 @@ impl World {
                 message: World::refusal_message(plan, fault),
             };
         }
+        self.trace.statement(|| Sent {
+            request: running.request,
+            program: running.activation.program,
+            step: running.step,
+            pool: connection.pool,
+            sql: plan.texts[running.text.0 as usize].clone(),
+            operands: running.operands.clone(),
+            rows: result
+                .as_ref()
+                .map(|output| output.tag.rows.unwrap_or_default())
+                .map_err(Error::clone),
+        });
         running.phase = Phase::Answered(result);
         let (activation, step, request, armed) = (running.activation, running.step, running.request, running.armed);
         if self.strike(plan, activation.program, step, request, StepPoint::Done) {

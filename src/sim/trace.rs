@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use base::{Fingerprint, Fingerprinter, Time};
-use program::{Event, EventKind, RequestId};
+use base::{Fingerprint, Fingerprinter, Time, Value};
+use program::{Error, Event, EventKind, PoolId, ProgramId, RequestId, StepId};
 
 use crate::measure::Measurements;
 
@@ -33,6 +34,20 @@ impl Record {
     }
 }
 
+/// A statement that a program sent, with what its `$n` stood for and what came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    /// `None` for relays and recovery.
+    pub request: Option<RequestId>,
+    pub program: ProgramId,
+    pub step: StepId,
+    pub pool: PoolId,
+    pub sql: Arc<str>,
+    pub operands: Vec<Value>,
+    /// How many rows were returned or changed.
+    pub rows: Result<u64, Error>,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     hasher: Fingerprinter,
@@ -41,6 +56,8 @@ pub(crate) struct Trace {
     events: u64,
     record: Record,
     recorded: Vec<Event>,
+    /// `None`: nobody asked for them.
+    sent: Option<Vec<Sent>>,
     pub(crate) measurements: Measurements,
 }
 
@@ -54,6 +71,7 @@ impl Trace {
             events: 0,
             record,
             recorded: Vec::new(),
+            sent: None,
             measurements,
         }
     }
@@ -100,6 +118,21 @@ impl Trace {
 
     pub(crate) fn recorded(&self) -> &[Event] {
         &self.recorded
+    }
+
+    pub(crate) fn keep_statements(&mut self) {
+        self.sent = Some(Vec::new());
+    }
+
+    /// Called with what makes the record, since most runs keep none.
+    pub(crate) fn statement(&mut self, sent: impl FnOnce() -> Sent) {
+        if let Some(all) = &mut self.sent {
+            all.push(sent());
+        }
+    }
+
+    pub(crate) fn sent(&self) -> &[Sent] {
+        self.sent.as_deref().unwrap_or_default()
     }
 
     pub(crate) fn take_recorded(&mut self) -> Vec<Event> {

@@ -28,7 +28,7 @@ use crate::composition::lower::{CALL_TIMEOUT, READ_AGAIN};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark, Patience, compare, is_text};
 use crate::lower::item::{Item, distinct};
-use crate::lower::local;
+use crate::lower::local::{self, Around};
 use crate::lower::transaction::transaction;
 use crate::sql::Text;
 
@@ -125,7 +125,14 @@ pub(crate) fn action(
         } else {
             Vec::new()
         };
-        local::operation(assembly, &mut builder, subject.operation, items, connection, posts)
+        local::operation(
+            assembly,
+            &mut builder,
+            subject.operation,
+            items,
+            connection,
+            Around::last(posts),
+        )
     };
     let results = results(&mut builder, subject, part, contract);
     body.push(builder.answer(results));

@@ -17,7 +17,7 @@ use crate::composition::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark};
 use crate::lower::item::Item;
-use crate::lower::local;
+use crate::lower::local::{self, Around};
 use crate::lower::statement;
 use crate::options::setting;
 
@@ -203,7 +203,7 @@ fn compile_local(assembly: &mut Assembly<'_>, site: &Site, subject: Subject<'_>)
         .map(|message| outbox::post(assembly, site, &mut builder, subject, message, *owner, connection))
         .collect::<Vec<_>>()
         .concat();
-    let mut body = local::operation(assembly, &mut builder, operation, items, connection, post);
+    let mut body = local::operation(assembly, &mut builder, operation, items, connection, Around::last(post));
     let answers = local::answers(&mut builder, items);
     body.push(builder.answer(answers));
     let program = assembly.add(builder.finish(body));

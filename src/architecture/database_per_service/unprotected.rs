@@ -27,7 +27,7 @@ use crate::composition::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark};
 use crate::lower::item::{Item, distinct};
-use crate::lower::local;
+use crate::lower::local::{self, Around};
 use crate::lower::statement;
 use crate::options::setting;
 
@@ -125,7 +125,7 @@ impl Writer<'_, '_> {
                     self.caller.operation,
                     items,
                     connection,
-                    Vec::new(),
+                    Around::default(),
                 );
                 [work, self.parts(builder, plan, rest, last)].concat()
             }
@@ -258,7 +258,7 @@ impl Writer<'_, '_> {
             operation,
             &message.items,
             connection,
-            Vec::new(),
+            Around::default(),
         );
         let program = self.assembly.add(callee.finish(body));
         let arguments = uses.iter().map(|name| builder.operand(name)).collect();

@@ -78,16 +78,24 @@ impl<'a> Assembly<'a> {
     }
 
     pub(crate) fn pool(&mut self, service: NodeId, database: DatabaseId, size: u16) -> PoolId {
-        let name = format!(
+        self.pool_as(service, database, size, "postgres")
+    }
+
+    /// A pool whose connections log in as this role.
+    pub(crate) fn pool_as(&mut self, service: NodeId, database: DatabaseId, size: u16, role: &str) -> PoolId {
+        let mut name = format!(
             "{} → {}",
             self.deployment.nodes[service.index()].name,
             self.deployment.databases[database.index()].name
         );
+        if self.deployment.pools.iter().any(|pool| pool.name == name) {
+            name = format!("{name} as {role}");
+        }
         self.deployment.pools.push(Pool {
             name,
             service,
             database,
-            role: "postgres".to_owned(),
+            role: role.to_owned(),
             size,
         });
         PoolId(self.deployment.pools.len() as u16 - 1)

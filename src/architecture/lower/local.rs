@@ -10,26 +10,48 @@ use super::statement;
 use super::transaction;
 use crate::sql::facts;
 
-/// Takes a connection, does it, gives the connection back. A single statement that decides nothing runs
-/// without BEGIN and COMMIT: one round trip. `also` is done in the same transaction, last.
+/// What a design does on the same connection around an operation's own statements.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    /// Before the transaction begins.
+    pub(crate) before: Block,
+    /// First in the transaction.
+    pub(crate) first: Block,
+    /// Last in the transaction.
+    pub(crate) last: Block,
+}
+
+impl Around {
+    pub(crate) fn last(last: Block) -> Around {
+        Around {
+            last,
+            ..Around::default()
+        }
+    }
+}
+
+/// Takes a connection, does it, gives the connection back. A single statement that decides nothing, and that nothing
+/// joins in its transaction, runs without BEGIN and COMMIT: one round trip.
 pub(crate) fn operation(
     assembly: &mut Assembly<'_>,
     builder: &mut Builder,
     operation: &Operation,
     items: &[Item],
     connection: ConnectionId,
-    also: Block,
+    around: Around,
 ) -> Block {
-    let alone = also.is_empty() && operation.isolation.is_none() && is_one_statement(items);
+    let Around { before, first, last } = around;
+    let alone = first.is_empty() && last.is_empty() && operation.isolation.is_none() && is_one_statement(items);
     let mut body = Block::new();
     for item in items {
         body.extend(statement::lower(assembly, builder, item, Some(connection), Role::Work));
     }
-    body.extend(also);
+    body.extend(last);
     let sends_sql = items.iter().any(|item| item.sql().is_some()) || !builder.is_silent(&body);
     if !sends_sql {
         return body;
     }
+    let body = [first, body].concat();
     let writes = items.iter().any(Item::writes);
     let work = match (alone, writes) {
         (true, false) => body,
@@ -38,7 +60,7 @@ pub(crate) fn operation(
     };
     let acquire = builder.acquire(connection);
     let release = builder.release(connection);
-    [vec![acquire], work, vec![release]].concat()
+    [vec![acquire], before, work, vec![release]].concat()
 }
 
 /// One statement, and nothing whose failure would have to undo it.

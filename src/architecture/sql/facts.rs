@@ -57,6 +57,20 @@ pub(crate) fn verb(statement: &Statement) -> &'static str {
     }
 }
 
+/// Does it take locks on rows that it reads (FOR UPDATE and the like)?
+pub(crate) fn locks(statement: &Statement) -> bool {
+    struct Locks(bool);
+    impl Visitor for Locks {
+        fn query(&mut self, query: &Query) {
+            self.0 |= !query.locking.is_empty();
+            visit::read::walk_query(self, query);
+        }
+    }
+    let mut locks = Locks(false);
+    locks.statement(statement);
+    locks.0
+}
+
 /// The variables that a statement uses, in order of appearance, each once.
 pub(crate) fn variables(statement: &Statement) -> Vec<String> {
     let mut found = Vec::new();

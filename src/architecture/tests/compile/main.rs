@@ -8,6 +8,7 @@ mod one_database;
 mod per_tenant;
 mod refusal;
 mod saga;
+mod shared_tables;
 mod spelling;
 mod unprotected;
 
@@ -21,6 +22,7 @@ pub(crate) const BANK: &str = include_str!("../../../../tests/scenarios/bank.tom
 pub(crate) const BOOKING: &str = include_str!("../../../../tests/scenarios/booking.toml");
 
 pub(crate) const ONE: &str = "schemas-in-one-database";
+pub(crate) const SHARED: &str = "shared-tables-with-row-level-security";
 pub(crate) const SAGA: &str = "database-per-service";
 pub(crate) const TENANT: &str = "database-per-tenant";
 pub(crate) const DYNAMO: &str = "dynamodb-single-table";
