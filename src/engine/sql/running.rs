@@ -359,7 +359,8 @@ impl Running {
 
     // ---- the end
 
-    fn ended(&mut self, output: Output, session: &mut SessionState, core: &mut Core) -> Progress {
+    fn ended(&mut self, mut output: Output, session: &mut SessionState, core: &mut Core) -> Progress {
+        output.notices.retain(|notice| session.hears(notice.severity));
         session.usage.rows_returned += output.rows.len() as u64;
         if session.transaction.status == TransactionStatus::Idle {
             return Progress::Done(Ok(output));

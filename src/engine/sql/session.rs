@@ -329,6 +329,10 @@ impl SessionState {
     /// A statement has failed: undoes the innermost level. A transaction block then waits for its ROLLBACK.
     pub(crate) fn fail(&mut self, core: &mut Core) {
         core.storage.cancel_wait(self.id);
+        if self.transaction.status == TransactionStatus::Idle {
+            // It failed before it began one (SET, BEGIN): what was set before stays.
+            return;
+        }
         if !self.transaction.explicit {
             self.rollback(core);
             return;
@@ -500,6 +504,15 @@ impl SessionState {
         }
         let message = "permission denied to set session authorization";
         Err(error(state::INSUFFICIENT_PRIVILEGE, message))
+    }
+
+    /// Whether `client_min_messages` lets a message of this severity through.
+    pub(crate) fn hears(&self, severity: &str) -> bool {
+        let least = self.set_text("client_min_messages").map_or("notice", |text| &**text);
+        match severity {
+            "NOTICE" => !["warning", "error"].contains(&least),
+            _ => least != "error",
+        }
     }
 
     /// A timeout in force; zero means none.

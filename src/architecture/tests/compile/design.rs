@@ -248,6 +248,7 @@ fn names_are_found_with_their_variant() {
             Some(slug)
         );
     }
+    assert!(slugs.iter().any(|slug| slug == SHARED));
     assert!(architecture::design("database-per-service+nothing").is_none());
 }
 

@@ -13,7 +13,7 @@ CREATE TABLE a.prices (id int PRIMARY KEY, cents int NOT NULL);";
 fn tenants(parameters: &str, sql: &str) -> String {
     let text = small(TABLES, parameters, sql);
     let text = text.replace("[schema]", "tenant_column = \"tenant_id\"\n[schema]");
-    format!("{text}[population]\ntenants = 3\n")
+    format!("{text}[population]\ntenants = 3\na.users = 3\n")
 }
 
 fn ddl(compilation: &Compilation) -> String {

@@ -152,11 +152,7 @@ impl Binder<'_> {
     fn is_secured(&self, at: usize) -> Fallible<bool> {
         let range = &self.tables[at];
         let table = &range.table;
-        if !table.row_security.enabled || self.authority.bypass_rls {
-            return Ok(false);
-        }
-        let owns = self.authority.has(&table.access.owner);
-        if owns && !table.row_security.forced {
+        if !self.authority.is_filtered(table) {
             return Ok(false);
         }
         if !self.names.row_security {
@@ -165,7 +161,7 @@ impl Binder<'_> {
                 table.name
             );
             let refusal = error(state::INSUFFICIENT_PRIVILEGE, message);
-            return Err(if owns {
+            return Err(if self.authority.has(&table.access.owner) {
                 refusal
                     .hint("To disable the policy for the table's owner, use ALTER TABLE NO FORCE ROW LEVEL SECURITY.")
             } else {

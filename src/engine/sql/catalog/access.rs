@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use syntax::Privilege;
 
-use super::Catalog;
+use super::{Catalog, Table};
 use crate::storage::Xid;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -229,6 +229,25 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
+    /// Whether what a table holds may stand in a message: without SELECT, or through policies, it may not.
+    pub(crate) fn may_show(&self, table: &Table, columns: &[u16]) -> bool {
+        let select = Privileges::of(&[Privilege::Select]);
+        let on_column = |column: &u16| {
+            table.columns[usize::from(*column)]
+                .acl
+                .privileges(self)
+                .contains(select)
+        };
+        let reads = table.access.allows(self, select) || (!columns.is_empty() && columns.iter().all(on_column));
+        reads && !self.is_filtered(table)
+    }
+
+    /// Whether policies stand between the role and the table's rows.
+    pub(crate) fn is_filtered(&self, table: &Table) -> bool {
+        let security = &table.row_security;
+        security.enabled && !self.bypass_rls && (security.forced || !self.has(&table.access.owner))
+    }
+
     /// Whether it has the privileges of a role.
     pub(crate) fn has(&self, role: &Arc<str>) -> bool {
         self.superuser || self.roles.contains(role)

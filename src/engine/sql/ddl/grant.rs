@@ -137,7 +137,7 @@ impl Definer<'_> {
             }
         }
         for table in tables {
-            let granted = granted(&grant.privileges, Privileges::of_tables(), "relation")?;
+            let granted = granted(&grant.privileges, Privileges::of_tables(), "table")?;
             let name = table.name.clone();
             let mut table = (*table).clone();
             if !granted.whole.is_empty() {

@@ -84,10 +84,10 @@ impl Definer<'_> {
             Statement::CreateRole { name, options } => self.create_role(name, options),
             Statement::AlterRole { name, options } => self.alter_role(name, options),
             Statement::DropRole { names, if_exists } => self.drop_roles(names, *if_exists),
-            Statement::Grant(grant) => self.grant(grant),
+            Statement::Grant(grant) => self.grant(grant).map_err(without_place),
             Statement::GrantRole(grant) => self.grant_roles(grant),
-            Statement::CreatePolicy(create) => self.create_policy(create),
-            Statement::AlterPolicy(alter) => self.alter_policy(alter),
+            Statement::CreatePolicy(create) => self.create_policy(create).map_err(without_place),
+            Statement::AlterPolicy(alter) => self.alter_policy(alter).map_err(without_place),
             Statement::DropPolicy { name, table, if_exists } => self.drop_policy(name, table, *if_exists),
             Statement::CreateTable(create) => self.create_table(create),
             Statement::DropTable {
@@ -141,6 +141,19 @@ impl Definer<'_> {
             message,
             detail: None,
         });
+    }
+
+    /// What went along with what was dropped.
+    pub(super) fn cascades(&mut self, lines: Vec<String>) {
+        match &lines[..] {
+            [] => {}
+            [only] => self.notice(only.clone()),
+            several => self.notices.push(Notice {
+                severity: "NOTICE",
+                message: format!("drop cascades to {} other objects", several.len()),
+                detail: Some(several.join("\n")),
+            }),
+        }
     }
 
     fn create_schema(&mut self, name: &Name, if_not_exists: bool) -> Defined {
@@ -202,12 +215,22 @@ impl Definer<'_> {
         if !self.drop_these(&tables, cascade)? {
             return Ok(None);
         }
+        let inside = tables
+            .iter()
+            .map(|table| format!("drop cascades to table {}", table::shown(table)));
+        self.cascades(inside.collect());
         let (own, xid) = (self.own().to_vec(), self.xid);
         for schema in schemas {
             self.core.catalog_mut().drop_schema(database, &schema, &own, xid);
         }
         Ok(Some("DROP SCHEMA"))
     }
+}
+
+/// PostgreSQL says of these commands' errors what, not where.
+fn without_place(mut refusal: Box<SqlError>) -> Box<SqlError> {
+    refusal.position = None;
+    refusal
 }
 
 fn lock_tables(

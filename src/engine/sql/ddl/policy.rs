@@ -78,6 +78,10 @@ impl Definer<'_> {
             self.notice(format!("relation \"{}\" does not exist, skipping", table.name.text));
             return Ok(Some("DROP POLICY"));
         }
+        let written = match &table.schema {
+            Some(schema) => format!("{}.{}", schema.text, table.name.text),
+            None => table.name.text.to_string(),
+        };
         let Some(mut table) = self.lock_for_policy(table)? else {
             return Ok(None);
         };
@@ -87,8 +91,8 @@ impl Definer<'_> {
                 self.alter(table);
             }
             None if if_exists => self.notice(format!(
-                "policy \"{}\" for relation \"{}\" does not exist, skipping",
-                name.text, table.name
+                "policy \"{}\" for relation \"{written}\" does not exist, skipping",
+                name.text
             )),
             None => return Err(no_policy(name, &table)),
         }

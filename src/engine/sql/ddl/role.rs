@@ -119,6 +119,24 @@ impl Definer<'_> {
         let own = self.own();
         let mut lines = Vec::new();
         let database = self.session.database;
+        for table in self.core.catalog.tables_of(database, own) {
+            let shown = super::table::shown(table);
+            for column in &table.columns {
+                let listed = column.sequence.as_ref().and_then(|access| access.acl.as_ref());
+                if let (Some(acl), Some(super::Default::Sequence(name))) = (listed, &column.default)
+                    && acl.mentions(role)
+                {
+                    lines.push(format!("privileges for sequence {name}"));
+                }
+            }
+            if table.access.owner == *role {
+                lines.push(format!("owner of table {shown}"));
+            } else if table.access.acl.as_ref().is_some_and(|acl| acl.mentions(role)) {
+                lines.push(format!("privileges for table {shown}"));
+            }
+            let columns = table.columns.iter().filter(|column| column.acl.mentions(role));
+            lines.extend(columns.map(|column| format!("privileges for column {} of table {shown}", column.name)));
+        }
         for schema in self.core.catalog.schemas_of(database, own) {
             if schema.access.owner == *role {
                 lines.push(format!("owner of schema {}", schema.name));
@@ -127,25 +145,10 @@ impl Definer<'_> {
             }
         }
         for table in self.core.catalog.tables_of(database, own) {
-            let shown = super::table::shown(table);
-            let columns = table.columns.iter().any(|column| column.acl.mentions(role));
-            if table.access.owner == *role {
-                lines.push(format!("owner of table {shown}"));
-            } else if columns || table.access.acl.as_ref().is_some_and(|acl| acl.mentions(role)) {
-                lines.push(format!("privileges for table {shown}"));
-            }
-            for policy in &table.row_security.policies {
-                if policy.roles.contains(&Some(role.clone())) {
-                    lines.push(format!("target of policy {} on table {shown}", policy.name));
-                }
-            }
-            for column in &table.columns {
-                let listed = column.sequence.as_ref().and_then(|access| access.acl.as_ref());
-                if let (true, Some(super::Default::Sequence(name))) =
-                    (listed.is_some_and(|acl| acl.mentions(role)), &column.default)
-                {
-                    lines.push(format!("privileges for sequence {name}"));
-                }
+            let named = |policy: &&crate::catalog::Policy| policy.roles.contains(&Some(role.clone()));
+            for policy in table.row_security.policies.iter().filter(named) {
+                let shown = super::table::shown(table);
+                lines.push(format!("target of policy {} on table {shown}", policy.name));
             }
         }
         if lines.is_empty() {

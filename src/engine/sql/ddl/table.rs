@@ -108,7 +108,7 @@ impl Definer<'_> {
                 if new.is_some_and(|new| new == table) {
                     continue;
                 }
-                let parent = self.names().table(table)?.id;
+                let parent = self.names().table(table).map_err(super::without_place)?.id;
                 if !self.lock(parent, LockMode::ShareRowExclusive)? {
                     return Ok(false);
                 }
@@ -172,15 +172,7 @@ impl Definer<'_> {
                 cascaded.push(format!("drop cascades to constraint {name} on table {}", shown(&child)));
             }
         }
-        match &cascaded[..] {
-            [] => {}
-            [only] => self.notice(only.clone()),
-            several => self.notices.push(crate::Notice {
-                severity: "NOTICE",
-                message: format!("drop cascades to {} other objects", several.len()),
-                detail: Some(several.join("\n")),
-            }),
-        }
+        self.cascades(cascaded);
         let (own, xid) = (self.own().to_vec(), self.xid);
         for table in tables {
             for (child, _) in self.core.catalog.referencing(table, &own) {

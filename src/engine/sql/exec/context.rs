@@ -8,6 +8,7 @@ use base::{Time, Value};
 use super::subquery::SubqueryRun;
 use super::{ForeignEvent, NO_ROW, State};
 use crate::SqlError;
+use crate::catalog::Authority;
 use crate::error::{Fallible, error, state};
 use crate::expr::function::Session as SessionFunction;
 use crate::expr::{Environment, Flow, Slot};
@@ -64,6 +65,12 @@ impl Context<'_> {
         }
         *self.fuel -= 1;
         true
+    }
+
+    /// What the role may do that the statement runs as.
+    pub(crate) fn authority(&self) -> Authority {
+        let own = &self.session.transaction.xids;
+        self.core.catalog.authority(self.session.current_user(), own)
     }
 
     /// Asks for a lock; false: queued, the statement is suspended.

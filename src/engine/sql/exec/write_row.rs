@@ -180,7 +180,11 @@ impl WriteRow {
                     cx.session.usage.index_probes += 1;
                     match cx.core.storage.unique_conflict(index.id, table.heap, &bytes, row, xid) {
                         Unique::Free => {}
-                        Unique::Taken(_) => return Err(duplicate(&table, index, &self.values)),
+                        Unique::Taken(_) => {
+                            let columns: Vec<u16> = index.columns.iter().map(|part| part.column).collect();
+                            let refusal = duplicate(&table, index, &self.values);
+                            return Err(without_secrets(refusal, &table, &columns, cx));
+                        }
                         Unique::Wait(other) => {
                             cx.core.buffer = bytes;
                             if self.wait.wait_for_transaction(cx, other)? {
@@ -306,7 +310,15 @@ pub(crate) fn contains(index: &Index, values: &[Value], cx: &Context<'_>) -> Fal
 
 /// NOT NULL, then CHECK in the order of names.
 pub(crate) fn check_row(table: &Table, values: &[Value], cx: &Context<'_>) -> Fallible<()> {
-    check_values(table, values, cx.transaction_time())
+    check_values(table, values, cx.transaction_time()).map_err(|refusal| without_secrets(refusal, table, &[], cx))
+}
+
+/// Takes the detail away from who may not see the row.
+fn without_secrets(mut refusal: Box<SqlError>, table: &Table, columns: &[u16], cx: &Context<'_>) -> Box<SqlError> {
+    if !cx.authority().may_show(table, columns) {
+        refusal.detail = None;
+    }
+    refusal
 }
 
 pub(crate) fn check_values(table: &Table, values: &[Value], now: i64) -> Fallible<()> {
