@@ -11,6 +11,7 @@
 
 mod borders;
 mod browser;
+mod compare;
 mod decisions;
 mod designs;
 mod frame;

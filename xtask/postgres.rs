@@ -100,6 +100,19 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    /// Those of them that are there go.
+    pub(crate) fn drop_roles(&self, names: &[String]) -> Result<()> {
+        for name in names {
+            let sql = format!("DROP ROLE IF EXISTS {name}");
+            let mut psql = self.psql("postgres");
+            psql.stderr(Stdio::null());
+            run(psql.args(["-c", &sql]), &format!("`{sql}` failed."))?;
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Postgres {
     fn drop(&mut self) {
         // SIGINT is PostgreSQL's fast shutdown. What fails here leaves a folder behind, no more.
@@ -109,6 +122,11 @@ impl Drop for Postgres {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Whether there is a PostgreSQL 15 on this machine.
+pub(crate) fn installed() -> Result<()> {
+    programs().map(drop)
 }
 
 fn programs() -> Result<PathBuf> {

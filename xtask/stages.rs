@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{Captured, Failure, Result, capture, cargo, duration, root};
 use crate::tools::{self, Tools};
-use crate::{borders, browser, site, source};
+use crate::{borders, browser, compare, postgres, site, source};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -52,6 +52,10 @@ pub(crate) fn test(extent: Extent) -> Result<()> {
         let output = capture(cargo().args(["test", "--workspace", "--no-fail-fast", "--quiet"]));
         counted(output, rust_counts)
     });
+    match postgres::installed() {
+        Ok(()) => tally.stage("designs on PostgreSQL 15", designs_on_postgres),
+        Err(Failure(sentence)) => println!("  designs are not compared with a real server: {sentence}"),
+    }
     tally.stage("documentation", || {
         let mut doc = cargo();
         doc.args(["doc", "--workspace", "--no-deps", "--quiet"])
@@ -140,6 +144,19 @@ fn journeys(browser: &browser::Browser) -> Outcome {
         .env("CHROME", &browser.chrome)
         .env("ADR_LAB", program);
     counted(capture(&mut node), node_counts)
+}
+
+/// The compiled designs' scripts print the same on a real server as on our engine.
+fn designs_on_postgres() -> Outcome {
+    let compared = native_program().and_then(|program| compare::compare(&program, &postgres::Postgres::start()?));
+    match compared {
+        Ok((compared, differing)) => Outcome {
+            passed: compared - differing.len() as u64,
+            failed: differing.len() as u64,
+            output: differing.join("\n"),
+        },
+        Err(reason) => failure(reason),
+    }
 }
 
 /// The command line, built: its traces are compared with the browser's.

@@ -1,0 +1,129 @@
+//! What the compiled designs do on a real PostgreSQL 15.
+//!
+//! `adr-lab compile … --sql` writes a design out as a script for psql. The script runs on a temporary server and on
+//! our engine; both must print the same rows, the same row counts and the same errors, statement by statement.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::postgres::Postgres;
+use crate::shell::{Failure, Result, root};
+use crate::site;
+
+/// The designs whose whole state is one database.
+const DESIGNS: [&str; 2] = ["schemas-in-one-database", "shared-tables-with-row-level-security"];
+
+const DATABASE: &str = "comparison";
+
+/// Compares every scenario of the project; gives what differs, a text each, and how many were compared.
+pub(crate) fn compare(program: &Path, server: &Postgres) -> Result<(u64, Vec<String>)> {
+    let mut compared = 0;
+    let mut differing = Vec::new();
+    for scenario in scenarios()? {
+        for design in DESIGNS {
+            let script = output(
+                adr_lab(program, &["compile"])
+                    .arg(&scenario)
+                    .args(["--architecture", design, "--sql"]),
+                "",
+            )?;
+            let ours = output(&mut adr_lab(program, &["sql"]), &script)?;
+            server.fresh_database(DATABASE)?;
+            server.drop_roles(&roles(&script))?;
+            let real = output(&mut server.psql(DATABASE), &script)?;
+            compared += 1;
+            if ours != real {
+                let name = scenario.strip_prefix(root()).unwrap_or(&scenario).display();
+                differing.push(format!("{name} on {design}: {}", first_difference(&real, &ours)));
+            }
+        }
+    }
+    Ok((compared, differing))
+}
+
+fn scenarios() -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for folder in ["public/scenarios", "tests/scenarios"] {
+        let found = site::entries(&root().join(folder))?;
+        files.extend(
+            found
+                .into_iter()
+                .filter(|file| file.extension().is_some_and(|extension| extension == "toml")),
+        );
+    }
+    Ok(files)
+}
+
+fn adr_lab(program: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(words);
+    command
+}
+
+/// Roles belong to a server, not to a database: the next script makes its own.
+fn roles(script: &str) -> Vec<String> {
+    let names = script.lines().filter_map(|line| line.strip_prefix("CREATE ROLE "));
+    let name = |rest: &str| rest.split([' ', ';']).next().unwrap_or_default().to_owned();
+    names.map(name).collect()
+}
+
+/// What a program prints when it reads `input`; both streams in the order in which they were written.
+fn output(command: &mut Command, input: &str) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let folder = std::env::temp_dir();
+    let (from, to) = (
+        folder.join(format!("adr-lab-input-{}", std::process::id())),
+        folder.join(format!("adr-lab-output-{}", std::process::id())),
+    );
+    crate::shell::write(&from, input)?;
+    let result = (|| {
+        let written = std::fs::File::create(&to)?;
+        command
+            .stdin(std::fs::File::open(&from)?)
+            .stderr(Stdio::from(written.try_clone()?))
+            .stdout(Stdio::from(written))
+            .status()?;
+        std::fs::read(&to)
+    })();
+    let _ = std::fs::remove_file(&from);
+    let _ = std::fs::remove_file(&to);
+    match result {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) => Err(Failure(format!("{name}: {error}."))),
+    }
+}
+
+fn first_difference(real: &str, ours: &str) -> String {
+    let (mut real, mut ours) = (real.lines(), ours.lines());
+    let mut number = 0;
+    loop {
+        number += 1;
+        match (real.next(), ours.next()) {
+            (None, None) => return "the same lines".to_owned(),
+            (a, b) if a == b => {}
+            (a, b) => {
+                let shown = |line: Option<&str>| line.map_or_else(|| "the end".to_owned(), |line| format!("`{line}`"));
+                return format!("line {number}: PostgreSQL prints {}, we print {}", shown(a), shown(b));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_read_off_the_script() {
+        let script = "CREATE ROLE a;\nCREATE ROLE b LOGIN;\nSELECT 1;\n";
+        assert_eq!(roles(script), ["a", "b"]);
+    }
+
+    #[test]
+    fn the_first_difference_is_named() {
+        assert_eq!(
+            first_difference("a\nb\n", "a\n"),
+            "line 2: PostgreSQL prints `b`, we print the end"
+        );
+    }
+}
