@@ -88,7 +88,7 @@ impl<'w> Writer<'w, '_> {
                     operation,
                     &items,
                     connection,
-                    Vec::new(),
+                    local::Around::default(),
                 ))
             }
             Shape::Reads => self.outside(builder, &plan.items),
@@ -275,7 +275,14 @@ impl<'w> Writer<'w, '_> {
         let items: Vec<Item> = items.iter().map(|sited| sited.item.clone()).collect();
         let connection = everywhere.connection;
         let operation = self.caller.operation;
-        let body = local::operation(self.assembly, builder, operation, &items, connection, Vec::new());
+        let body = local::operation(
+            self.assembly,
+            builder,
+            operation,
+            &items,
+            connection,
+            local::Around::default(),
+        );
         let answers = local::answers(builder, &items);
         everywhere.each(builder, body, answers)
     }
