@@ -11,7 +11,8 @@
 //! A transaction that reads looks twice: what has changed between its rounds, or is marked, is a conflict.
 //! A `ClientRequestToken` is remembered for ten minutes after its transaction has succeeded.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use base::{Fingerprint, Nanos, Time};
@@ -22,6 +23,7 @@ use crate::failure::{CancellationReason, Failure, FailureName, Fallible, invalid
 use crate::key::{self, Key};
 use crate::request::{Action, Get, Outcome, Reply, Write};
 use crate::service::{Begun, Engine};
+use crate::storage::{Content, SortedMap};
 use crate::value::{Item, item_size};
 use crate::write::{Plan, cost_of_looking, parse};
 
@@ -35,9 +37,16 @@ pub(crate) struct Transactions {
     prepared: BTreeMap<TransactionId, Prepared>,
     /// (table, key) → who will write it.
     marks: BTreeMap<(Arc<str>, Key), TransactionId>,
-    tokens: BTreeMap<Arc<str>, Token>,
-    /// Tokens of finished transactions, in the order in which they are forgotten.
-    finished: VecDeque<(Time, Arc<str>)>,
+    tokens: Tokens,
+}
+
+/// Tokens that were used; shared by clones, for there may be as many as transactions in ten minutes.
+#[derive(Clone, Debug)]
+struct Tokens {
+    known: SortedMap<Arc<Token>>,
+    content: Content,
+    /// Of finished transactions: eight bytes of the instant at which the token is forgotten, and the token.
+    expiring: SortedMap<()>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -72,8 +81,8 @@ struct PreparedRead {
 #[derive(Clone, Debug, Hash)]
 struct Token {
     request: Fingerprint,
-    /// What a repeat is told to have read, once it has finished.
-    finished: Option<Vec<Consumption>>,
+    /// Once it has finished: until when it is remembered, and what a repeat is told to have read.
+    finished: Option<(Time, Vec<Consumption>)>,
 }
 
 const TOKEN_LIFE: Nanos = Nanos::from_secs(600);
@@ -96,18 +105,73 @@ impl Transactions {
         self.prepared.insert(id, prepared);
         id
     }
+}
 
-    fn forget_tokens(&mut self, now: Time) {
-        while let Some((_, token)) = self.finished.pop_front_if(|(until, _)| *until < now) {
-            self.tokens.remove(&token);
+impl Tokens {
+    fn get(&self, token: &str) -> Option<&Arc<Token>> {
+        self.known.get(token.as_bytes())
+    }
+
+    fn put(&mut self, token: &str, value: Token) {
+        let (key, value) = (Key::from(token.as_bytes()), Arc::new(value));
+        let old = self.known.insert(key.clone(), Arc::clone(&value));
+        self.content.replace(&key, old.as_deref(), Some(&*value));
+    }
+
+    fn finish(&mut self, token: &str, until: Time, consumed: Vec<Consumption>) {
+        if let Some(known) = self.get(token) {
+            let request = known.request;
+            let mut expiry = until.0.to_be_bytes().to_vec();
+            expiry.extend_from_slice(token.as_bytes());
+            self.expiring.insert(expiry.into(), ());
+            self.put(
+                token,
+                Token {
+                    request,
+                    finished: Some((until, consumed)),
+                },
+            );
         }
+    }
+
+    fn forget(&mut self, now: Time) {
+        loop {
+            let Some(expiry) = self.expiring.iter().next().map(|(expiry, ())| Key::clone(expiry)) else {
+                return;
+            };
+            let Some((until, token)) = expiry.split_first_chunk::<8>() else {
+                return;
+            };
+            if Time(u64::from_be_bytes(*until)) >= now {
+                return;
+            }
+            self.expiring.remove(&expiry);
+            let old = self.known.remove(token);
+            self.content.replace(token, old.as_deref(), None);
+        }
+    }
+}
+
+impl Default for Tokens {
+    fn default() -> Tokens {
+        Tokens {
+            known: SortedMap::new(),
+            content: Content::default(),
+            expiring: SortedMap::new(),
+        }
+    }
+}
+
+impl Hash for Tokens {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.known.len(), self.content).hash(state);
     }
 }
 
 impl Engine {
     pub(crate) fn begin_write(&mut self, writes: &[Write], token: Option<&Arc<str>>, now: Time) -> Fallible<Begun> {
         check_count("transactItems", writes.len())?;
-        self.transactions.forget_tokens(now);
+        self.transactions.tokens.forget(now);
         let request = Fingerprint::of(&writes);
         if let Some(known) = token.and_then(|token| self.transactions.tokens.get(token)) {
             return known.repeated(request).map(Begun::Done);
@@ -121,7 +185,7 @@ impl Engine {
                 request,
                 finished: None,
             };
-            self.transactions.tokens.insert(token.clone(), known);
+            self.transactions.tokens.put(token, known);
         }
         let prepared = plans.into_iter().zip(writes).map(|(plan, write)| PreparedWrite {
             table: write.table.clone(),
@@ -296,10 +360,7 @@ impl Engine {
             );
         }
         if let Some(token) = token {
-            self.transactions.finished.push_back((now + TOKEN_LIFE, token.clone()));
-            if let Some(known) = self.transactions.tokens.get_mut(&token) {
-                known.finished = Some(repeat);
-            }
+            self.transactions.tokens.finish(&token, now + TOKEN_LIFE, repeat);
         }
         Ok(Outcome {
             result: Ok(Reply::Transacted),
@@ -354,7 +415,7 @@ impl Token {
                 FailureName::TransactionInProgress,
                 "Transaction with the given request token is already in progress",
             )),
-            Some(consumed) => Ok(Outcome {
+            Some((_, consumed)) => Ok(Outcome {
                 result: Ok(Reply::Transacted),
                 consumed: consumed.clone(),
             }),

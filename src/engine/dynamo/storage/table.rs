@@ -46,10 +46,10 @@ struct Change {
 
 /// A sum over entries, whatever the order they came in: a fingerprint that a write changes by what it changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Content(u64, u64);
+pub(crate) struct Content(u64, u64);
 
 impl Content {
-    fn replace(&mut self, key: &[u8], old: Option<&Item>, new: Option<&Item>) {
+    pub(crate) fn replace<T: Hash>(&mut self, key: &[u8], old: Option<&T>, new: Option<&T>) {
         if let Some(old) = old {
             let Fingerprint(a, b) = Fingerprint::of(&(key, old));
             *self = Content(self.0.wrapping_sub(a), self.1.wrapping_sub(b));
