@@ -28,6 +28,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "statements-are-data",
     "": "our-parser-on-sqlparser-tokens",
     "": "composition-is-sql-in-memory",
+    "": "tenants-are-walls",
     "": "scenarios-are-toml-with-phrases",
     "": "rooms-are-crates",
     "": "tools-are-installed-once",
