@@ -75,7 +75,7 @@ impl DecisionRow {
             format!("{} follows from {found} {trips} of {round_trip}", self.says)
         } else {
             format!(
-                "{} does not follow: it would be {asked:.1} round trips of {round_trip}; here there are {found}",
+                "{} does not follow: it would be {asked:.1} round trips of {round_trip}, not {found}",
                 self.says
             )
         }
