@@ -46,7 +46,7 @@ impl Writer<'_, '_> {
         }
         self.held(&mut steps, &mut writes);
         for (id, work) in &tables {
-            self.new(*id, work, &mut steps, &mut writes);
+            self.inserted(*id, work, &mut steps, &mut writes);
         }
         self.direct_inserts(&mut writes);
         self.blind_updates(&mut writes);
@@ -218,7 +218,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn new(&mut self, id: TableId, work: &TableWork, steps: &mut Block, writes: &mut Vec<TransactedWrite>) {
+    fn inserted(&mut self, id: TableId, work: &TableWork, steps: &mut Block, writes: &mut Vec<TransactedWrite>) {
         if !work.inserts {
             return;
         }
@@ -394,11 +394,11 @@ impl Writer<'_, '_> {
             "SELECT {} FROM written.rows WHERE {revision} IS NOT NULL AND ({gone} OR {different})",
             before.join(", ")
         );
-        let both = (work.inserts || moves) && (work.deletes || moves);
+        let both = moves || (work.inserts && work.deletes);
         let sql = match guard {
-            Guard::Take if both => format!("{taken} EXCEPT {freed}"),
-            Guard::Free if both => format!("{freed} EXCEPT {taken}"),
             // Two new rows with the same value must meet: they are not made one.
+            Guard::Take if both => format!("{taken} EXCEPT ALL {freed}"),
+            Guard::Free if both => format!("{freed} EXCEPT ALL {taken}"),
             Guard::Take => taken,
             Guard::Free => freed,
         };

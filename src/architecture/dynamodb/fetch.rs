@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Nanos, Type};
 use program::{
-    AFTER_SEPARATOR, Block, ComposeTable, EachRow, ErrorClass, Expression, Into, ItemRequest, KEY_SEPARATOR, Op,
-    Operator, Phrase, RegisterId, Role, StepId,
+    Block, EachRow, ErrorClass, Expression, Into, ItemRequest, Op, Operator, Phrase, RegisterId, Role, StepId,
 };
 use scenario::{ColumnId, Operation, Schema, Table, TableId};
-use syntax::{Expr, ExprKind, identifier};
+use syntax::{Expr, ExprKind};
 
 use super::Site;
-use super::layout::{Access, KeyPath, Part, index_name};
+use super::keys::{distinct_keys, listed, nothing, union};
+use super::layout::{Access, index_name};
 use super::pattern::{Bindings, Bounds, bindings, key_source};
 use super::reading::{cast, overlaid_columns, read_columns};
-use super::row::{key_of, key_parts};
 use super::work::{Work, overlay};
 use crate::composition::lower::{Caller, Source, in_parallel, rows_name, rows_of};
 use crate::composition::plan::{Fetch, FetchPlan, Group};
@@ -226,10 +225,8 @@ impl Items<'_> {
             return;
         };
         debug_assert_eq!(table.tenant, Some(tenant));
-        if !known.equal.contains_key(&tenant) {
-            let name = &self.operation.parameters[usize::from(parameter)].name;
-            known.equal.insert(tenant, builder.operand(name));
-        }
+        let name = &self.operation.parameters[usize::from(parameter)].name;
+        known.equal.entry(tenant).or_insert_with(|| builder.operand(name));
     }
 
     /// A constant as a value of its column's type.
@@ -359,75 +356,6 @@ impl Items<'_> {
         let step = builder.step(mark, op);
         builder.retry(vec![step], &ANYTHING_PASSING, ASK_AGAIN)
     }
-
-    /// The condition on a path's keys, and the two ends of its range if both are given.
-    fn key_condition(
-        &self,
-        path: &KeyPath,
-        index: Option<usize>,
-        known: &Known,
-        value: &dyn Fn(ColumnId) -> Expression,
-    ) -> (Phrase, Option<(Expression, Expression)>) {
-        let names = &self.site.layout.names;
-        let (partition, sort) = match index {
-            None => (names.partition.clone(), names.sort.clone()),
-            Some(index) => (names.index_partition(index), names.index_sort(index)),
-        };
-        let mut phrase = Phrase {
-            text: "#pk = :pk".to_owned(),
-            names: vec![("#pk".to_owned(), partition)],
-            values: vec![(":pk".to_owned(), key_of(&path.partition, value))],
-        };
-        let given = |part: &&Part| part.column().is_none_or(|column| known.equal.contains_key(&column));
-        let fixed: Vec<Part> = path.sort.iter().take_while(given).cloned().collect();
-        let range = path
-            .sort
-            .get(fixed.len())
-            .and_then(Part::column)
-            .and_then(|column| known.ranges.get(&column));
-        let whole = fixed.len() == path.sort.len();
-        let beginning = |separator: char| {
-            let key = key_of(&fixed, value);
-            Expression::binary(Operator::Concat, key, Expression::text(&separator.to_string()))
-        };
-        let bounded = |bound: &Expression| {
-            let mut parts = key_parts(&fixed, value);
-            parts.push(bound.clone());
-            Expression::Key(parts)
-        };
-        let after =
-            |key: Expression| Expression::binary(Operator::Concat, key, Expression::text(&AFTER_SEPARATOR.to_string()));
-        let mut condition = |text: &str, values: Vec<(&str, Expression)>| {
-            phrase.text.push_str(text);
-            phrase.names.push(("#sk".to_owned(), sort.clone()));
-            phrase
-                .values
-                .extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        };
-        let mut order = None;
-        match range {
-            _ if whole => condition(" AND #sk = :sk", vec![(":sk", key_of(&fixed, value))]),
-            None if fixed.is_empty() => {}
-            None => condition(" AND begins_with(#sk, :sk)", vec![(":sk", beginning(KEY_SEPARATOR))]),
-            Some((Some(low), Some(high))) => {
-                order = Some((low.clone(), high.clone()));
-                let values = vec![(":low", bounded(low)), (":high", after(bounded(high)))];
-                condition(" AND #sk BETWEEN :low AND :high", values);
-            }
-            Some((Some(low), None)) if fixed.is_empty() => condition(" AND #sk >= :low", vec![(":low", bounded(low))]),
-            Some((None, Some(high))) if fixed.is_empty() => {
-                condition(" AND #sk <= :high", vec![(":high", after(bounded(high)))]);
-            }
-            Some((low, high)) => {
-                let low = low.as_ref().map_or_else(|| beginning(KEY_SEPARATOR), &bounded);
-                let high = high
-                    .as_ref()
-                    .map_or_else(|| beginning(AFTER_SEPARATOR), |high| after(bounded(high)));
-                condition(" AND #sk BETWEEN :low AND :high", vec![(":low", low), (":high", high)]);
-            }
-        }
-        (phrase, order)
-    }
 }
 
 /// Is it worth knowing more?
@@ -455,127 +383,6 @@ pub(crate) fn direct_value(builder: &mut Builder, data_type: Type, expr: &Expr) 
     } else {
         None
     }
-}
-
-/// The distinct values that rows already fetched have in some columns, each bound to a register.
-fn distinct_keys(
-    builder: &mut Builder,
-    index: u16,
-    table: &Table,
-    from: &Table,
-    rows: RegisterId,
-    pairs: &[(ColumnId, ColumnId)],
-    steps: &mut Block,
-) -> EachRow {
-    let names: Vec<String> = pairs
-        .iter()
-        .map(|(_, other)| identifier(&from.column(*other).name))
-        .collect();
-    let known: Vec<String> = names.iter().map(|name| format!("{name} IS NOT NULL")).collect();
-    let sql = format!(
-        "SELECT DISTINCT {} FROM {} WHERE {}",
-        names.join(", "),
-        crate::sql::text::qualified(&from.schema, &from.name),
-        known.join(" AND ")
-    );
-    let columns = from
-        .columns
-        .iter()
-        .map(|column| (column.name.clone(), column.data_type))
-        .collect();
-    let source = ComposeTable {
-        name: from.full_name(),
-        columns,
-        rows,
-    };
-    let own: Vec<ColumnId> = pairs.iter().map(|(own, _)| *own).collect();
-    keys_from(builder, index, table, &own, vec![source], &Text::new(sql), steps)
-}
-
-/// Keys that a query gives: its columns are those of the table that are looked up.
-pub(crate) fn keys_from(
-    builder: &mut Builder,
-    index: u16,
-    table: &Table,
-    columns: &[ColumnId],
-    sources: Vec<ComposeTable>,
-    text: &Text,
-    steps: &mut Block,
-) -> EachRow {
-    let names = super::layout::names(table, columns);
-    let rows = builder.rows(&format!("keys of {} ({names})", table.full_name()));
-    let bind = columns.iter().map(|id| {
-        let column = table.column(*id);
-        builder.value(&format!("key {}.{}", table.full_name(), column.name), column.data_type)
-    });
-    let bind: Vec<RegisterId> = bind.collect();
-    let mark = Mark::new(format!("keys of {}", table.full_name()), Role::Work).from(index);
-    steps.push(statement::compose(builder, mark, sources, text, Into::Rows(rows)));
-    EachRow { rows, bind }
-}
-
-/// `IN (a, b)`
-fn listed(
-    builder: &mut Builder,
-    index: u16,
-    table: &Table,
-    column: ColumnId,
-    list: &[Expr],
-    steps: &mut Block,
-) -> EachRow {
-    let data_type = table.column(column).data_type;
-    let mut text = Text::default();
-    text.list(list, " UNION ", |text, value| {
-        text.push("SELECT ").expr(&cast(value.clone(), data_type));
-    });
-    keys_from(builder, index, table, &[column], Vec::new(), &text, steps)
-}
-
-/// Rows that several look-ups found, each once.
-fn union(
-    schema: &Schema,
-    builder: &mut Builder,
-    index: u16,
-    id: TableId,
-    parts: &[RegisterId],
-    into: RegisterId,
-) -> StepId {
-    let table = schema.table(id);
-    let columns = read_columns(table);
-    let list = crate::sql::text::identifiers(columns.iter().map(|(name, _)| name.as_str()));
-    let sources: Vec<ComposeTable> = parts
-        .iter()
-        .enumerate()
-        .map(|(number, rows)| ComposeTable {
-            name: format!("part.p{number}"),
-            columns: columns.clone(),
-            rows: *rows,
-        })
-        .collect();
-    let mut sql = String::new();
-    for number in 0..parts.len() {
-        if number > 0 {
-            sql.push_str(" UNION ALL ");
-        }
-        sql.push_str(&format!("SELECT {list} FROM part.p{number} AS x"));
-        let before: Vec<String> = (0..number)
-            .map(|earlier| {
-                let same = super::work::same_key(table, "x", "y");
-                format!("NOT EXISTS (SELECT 1 FROM part.p{earlier} AS y WHERE {same})")
-            })
-            .collect();
-        if !before.is_empty() {
-            sql.push_str(&format!(" WHERE {}", before.join(" AND ")));
-        }
-    }
-    let mark = Mark::new(format!("all rows of {}", table.full_name()), Role::Work).from(index);
-    statement::compose(builder, mark, sources, &Text::new(sql), Into::Rows(into))
-}
-
-fn nothing(builder: &mut Builder, index: u16, rows: RegisterId) -> StepId {
-    let mark = Mark::plumbing("no rows").from(index);
-    let text = Text::new("SELECT 1 WHERE false");
-    statement::compose(builder, mark, Vec::new(), &text, Into::Rows(rows))
 }
 
 /// What a fetched row of a table has, for the query that a write is compiled to.

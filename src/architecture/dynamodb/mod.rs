@@ -22,11 +22,15 @@
 //! [`fetch`], computes rows by [`write`], [`direct`], [`blind`], and ends in [`commit`].
 
 mod blind;
+mod cascade;
 mod check;
 mod choice;
 mod commit;
+mod conflict;
 mod direct;
 mod fetch;
+mod key_condition;
+mod keys;
 mod layout;
 mod operation;
 mod pattern;

@@ -35,8 +35,17 @@ pub(crate) struct Writer<'w, 'a> {
     pub(crate) work: Work,
     /// The last statement that writes: the transaction is its.
     pub(crate) last_write: Option<u16>,
-    /// Calls to the outside so far: the register that says whether it has been made, and what takes it back.
-    called: Vec<(RegisterId, u16, Option<(String, External)>)>,
+    called: Vec<Called>,
+}
+
+/// A call to the outside.
+#[derive(Clone, Debug)]
+struct Called {
+    /// Says whether it has been made.
+    made: RegisterId,
+    statement: u16,
+    /// What takes it back.
+    back: Option<(String, External)>,
 }
 
 pub(crate) fn compile(assembly: &mut Assembly<'_>, site: &Site, id: OperationId, application: NodeId) {
@@ -103,8 +112,8 @@ impl<'a> Writer<'_, 'a> {
         if timed {
             before.push(self.builder.set(started, Expression::Now));
         }
-        for (called, _, _) in self.called.clone() {
-            before.push(self.builder.set(called, Expression::int(0)));
+        for call in self.called.clone() {
+            before.push(self.builder.set(call.made, Expression::int(0)));
         }
         if writes {
             let attempt = self.builder.value(ATTEMPT, Type::Int8);
@@ -269,7 +278,11 @@ impl<'a> Writer<'_, 'a> {
             },
             Compensation::Derived | Compensation::Nothing => None,
         };
-        self.called.push((called, item.index, back));
+        self.called.push(Called {
+            made: called,
+            statement: item.index,
+            back,
+        });
         let done = self.builder.set(called, Expression::int(1));
         let open = compare(Operator::Equal, called, 0);
         vec![self.builder.when("unless it was called before", open, vec![step, done])]
@@ -278,11 +291,11 @@ impl<'a> Writer<'_, 'a> {
     /// If the operation fails after a call, what takes the call back.
     fn take_calls_back(&mut self, body: Block) -> Block {
         let mut handler = Block::new();
-        for (called, index, back) in self.called.clone().into_iter().rev() {
-            let Some((name, external)) = back else { continue };
+        for call in self.called.clone().into_iter().rev() {
+            let Some((name, external)) = call.back else { continue };
             let role = Role::Compensation;
-            let step = statement::lower_call(self.assembly, &mut self.builder, index, &name, &external, role);
-            let made = compare(Operator::Equal, called, 1);
+            let step = statement::lower_call(self.assembly, &mut self.builder, call.statement, &name, &external, role);
+            let made = compare(Operator::Equal, call.made, 1);
             handler.push(self.builder.when("if it was called", made, vec![step]));
         }
         if handler.is_empty() {

@@ -23,11 +23,14 @@ pub(crate) struct Work {
     pub(crate) direct: Vec<DirectInsert>,
     /// Updates that need not read first.
     pub(crate) blind: Vec<BlindUpdate>,
-    /// What was asked of a table, by which columns, and the rows that came.
-    pub(crate) seen: RefCell<Vec<((TableId, BTreeMap<ColumnId, Expression>), RegisterId)>>,
+    /// What was asked before.
+    pub(crate) seen: RefCell<Vec<Seen>>,
     /// Rows that were read and must be unchanged when the transaction is made.
     pub(crate) held: BTreeMap<TableId, RegisterId>,
 }
+
+/// A table and what was known of its rows, and the rows that came.
+pub(crate) type Seen = ((TableId, BTreeMap<ColumnId, Expression>), RegisterId);
 
 /// The rows of one table.
 #[derive(Clone, Debug)]

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use program::{Block, ComposeTable, EachRow, ErrorClass, Expression, Into, Operator, RegisterId, Role, StepId};
 use scenario::{ColumnId, Schema, Table, TableId};
-use syntax::{ConflictAction, Expr, ExprKind, Insert, InsertSource, QueryBody, Statement, identifier};
+use syntax::{ConflictAction, Expr, ExprKind, InsertSource, QueryBody, Statement, identifier};
 
-use super::fetch::{Items, Known, keys_from, source_columns};
+use super::fetch::{Items, Known, source_columns};
+use super::keys::keys_from;
 use super::operation::Writer;
 use super::pattern::bindings;
-use super::reading::{self, GONE, REVISION, cast, read_columns, stored, tracked, written_columns};
+use super::reading::{self, read_columns};
 use super::work::{Change, rows_table};
-use super::{check, pattern};
+use super::{check, conflict};
 use crate::composition::lower::{self, rows_of};
 use crate::composition::plan::Fetch;
 use crate::lower::builder::{Mark, register};
@@ -106,7 +107,7 @@ impl Writer<'_, '_> {
         }
         let changed = match sql {
             Statement::Update(_) => assigned(table, sql),
-            Statement::Insert(_) => conflict_assigned(table, sql),
+            Statement::Insert(_) => conflict::conflict_assigned(table, sql),
             _ => return Ok(()),
         };
         let layout = self.site.layout.table(id);
@@ -282,70 +283,6 @@ impl Writer<'_, '_> {
         step
     }
 
-    // ---- ON CONFLICT
-
-    /// What is there already leaves the new rows, or changes.
-    fn on_conflict(&mut self, index: u16, id: TableId, insert: &Insert, changes: RegisterId) -> Result<Block, Refused> {
-        let scenario = self.assembly.scenario;
-        let schema = &scenario.schema;
-        let table = schema.table(id);
-        let Some(conflict) = &insert.on_conflict else {
-            return Ok(Block::new());
-        };
-        let sql = Statement::Insert(Box::new(insert.clone()));
-        let mut steps = Block::new();
-        for columns in pattern::conflict_keys(schema, &sql) {
-            let there = self
-                .builder
-                .rows(&format!("rows of {} that are there", table.full_name()));
-            let source = rows_table("changed.rows", written_columns(table), changes);
-            steps.extend(self.rows_like(index, id, &columns, source, there));
-            let text = match &conflict.action {
-                ConflictAction::Nothing => nothing_to_do(table, &columns),
-                ConflictAction::Update { assignments, filter } => {
-                    conflict_update(table, &columns, insert, assignments, filter.as_ref(), self.work.has(id))
-                }
-            };
-            let own = table.full_name();
-            let seen = source_columns(table, &self.work, id);
-            let sources = vec![
-                rows_table("changed.rows", written_columns(table), changes),
-                rows_table(&own, seen, there),
-            ];
-            let mark = Mark::new(format!("{own}: what is there already"), Role::Work).from(index);
-            steps.push(statement::compose(
-                &mut self.builder,
-                mark,
-                sources,
-                &text,
-                Into::Rows(changes),
-            ));
-        }
-        Ok(steps)
-    }
-
-    /// The rows of a table that have the same values in some columns as those of a row set.
-    fn rows_like(
-        &mut self,
-        index: u16,
-        id: TableId,
-        columns: &[ColumnId],
-        source: ComposeTable,
-        into: RegisterId,
-    ) -> Block {
-        let scenario = self.assembly.scenario;
-        let schema = &scenario.schema;
-        let table = schema.table(id);
-        let pairs: Vec<(ColumnId, String)> = columns.iter().map(|id| (*id, table.column(*id).name.clone())).collect();
-        let tenant = self.site.layout.table(id).tenant;
-        let tenant = tenant.map(|tenant| (tenant, table.column(tenant).name.clone()));
-        let pairs = pairs
-            .into_iter()
-            .chain(tenant.filter(|(tenant, _)| !columns.contains(tenant)))
-            .collect::<Vec<_>>();
-        self.rows_with(index, schema, id, &pairs, source, "true", into)
-    }
-
     /// The rows of a table whose columns have the values of other columns of a row set.
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn rows_with(
@@ -414,19 +351,6 @@ fn assigned(table: &Table, sql: &Statement) -> BTreeSet<ColumnId> {
     }
 }
 
-fn conflict_assigned(table: &Table, sql: &Statement) -> BTreeSet<ColumnId> {
-    match sql {
-        Statement::Insert(insert) => match insert.on_conflict.as_ref().map(|conflict| &conflict.action) {
-            Some(ConflictAction::Update { assignments, .. }) => assignments
-                .iter()
-                .filter_map(|assignment| table.find(assignment.column.as_str()))
-                .collect(),
-            _ => BTreeSet::new(),
-        },
-        _ => BTreeSet::new(),
-    }
-}
-
 fn target_name(sql: &Statement) -> syntax::ObjectName {
     match sql {
         Statement::Update(update) => update.table.clone(),
@@ -459,69 +383,4 @@ fn uses_others(table: &Table, alias: Option<&syntax::Name>, expr: &Expr) -> bool
         }
     });
     found
-}
-
-/// `c.a = t.a AND …`
-fn same(table: &Table, columns: &[ColumnId], left: &str, right: &str) -> String {
-    let equal = columns.iter().map(|id| {
-        let name = identifier(&table.column(*id).name);
-        format!("{left}.{name} = {right}.{name}")
-    });
-    equal.collect::<Vec<_>>().join(" AND ")
-}
-
-/// The new rows without those that are there.
-fn nothing_to_do(table: &Table, columns: &[ColumnId]) -> Text {
-    let list = super::work::qualified_list("c", written_columns(table).iter().map(|(name, _)| name.as_str()));
-    let own = crate::sql::text::qualified(&table.schema, &table.name);
-    Text::new(format!(
-        "SELECT {list} FROM changed.rows AS c WHERE NOT EXISTS (SELECT 1 FROM {own} AS t WHERE {})",
-        same(table, columns, "c", "t")
-    ))
-}
-
-/// The new rows, and instead of those that are there, what becomes of these.
-fn conflict_update(
-    table: &Table,
-    columns: &[ColumnId],
-    insert: &Insert,
-    assignments: &[syntax::Assignment],
-    filter: Option<&Expr>,
-    overlaid: bool,
-) -> Text {
-    let own = crate::sql::text::qualified(&table.schema, &table.name);
-    let (alias, qualifier) = match &insert.alias {
-        Some(alias) => (
-            format!(" AS {}", identifier(alias.as_str())),
-            identifier(alias.as_str()),
-        ),
-        None => (String::new(), own.clone()),
-    };
-    let mut text = nothing_to_do(table, columns);
-    text.push(" UNION ALL SELECT ");
-    text.list(super::reading::ids(table), ", ", |text, id| {
-        let column = table.column(id);
-        match assignments
-            .iter()
-            .find(|assignment| assignment.column.as_str() == column.name)
-        {
-            Some(assignment) => text.expr(&cast(assignment.value.clone(), column.data_type)),
-            None => text.push(&format!("{qualifier}.{}", identifier(&column.name))),
-        };
-    });
-    text.push(&format!(", {qualifier}.{}", identifier(REVISION)));
-    for id in tracked(table) {
-        let name = &table.column(id).name;
-        let source = if overlaid { stored(name) } else { name.clone() };
-        text.push(&format!(", {qualifier}.{}", identifier(&source)));
-    }
-    text.push(&format!(
-        ", false AS {} FROM {own}{alias} JOIN changed.rows AS excluded ON {}",
-        identifier(GONE),
-        same(table, columns, "excluded", &qualifier)
-    ));
-    if let Some(filter) = filter {
-        text.push(" WHERE ").expr(filter);
-    }
-    text
 }

@@ -3,6 +3,7 @@
 use experiment::{Job, Progress};
 
 mod bill;
+mod dynamodb;
 mod other_fields;
 mod sign_up;
 
