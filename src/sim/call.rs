@@ -159,7 +159,7 @@ impl World {
             self.quiet.running -= 1;
         }
         match &activation.origin {
-            Origin::Client => self.answer_client(plan, node, request, result.map(|_| ())),
+            Origin::Client => self.answer_client(plan, node, request, result),
             Origin::Nobody => {}
             Origin::Periodic { changes } => self.relay_ended(plan, id.program, *changes),
             Origin::Recovery => self.recovery_ended(plan, node, id.program, result.is_ok()),

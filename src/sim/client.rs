@@ -10,7 +10,7 @@ use base::{Nanos, Time};
 use program::workload::ClientLoop;
 use program::{Error, ErrorClass, EventKind, NodeId, Outcome, RequestId};
 
-use crate::activation::{Origin, Register};
+use crate::activation::{Origin, Register, Rows};
 use crate::call::CallMessage;
 use crate::measure::NO_ANSWER;
 use crate::plan::Plan;
@@ -29,6 +29,8 @@ pub(crate) struct Clients {
     /// Requests whose client still listens.
     pub(crate) waiting: u64,
     pub(crate) last_end: Time,
+    /// The rows that requests were answered with, a set for each statement that answers; kept on demand.
+    pub(crate) answers: BTreeMap<RequestId, Vec<Rows>>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -69,6 +71,7 @@ impl Clients {
             ended: 0,
             waiting: 0,
             last_end: Time::ZERO,
+            answers: BTreeMap::new(),
         }
     }
 
@@ -239,7 +242,7 @@ impl World {
         plan: &Plan,
         from: NodeId,
         request: Option<RequestId>,
-        result: Result<(), Error>,
+        result: Result<Vec<Register>, Error>,
     ) {
         let Some(request) = request else { return };
         let Some(open) = self.clients.open.get(&request) else {
@@ -257,9 +260,14 @@ impl World {
     }
 
     /// The first answer to any of its attempts is the answer.
-    pub(crate) fn answer_arrives(&mut self, plan: &Plan, request: RequestId, answer: Result<(), Error>) {
+    pub(crate) fn answer_arrives(&mut self, plan: &Plan, request: RequestId, answer: Result<Vec<Register>, Error>) {
         let outcome = match answer {
-            Ok(()) => Outcome::Done,
+            Ok(values) => {
+                if plan.options.keep_answers && self.clients.open.contains_key(&request) {
+                    self.clients.answers.insert(request, row_sets(values));
+                }
+                Outcome::Done
+            }
             Err(error) => Outcome::Failed(error),
         };
         self.end_request(plan, request, outcome);
@@ -333,6 +341,15 @@ impl World {
             }
         }
     }
+}
+
+/// Of what a program returns, the row sets.
+fn row_sets(values: Vec<Register>) -> Vec<Rows> {
+    let rows = values.into_iter().filter_map(|value| match value {
+        Register::Rows(rows) => Some(rows),
+        Register::Value(_) | Register::Error(_) => None,
+    });
+    rows.collect()
 }
 
 /// The mean gap of so many arrivals a second.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::{Fingerprint, Fingerprinter, Nanos, Row, Time};
 use program::profile::Profile;
 use program::workload::ClientLoop;
-use program::{Compilation, Event, Fault};
+use program::{Compilation, Event, Fault, RequestId};
 
 use crate::item::ItemUse;
 use crate::measure::Measurements;
@@ -27,6 +27,8 @@ pub struct Options {
     pub record: Record,
     /// Keep every statement that programs send: [`Simulation::sent`].
     pub statements: bool,
+    /// Keeps the rows that each request was answered with.
+    pub keep_answers: bool,
     /// How long, in virtual time, to wait for quiet when no request is open any more.
     pub drain_limit: Nanos,
 }
@@ -45,6 +47,7 @@ impl Options {
             checks: Checks::End,
             record: Record::Nothing,
             statements: false,
+            keep_answers: false,
             drain_limit: Nanos::from_secs(60),
         }
     }
@@ -221,6 +224,12 @@ impl Simulation {
     /// By the compilation's order.
     pub fn invariants(&self) -> &[InvariantState] {
         &self.world.watch.states
+    }
+
+    /// The rows that a request was answered with, one set for each statement that answers; `None` if it had no
+    /// answer, or if answers are not kept ([`Options::keep_answers`]).
+    pub fn answer(&self, request: RequestId) -> Option<&[Arc<[Row]>]> {
+        self.world.clients.answers.get(&request).map(Vec::as_slice)
     }
 
     /// By the deployment's order.

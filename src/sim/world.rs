@@ -22,7 +22,7 @@ use engine_dynamo::TransactionId;
 use engine_sql::{Server, SessionId};
 use program::{Error, ErrorClass, Event, EventKind, NodeId, ProgramId, RequestId, StepId, WaitCause};
 
-use crate::activation::{Activation, Answer, FiberRef};
+use crate::activation::{Activation, Answer, FiberRef, Register};
 use crate::arena::{Arena, Key};
 use crate::call::CallMessage;
 use crate::client::Clients;
@@ -133,7 +133,7 @@ pub(crate) enum Happening {
     },
     AnswerArrives {
         request: RequestId,
-        answer: Box<Result<(), Error>>,
+        answer: Box<Result<Vec<Register>, Error>>,
     },
     ClientTimeout {
         request: RequestId,
