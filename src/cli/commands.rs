@@ -135,6 +135,21 @@ pub(crate) fn explore(what: &What, operation: &str, expect_none: bool, print: Pr
     })
 }
 
+pub(crate) fn probe(what: &What, print: Print) -> Result<ExitCode> {
+    let input = input::read(&what.scenario)?;
+    let job = experiment::ProbeJob::new(&input.slug, &input.text, &choice(what));
+    let report = finish(&input, job)?;
+    match print {
+        Print::Json => println!(
+            "{}",
+            serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?
+        ),
+        Print::Markdown => print!("{}", document::markdown(&report.document())),
+        Print::Text => print!("{}", document::terminal(&report.document())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 pub(crate) fn choice(what: &What) -> Choice {
     Choice {
         designs: what.architectures.clone(),

@@ -108,6 +108,13 @@ enum Command {
         #[command(flatten)]
         form: Form,
     },
+    /// A query forgets its tenant filter: whose rows come back, on each design
+    Probe {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        form: Form,
+    },
     /// How fast the machinery is, beside known programs if they are given
     Bench {
         /// A command that prints the figures of sql.js as JSON (see `tests/bench/`)
@@ -240,6 +247,7 @@ fn main() -> ExitCode {
             expect_none,
             form,
         } => commands::explore(&what, &operation, expect_none, form.print()),
+        Command::Probe { what, form } => commands::probe(&what, form.print()),
         Command::Bench { sqljs, simpy, json } => bench::run(sqljs.as_deref(), simpy.as_deref(), json),
     };
     match result {

@@ -4,6 +4,7 @@
 //! text, choice ─check─▶ Outline
 //!              ─compile─▶ Compilations
 //!              ─RunJob─▶ load run of every design ─▶ RunReport
+//!              ─ProbeJob─▶ a query without its tenant filter ─▶ ProbeReport
 //!              ─AtomicityJob─▶ a fault at every physical step ─▶ AtomicityReport
 //!              ─Ground::check─▶ one number, and whether it is as a decision claims ─▶ CheckFinding
 //!              ─BillJob─▶ runs until each design has its size ─▶ BillReport
@@ -25,6 +26,7 @@ mod job;
 pub mod library;
 mod listing;
 mod outline;
+mod probe;
 mod request;
 mod run;
 mod same_rows;
@@ -42,6 +44,7 @@ pub use claims::{Ground, LatencyClaim};
 pub use design_sheet::design_sheets;
 pub use job::{Job, Progress};
 pub use outline::{Checked, DesignOutline, OperationOutline, Outline, check, compilation_document, compile, describe};
+pub use probe::ProbeJob;
 pub use run::RunJob;
 pub use script::script;
 pub use settings::{Choice, MOST_REQUESTS, Settings, settings};

@@ -10,6 +10,7 @@ mod claim;
 mod decision_table;
 mod design_sheet;
 pub mod document;
+mod probe;
 mod sequence;
 mod text;
 
@@ -21,6 +22,7 @@ pub use board::*;
 pub use claim::*;
 pub use decision_table::*;
 pub use design_sheet::*;
+pub use probe::*;
 pub use sequence::*;
 pub use text::{limits, longest};
 

@@ -5,6 +5,7 @@ use experiment::{Job, Progress};
 mod bill;
 mod dynamodb;
 mod other_fields;
+mod probe;
 mod sign_up;
 
 /// Steps a job to its end, in small slices.
