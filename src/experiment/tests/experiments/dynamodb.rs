@@ -65,7 +65,11 @@ fn contended(sabotage: &[&str]) -> RunReport {
 
 fn broken(report: &RunReport) -> Vec<&str> {
     let design = &report.designs[0];
-    assert!(design.refusals.is_empty() && design.answered > 0, "{:?}", design.refusals);
+    assert!(
+        design.refusals.is_empty() && design.answered > 0,
+        "{:?}",
+        design.refusals
+    );
     let found = design.invariants.iter().filter(|invariant| invariant.broken_rows > 0);
     found.map(|invariant| invariant.name.as_str()).collect()
 }
@@ -105,7 +109,10 @@ fn no_fault_breaks_the_transaction() {
     assert!(design.points.len() >= 5, "{:?}", design.points.len());
     assert_eq!(design.broken(), 0);
     assert!(
-        design.points.iter().all(|point| point.longest_window == base::Nanos::ZERO),
+        design
+            .points
+            .iter()
+            .all(|point| point.longest_window == base::Nanos::ZERO),
         "nobody sees a half of it"
     );
 }
