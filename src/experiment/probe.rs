@@ -124,7 +124,7 @@ impl ProbeJob {
         for row in &rows {
             *counts.entry(of(row)).or_default() += 1;
         }
-        let foreign: Vec<&Row> = rows.iter().copied().filter(|row| is_foreign(&row)).collect();
+        let foreign: Vec<&Row> = rows.iter().copied().filter(|row| is_foreign(row)).collect();
         let others = counts.keys().filter(|tenant| **tenant != Some(i64::from(own))).count();
         let name = |tenant: Option<i64>| tenant.map_or_else(|| "nobody".to_owned(), |tenant| tenant.to_string());
         evidence.push(Evidence::ByTenant {
@@ -134,10 +134,10 @@ impl ProbeJob {
                 .map(|(tenant, count)| (name(tenant), count))
                 .collect(),
         });
-        let shown = rows.iter().copied().filter(|row| !is_foreign(&row)).take(2);
+        let shown = rows.iter().copied().filter(|row| !is_foreign(row)).take(2);
         let shown: Vec<&Row> = shown.chain(foreign.iter().copied()).take(EVIDENCE_ROWS).collect();
         evidence.push(Evidence::Rows {
-            foreign: shown.iter().map(|row| is_foreign(&row)).collect(),
+            foreign: shown.iter().map(|row| is_foreign(row)).collect(),
             rows: TableSample {
                 columns: self.columns.clone(),
                 rows: shown
