@@ -137,7 +137,7 @@ impl ProbeJob {
         let shown = rows.iter().copied().filter(|row| !is_foreign(row)).take(2);
         let shown: Vec<&Row> = shown.chain(foreign.iter().copied()).take(EVIDENCE_ROWS).collect();
         evidence.push(Evidence::Rows {
-            foreign: shown.iter().map(|row| is_foreign(row)).collect(),
+            foreign: shown.iter().map(is_foreign).collect(),
             rows: TableSample {
                 columns: self.columns.clone(),
                 rows: shown
