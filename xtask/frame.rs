@@ -6,7 +6,11 @@ use std::path::Path;
 use crate::shell::{Failure, Result, read, root};
 
 /// Where the header leads, relative to the site's root. A page that is not there fails the build.
-const LINKS: &[(&str, &str)] = &[("adr/", "Decisions"), ("designs/", "Designs")];
+const LINKS: &[(&str, &str)] = &[
+    ("home/", "Kill a server"),
+    ("adr/", "Decisions"),
+    ("designs/", "Designs"),
+];
 
 /// Where a page lies in the site.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use toml_edit::DocumentMut;
 
-use crate::shell::{Failure, Result, read, write};
+use crate::shell::{Failure, Result, read, root, write};
 use crate::site::entries;
 use crate::static_page::{Site, StaticPage};
 use crate::{decisions, designs, frame};
@@ -34,6 +34,7 @@ pub(crate) fn finish() -> Result<()> {
 
 /// Pages that are read, not run.
 fn static_pages(site: &Site) -> Result<()> {
+    home(site)?;
     decisions::write(site)?;
     designs::write(site)?;
     site.write_not_found(&StaticPage {
@@ -43,6 +44,24 @@ fn static_pages(site: &Site) -> Result<()> {
         current: "",
         content: "<h1>There is no such page</h1>\n<p class=\"lead\">The address leads nowhere, or no longer.</p>\n\
                   <p><a href=\"./\">To the start</a></p>",
+    })
+}
+
+/// A finished run, and a crash that can be moved along its steps: from recorded findings.
+fn home(site: &Site) -> Result<()> {
+    let file = root().join("public/recorded/home.json");
+    let recorded: report::Recorded =
+        serde_json::from_str(&read(&file)?).map_err(|error| Failure(format!("{}: {error}.", file.display())))?;
+    let content = format!(
+        "<link rel=\"stylesheet\" href=\"../home.css\">\n{}\n<script type=\"module\" src=\"../home.js\"></script>",
+        report::html::home(&recorded, "../")
+    );
+    site.write(&StaticPage {
+        path: "home/",
+        title: "Kill one server",
+        description: "The same workload on several database designs, and what a crash leaves on each.",
+        current: "home/",
+        content: &content,
     })
 }
 

@@ -152,6 +152,7 @@ pub(crate) fn record(folder: &Path) -> Result<ExitCode> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     write("claims.json", recorded_claims()?)?;
     write("designs.json", recorded_designs()?)?;
+    write("home.json", recorded_home()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -165,6 +166,16 @@ pub(crate) fn recorded_designs() -> Result<String> {
     let built_in = &experiment::library::SCENARIOS[0];
     let sheets = experiment::design_sheets(built_in.slug, built_in.text);
     json(&sheets.map_err(|found| complaints(built_in.slug, &found))?)
+}
+
+/// What bills on Home are sized for.
+const HOME_TARGET_P99: Nanos = Nanos::from_millis(100);
+
+/// The text of `public/recorded/home.json`.
+pub(crate) fn recorded_home() -> Result<String> {
+    let built_in = &experiment::library::SCENARIOS[0];
+    let home = experiment::record_home(built_in.slug, built_in.text, HOME_TARGET_P99);
+    json(&home.map_err(|found| complaints(built_in.slug, &found))?)
 }
 
 fn check_all(articles: &[Article]) -> Result<Vec<ClaimFinding>> {
@@ -266,6 +277,15 @@ mod tests {
             .join("../../public/recorded")
             .join(name);
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    #[test]
+    fn home_shows_what_runs_give() {
+        let same = recorded("home.json") == recorded_home().expect("it can be recorded");
+        assert!(
+            same,
+            "Home shows other numbers than runs give today: cargo run -p cli -- record-decisions"
+        );
     }
 
     /// A claim whose verdict has changed is news, and so is a number on a page that runs no longer give.

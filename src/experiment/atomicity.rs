@@ -65,6 +65,8 @@ struct Point {
     actor: Option<program::Actor>,
     faults: Vec<Fault>,
     title: String,
+    /// As the command line and a link say it, if one sentence does.
+    replay: Option<String>,
 }
 
 impl AtomicityJob {
@@ -164,13 +166,23 @@ fn points(compilation: &Compilation, operation: OperationId, steps: &[PhysicalSt
         actor: None,
         faults: vec![refusal(step)],
         title: format!("step {} ({}) is refused", step.number, step.label),
+        replay: Some(format!("refuse {}", place(compilation, operation, step))),
     }];
     points.extend(crashes(compilation, operation, step));
     if calls_another_node(compilation, step) {
-        points.extend(message_faults(step));
+        points.extend(message_faults(step, &place(compilation, operation, step)));
         points.extend(late_requests(compilation, step, later));
     }
     points
+}
+
+/// `step 3 of create_user`
+fn place(compilation: &Compilation, operation: OperationId, step: &PhysicalStep) -> String {
+    format!(
+        "step {} of {}",
+        step.number,
+        compilation.workload.operation(operation).name
+    )
 }
 
 fn refusal(step: &PhysicalStep) -> Fault {
@@ -194,7 +206,7 @@ fn crashes(compilation: &Compilation, operation: OperationId, step: &PhysicalSte
         }
         struck.push(node);
         let name = &compilation.deployment.node(node).name;
-        for (point, when) in [(StepPoint::Done, "in"), (StepPoint::After, "after")] {
+        for (point, when, word) in [(StepPoint::Done, "in", "during"), (StepPoint::After, "after", "after")] {
             points.push(Point {
                 step: step.clone(),
                 actor: Some(role(actor)),
@@ -206,6 +218,11 @@ fn crashes(compilation: &Compilation, operation: OperationId, step: &PhysicalSte
                     },
                 }],
                 title: format!("{name} crashes {when} step {} ({})", step.number, step.label),
+                replay: Some(format!(
+                    "crash {actor} {word} {} restart after {} ms",
+                    place(compilation, operation, step),
+                    DOWN.0 / 1_000_000
+                )),
             });
         }
     }
@@ -222,13 +239,23 @@ fn calls_another_node(compilation: &Compilation, step: &PhysicalStep) -> bool {
     }
 }
 
-fn message_faults(step: &PhysicalStep) -> Vec<Point> {
+fn message_faults(step: &PhysicalStep, place: &str) -> Vec<Point> {
     let faults = [
-        (FaultAction::LoseRequest, "the request of step", "is lost"),
-        (FaultAction::LoseReply, "the reply of step", "is lost"),
-        (FaultAction::DuplicateRequest, "the request of step", "arrives twice"),
+        (
+            FaultAction::LoseRequest,
+            "the request of step",
+            "is lost",
+            "lose request",
+        ),
+        (FaultAction::LoseReply, "the reply of step", "is lost", "lose reply"),
+        (
+            FaultAction::DuplicateRequest,
+            "the request of step",
+            "arrives twice",
+            "duplicate request",
+        ),
     ];
-    let point = |(action, what, happens): (FaultAction, &str, &str)| Point {
+    let point = |(action, what, happens, words): (FaultAction, &str, &str, &str)| Point {
         step: step.clone(),
         actor: None,
         faults: vec![Fault {
@@ -236,6 +263,7 @@ fn message_faults(step: &PhysicalStep) -> Vec<Point> {
             action,
         }],
         title: format!("{what} {} ({}) {happens}", step.number, step.label),
+        replay: Some(format!("{words} of {place}")),
     };
     faults.into_iter().map(point).collect()
 }
@@ -259,6 +287,7 @@ fn late_requests(compilation: &Compilation, call: &PhysicalStep, later: &[Physic
             "the request of step {} ({}) comes late, step {} ({}) was refused meanwhile",
             call.number, call.label, step.number, step.label
         ),
+        replay: None,
     };
     later.iter().filter(of_the_operation).map(point).collect()
 }
@@ -278,8 +307,11 @@ fn role(actor: scenario::Actor) -> program::Actor {
 /// An invariant that cannot be evaluated on this design: then nobody knows what is broken.
 fn found(point: Point, simulation: &Simulation) -> Result<FaultPoint, String> {
     let end = simulation.now();
+    let program = &simulation.compilation().programs[point.step.activation.program.index()];
     let mut found = FaultPoint {
+        statement: program.step(point.step.step).source,
         fault: point.title,
+        replay: point.replay,
         step: format!("{} {}", point.step.number, point.step.label),
         actor: point.actor,
         answer: answer(simulation),

@@ -51,7 +51,7 @@ pub fn design_sheets(slug: &str, text: &str) -> Result<DesignSheets, Vec<Diagnos
 }
 
 /// The writing operation with the most statements; the first of equals.
-fn widest(scenario: &Scenario) -> Option<&Operation> {
+pub(crate) fn widest(scenario: &Scenario) -> Option<&Operation> {
     let statements = |operation: &&Operation| operation.statements.len();
     let writing = scenario.operations.iter().filter(|operation| !operation.read_only);
     let most = writing.clone().map(|operation| statements(&operation)).max()?;

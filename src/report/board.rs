@@ -5,7 +5,7 @@
 use base::Nanos;
 use serde::{Deserialize, Serialize};
 
-use crate::{ScenarioSummary, Sequence, TableSample};
+use crate::{DeploymentPicture, ScenarioSummary, Sequence, TableSample};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Board {
@@ -20,6 +20,7 @@ pub struct BoardDesign {
     pub architecture: String,
     pub title: String,
     pub summary: String,
+    pub picture: DeploymentPicture,
     /// After a fault-free serial run: are its logical rows those of the others? `None`: not compared.
     pub same_rows: Option<bool>,
     pub weakened: Vec<program::Weakening>,

@@ -10,7 +10,11 @@ mod claim;
 mod decision_table;
 mod design_sheet;
 pub mod document;
+pub mod html;
+pub mod number;
+mod picture;
 mod probe;
+mod recorded;
 mod sequence;
 mod text;
 
@@ -22,7 +26,9 @@ pub use board::*;
 pub use claim::*;
 pub use decision_table::*;
 pub use design_sheet::*;
+pub use picture::*;
 pub use probe::*;
+pub use recorded::*;
 pub use sequence::*;
 pub use text::{limits, longest};
 
@@ -204,7 +210,11 @@ pub struct AtomicityDesign {
 pub struct FaultPoint {
     /// `after step 4 (INSERT permissions.user_roles), crash of the orchestrator`
     pub fault: String,
+    /// The fault as a sentence that can be run again; `None`: no single sentence says it.
+    pub replay: Option<String>,
     pub step: String,
+    /// The operation's statement that the step carries out (from 0), if it carries one out.
+    pub statement: Option<u16>,
     pub actor: Option<program::Actor>,
     /// What the client heard.
     pub answer: String,
