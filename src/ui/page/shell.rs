@@ -5,6 +5,13 @@ use leptos::prelude::*;
 use crate::browser;
 use crate::lab::lab;
 
+/// The pages to read, as in their own header (`xtask/frame.rs`).
+const LINKS: [(&str, &str); 3] = [
+    ("home/", "Kill a server"),
+    ("adr/", "Decisions"),
+    ("designs/", "Designs"),
+];
+
 #[component]
 pub(crate) fn Header() -> impl IntoView {
     view! {
@@ -18,6 +25,11 @@ pub(crate) fn Header() -> impl IntoView {
                     </svg>
                     "ADR Lab"
                 </span>
+                <nav aria-label="Site">
+                    <ul>
+                        {LINKS.map(|(path, title)| view! { <li><a href=path>{title}</a></li> })}
+                    </ul>
+                </nav>
                 <ThemeButton/>
             </div>
         </header>
