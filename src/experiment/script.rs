@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use program::profile::Profile;
 use program::workload::ClientLoop;
-use program::{Compilation, Database, Load, NodeKind, Op, OperationId};
+use program::{Compilation, Database, Load, Op, OperationId};
 use scenario::Diagnostic;
 use sim::{Checks, Options, Sent, Simulation};
 use syntax::{Dialect, Expr, ExprKind, Span, Statement, identifier, literal, quote_string, visit};
 
 use crate::settings::{problem, settings};
-use crate::{Choice, scale};
+use crate::{Choice, postgres, scale};
 
 /// Initial rows of a table, at most.
 const ROWS: u64 = 60;
@@ -45,8 +45,7 @@ pub fn script(text: &str, choice: &Choice) -> Result<Vec<String>, Vec<Diagnostic
 }
 
 fn script_of(full: &Compilation, profile: &Profile) -> Result<String, String> {
-    let speaks_sql = |kind| kind != NodeKind::DynamoDb;
-    if full.deployment.databases.is_empty() || !full.deployment.nodes.iter().all(|node| speaks_sql(node.kind)) {
+    if !postgres::is_postgres(full) {
         return Err(format!(
             "{} is not made of SQL servers alone: there is no script for psql",
             full.title
@@ -130,11 +129,7 @@ impl Script<'_> {
 
     fn rows(&mut self, table: &str, rows: &[base::Row]) {
         for chunk in rows.chunks(CHUNK) {
-            let values: Vec<String> = chunk
-                .iter()
-                .map(|row| format!("({})", row.iter().map(literal).collect::<Vec<_>>().join(", ")))
-                .collect();
-            self.put(&format!("INSERT INTO {table} VALUES\n  {};", values.join(",\n  ")));
+            self.text.push_str(&postgres::insert(table, chunk));
         }
     }
 
@@ -191,7 +186,7 @@ fn is_control(sql: &str) -> bool {
 }
 
 /// The statement with its operands in the place of `$n`.
-fn with_literals(sent: &Sent) -> Result<String, String> {
+pub(crate) fn with_literals(sent: &Sent) -> Result<String, String> {
     let refused = |error: syntax::SyntaxError| format!("{}: {}", sent.sql, error.message);
     let mut statement = syntax::parse_statement(&sent.sql, Dialect::Postgres).map_err(refused)?;
     let mut wrong = None;

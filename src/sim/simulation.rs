@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::{Fingerprint, Fingerprinter, Nanos, Row, Time};
 use program::profile::Profile;
 use program::workload::ClientLoop;
-use program::{Compilation, Event, Fault, RequestId};
+use program::{Compilation, Event, Fault, NodeId, RequestId};
 
 use crate::item::ItemUse;
 use crate::measure::Measurements;
@@ -262,6 +262,12 @@ impl Simulation {
         let table = compilation.logical_tables.iter().find(|table| table.name == name);
         let table = table.ok_or_else(|| format!("there is no logical table {name}"))?;
         watch::rows_of(compilation, &self.world.nodes, table)
+    }
+
+    /// A node's SQL server as it is at this instant, to be looked at or copied.
+    pub fn server(&self, node: NodeId) -> Option<&engine_sql::Server> {
+        let state = self.world.nodes.get(node.index())?;
+        state.server.as_ref().map(|server| &server.engine)
     }
 
     /// How many events there were, and the fingerprint of their whole ordered stream.

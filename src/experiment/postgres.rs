@@ -1,0 +1,388 @@
+//! What requests of a run sent to PostgreSQL, made into something that a real one can be asked in a page.
+//!
+//! ```text
+//! compilation ─▶ simulation ─┬─ its servers before the first request ─▶ parts: roles, definitions, initial rows
+//!                            │                                   └─────▶ a copy, asked the same ─▶ our answers
+//!                            └─ what the chosen requests sent ─────────▶ sessions, one for each database
+//! ```
+//!
+//! The answers are our engine's to the same texts, so that both engines are asked the same.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use base::{Row, Time};
+use engine_sql::{Output, Progress as Going, Server, SessionId, SqlError};
+use program::profile::Profile;
+use program::{Compilation, Database, DatabaseId, Load, NodeKind, RequestId};
+use report::{PostgresScript, ScriptDatabase, ScriptPart, ScriptStatement, SqlAnswer};
+use sim::{Checks, Options, Sent, Simulation};
+use syntax::{Dialect, Statement, literal, quote_string};
+
+use crate::job::{Job, Progress};
+use crate::script::with_literals;
+use crate::settings::problem;
+
+/// Rows of one INSERT.
+const CHUNK: usize = 250;
+
+/// A part is finished when it is as long as this, in bytes: a page that passes it on is not held up.
+const PART: usize = 128 * 1024;
+
+/// Requests of one compilation, to be asked again.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// Its workload is what they were asked in: a simulation of it issues them again.
+    pub(crate) compilation: Arc<Compilation>,
+    /// In the order of their statements.
+    pub(crate) requests: Vec<RequestId>,
+    pub(crate) tenant_column: Option<String>,
+}
+
+/// Can a real PostgreSQL be asked what this design's programs ask?
+pub(crate) fn is_postgres(compilation: &Compilation) -> bool {
+    let deployment = &compilation.deployment;
+    !deployment.databases.is_empty() && deployment.nodes.iter().all(|node| node.kind != NodeKind::DynamoDb)
+}
+
+/// Makes the script, stepped by its caller, who takes the parts meanwhile.
+#[derive(Debug)]
+pub struct PostgresJob {
+    profile: Profile,
+    asked: Asked,
+    stage: Stage,
+    parts: VecDeque<ScriptPart>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Simulate,
+    Fill {
+        script: PostgresScript,
+        rows: VecDeque<(usize, Rows)>,
+        all: u64,
+        done: u64,
+    },
+    Over,
+}
+
+/// A table with its initial rows.
+#[derive(Debug)]
+struct Rows {
+    table: String,
+    rows: Vec<Row>,
+}
+
+impl PostgresJob {
+    pub(crate) fn new(asked: Asked, profile: &Profile) -> PostgresJob {
+        PostgresJob {
+            profile: profile.clone(),
+            asked,
+            stage: Stage::Simulate,
+            parts: VecDeque::new(),
+        }
+    }
+
+    /// What has to be executed before the sessions, in this order, as far as it has been made.
+    pub fn take_part(&mut self) -> Option<ScriptPart> {
+        self.parts.pop_front()
+    }
+
+    fn simulate(&mut self) -> Result<Stage, String> {
+        let compilation = &self.asked.compilation;
+        let options = Options {
+            checks: Checks::Never,
+            statements: true,
+            ..Options::of(compilation)
+        };
+        let start = Simulation::new(Arc::clone(compilation), &self.profile, Vec::new(), options);
+        let start = start.map_err(|error| error.to_string())?;
+        let mut run = start.clone();
+        run.run();
+        let mut used: Vec<(DatabaseId, Vec<&Sent>)> = Vec::new();
+        for request in &self.asked.requests {
+            for sent in run.sent().iter().filter(|sent| sent.request == Some(*request)) {
+                let database = compilation.deployment.pools[sent.pool.index()].database;
+                match used.iter_mut().find(|(known, _)| *known == database) {
+                    Some((_, session)) => session.push(sent),
+                    None => used.push((database, vec![sent])),
+                }
+            }
+        }
+        let mut script = PostgresScript {
+            tenant_column: self.asked.tenant_column.clone(),
+            databases: Vec::new(),
+        };
+        let mut rows = VecDeque::new();
+        for (index, (id, sent)) in used.into_iter().enumerate() {
+            let database = &compilation.deployment.databases[id.index()];
+            let server = start.server(database.node);
+            let server = server.ok_or_else(|| format!("{} has no server", database.name))?;
+            self.parts.push_back(ScriptPart {
+                database: index,
+                sql: definitions(compilation, id),
+                rows: 0,
+            });
+            let tables = tables(compilation, id, server)?;
+            let initial_rows = tables.iter().map(|table| table.rows.len() as u64).sum();
+            rows.extend(tables.into_iter().map(|table| (index, table)));
+            script.databases.push(ScriptDatabase {
+                name: database.name.clone(),
+                initial_rows,
+                session: session(compilation, server, database, &sent)?,
+            });
+        }
+        let all = script.databases.iter().map(|database| database.initial_rows).sum();
+        Ok(Stage::Fill {
+            script,
+            rows,
+            all,
+            done: 0,
+        })
+    }
+}
+
+impl Job for PostgresJob {
+    type Report = PostgresScript;
+
+    fn step(&mut self, _: u64) -> Progress<PostgresScript> {
+        const WHAT: &str = "the script for PostgreSQL";
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Simulate => match self.simulate() {
+                Ok(stage) => self.stage = stage,
+                Err(message) => return Progress::Failed(vec![problem(message, None)]),
+            },
+            Stage::Fill {
+                script,
+                mut rows,
+                all,
+                done,
+            } => {
+                let Some((database, table)) = rows.front_mut() else {
+                    return Progress::Finished(Box::new(script));
+                };
+                let part = table.part(*database);
+                if table.rows.is_empty() {
+                    rows.pop_front();
+                }
+                let done = done + part.rows;
+                self.parts.push_back(part);
+                self.stage = Stage::Fill {
+                    script,
+                    rows,
+                    all,
+                    done,
+                };
+                return Progress::Running {
+                    done,
+                    of: all,
+                    what: WHAT.to_owned(),
+                };
+            }
+            Stage::Over => {}
+        }
+        Progress::Running {
+            done: 0,
+            of: 0,
+            what: WHAT.to_owned(),
+        }
+    }
+}
+
+impl Rows {
+    /// Some of them as INSERTs; those go.
+    fn part(&mut self, database: usize) -> ScriptPart {
+        let (mut sql, mut rows) = (String::new(), 0);
+        while !self.rows.is_empty() && sql.len() < PART {
+            let rest = self.rows.split_off(self.rows.len().min(CHUNK));
+            let chunk = std::mem::replace(&mut self.rows, rest);
+            sql.push_str(&insert(&self.table, &chunk));
+            rows += chunk.len() as u64;
+        }
+        ScriptPart { database, sql, rows }
+    }
+}
+
+pub(crate) fn insert(table: &str, rows: &[Row]) -> String {
+    let values: Vec<String> = rows
+        .iter()
+        .map(|row| format!("({})", row.iter().map(literal).collect::<Vec<_>>().join(", ")))
+        .collect();
+    format!("INSERT INTO {table} VALUES\n  {};\n", values.join(",\n  "))
+}
+
+/// Roles belong to the server: those that other databases of it define come first.
+fn definitions(compilation: &Compilation, id: DatabaseId) -> String {
+    let databases = &compilation.deployment.databases;
+    let database = &databases[id.index()];
+    let mut chain = vec![id];
+    while let Some(template) = databases[chain[chain.len() - 1].index()].template {
+        chain.push(template);
+    }
+    let elsewhere = databases
+        .iter()
+        .enumerate()
+        .filter(|(index, other)| other.node == database.node && chain.iter().all(|id| id.index() != *index));
+    let roles = elsewhere
+        .flat_map(|(_, other)| &other.definitions)
+        .filter(|definition| {
+            matches!(
+                syntax::parse_statement(definition, Dialect::Postgres),
+                Ok(Statement::CreateRole { .. })
+            )
+        });
+    let own = chain.iter().rev().flat_map(|id| &databases[id.index()].definitions);
+    roles.chain(own).map(|definition| format!("{definition};\n")).collect()
+}
+
+/// The tables of a database that have initial rows, those first that others refer to.
+fn tables(compilation: &Compilation, id: DatabaseId, server: &Server) -> Result<Vec<Rows>, String> {
+    let database = &compilation.deployment.databases[id.index()];
+    let mut tables = Vec::new();
+    for population in &compilation.workload.tables {
+        let logical = compilation
+            .logical_tables
+            .iter()
+            .find(|table| table.name == population.table);
+        for load in logical.into_iter().flat_map(|table| &table.loads) {
+            match load {
+                Load::Rows {
+                    database: at, table, ..
+                } if *at == id => {
+                    let output = server.read(&database.name, &format!("SELECT * FROM {table}"));
+                    let output = output.map_err(|error| format!("{table}: {}", error.message))?;
+                    tables.push(Rows {
+                        table: table.clone(),
+                        rows: output.rows,
+                    });
+                }
+                Load::Rows { .. } | Load::Items { .. } => {}
+            }
+        }
+    }
+    tables.retain(|table| !table.rows.is_empty());
+    Ok(tables)
+}
+
+/// The statements with what our engine answers to them, on a copy of the server as it was before.
+fn session(
+    compilation: &Compilation,
+    server: &Server,
+    database: &Database,
+    sent: &[&Sent],
+) -> Result<Vec<ScriptStatement>, String> {
+    let mut server = server.clone();
+    let connected = server.connect(&database.name, "postgres", Time::ZERO);
+    let id = connected.map_err(|error| error.message)?;
+    let mut statements = Vec::new();
+    let mut role = None;
+    for sent in sent {
+        let pool = &compilation.deployment.pools[sent.pool.index()];
+        if role != Some(&pool.role) {
+            role = Some(&pool.role);
+            let sql = format!("SET SESSION AUTHORIZATION {}", quote_string(&pool.role));
+            statements.push(asked(&mut server, id, sql)?);
+        }
+        statements.push(asked(&mut server, id, with_literals(sent)?)?);
+    }
+    Ok(statements)
+}
+
+fn asked(server: &mut Server, session: SessionId, sql: String) -> Result<ScriptStatement, String> {
+    let parsed = syntax::parse_statement(&sql, Dialect::Postgres);
+    let parsed = parsed.map_err(|error| format!("{sql}: {}", error.message))?;
+    server.start_parsed(session, &parsed, &[], Time::ZERO);
+    let result = loop {
+        match server.resume(session, Time::ZERO, &mut u64::MAX.clone()) {
+            Going::Done(result) => break result,
+            Going::Flush(lsn) => server.flushed(lsn),
+            Going::OutOfFuel => {}
+            Going::Blocked(blocker) => return Err(format!("{sql} would wait for {}", blocker.what)),
+        }
+    };
+    Ok(ScriptStatement {
+        sql,
+        answer: answer(result),
+    })
+}
+
+fn answer(result: Result<Output, SqlError>) -> SqlAnswer {
+    let text = |value: &base::Value| (!value.is_null()).then(|| value.to_string());
+    match result {
+        Ok(output) if output.columns.is_empty() => SqlAnswer::Done {
+            rows: output.tag.rows.unwrap_or(0),
+        },
+        Ok(output) => SqlAnswer::Rows {
+            columns: output.columns.iter().map(|column| column.name.to_string()).collect(),
+            rows: output.rows.iter().map(|row| row.iter().map(text).collect()).collect(),
+        },
+        Err(error) => SqlAnswer::Refused {
+            sqlstate: error.sqlstate.to_owned(),
+            message: error.message,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{library, solo};
+
+    /// A read of the sign-up scenario on a design, as a script with its parts.
+    fn scripted(design: &str) -> (PostgresScript, Vec<ScriptPart>) {
+        let text = library::scenario("sign-up").expect("built in").text;
+        let scenario = scenario::parse(text).scenario.expect("it parses");
+        let full = architecture::design(design).expect("a design").compile(&scenario, &[]);
+        let operation = full
+            .workload
+            .operations
+            .iter()
+            .position(|operation| operation.read_only);
+        let operation = program::OperationId(operation.expect("a read") as u16);
+        let asked = Asked {
+            compilation: solo::compilation(&full, operation),
+            requests: vec![solo::REQUEST],
+            tenant_column: scenario.tenant_column,
+        };
+        let profile = library::profile(library::DEFAULT_PROFILE).expect("built in");
+        let mut job = PostgresJob::new(asked, &profile);
+        let mut parts = Vec::new();
+        loop {
+            let progress = job.step(1);
+            parts.extend(std::iter::from_fn(|| job.take_part()));
+            match progress {
+                Progress::Running { .. } => {}
+                Progress::Finished(script) => return (*script, parts),
+                Progress::Failed(problems) => panic!("{problems:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_parts_make_gives_the_same_answers_again() {
+        for design in [
+            "schemas-in-one-database",
+            "shared-tables-with-row-level-security",
+            "database-per-tenant",
+        ] {
+            let (script, parts) = scripted(design);
+            assert_eq!(script.databases.len(), 1, "{design}: one tenant's read");
+            let mut server = Server::new(engine_sql::ServerConfig::default());
+            let rows: u64 = parts.iter().map(|part| part.rows).sum();
+            assert_eq!(rows, script.databases[0].initial_rows, "{design}");
+            for part in &parts {
+                server.run_script("postgres", &part.sql).expect("it loads");
+            }
+            let session = server.connect("postgres", "postgres", Time::ZERO).expect("a session");
+            for statement in &script.databases[0].session {
+                let again = asked(&mut server, session, statement.sql.clone()).expect("it runs");
+                assert!(
+                    again.answer.agrees_with(&statement.answer),
+                    "{design}: {again:?} {statement:?}"
+                );
+            }
+            let has_rows = |statement: &ScriptStatement| matches!(&statement.answer, SqlAnswer::Rows { rows, .. } if !rows.is_empty());
+            assert!(script.databases[0].session.iter().any(has_rows), "{design}");
+        }
+    }
+}
