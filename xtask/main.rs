@@ -16,6 +16,7 @@ mod decisions;
 mod designs;
 mod frame;
 mod page;
+mod pglite;
 mod postgres;
 mod record;
 mod shell;

@@ -3,6 +3,7 @@
 //! - The worker's three files move to `worker-<hash>/`, so that a cached page never meets a worker of
 //!   another build; the page learns the place from its own start tag.
 //! - `scenarios/index.json` lists the built-in scenarios with the titles that they give themselves.
+//! - PGlite is put beside it.
 //! - Decisions and designs become static pages.
 //! - While developing (`trunk serve`), the Content-Security-Policy goes, since Trunk's reload script is inline.
 
@@ -16,7 +17,7 @@ use toml_edit::DocumentMut;
 use crate::shell::{Failure, Result, read, root, write};
 use crate::site::entries;
 use crate::static_page::{Site, StaticPage};
-use crate::{decisions, designs, frame};
+use crate::{decisions, designs, frame, pglite};
 
 const WORKER_FILES: [&str; 3] = ["worker.js", "worker_bg.wasm", "worker_loader.js"];
 
@@ -25,6 +26,7 @@ pub(crate) fn finish() -> Result<()> {
     let staging = staging.ok_or_else(|| Failure("`finish-page` is called by Trunk only.".to_owned()))?;
     let worker = move_worker(&staging)?;
     list_scenarios(&staging.join("scenarios"))?;
+    pglite::add_to(&staging)?;
     let index = staging.join("index.html");
     let developing = std::env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "debug");
     write(&index, finished(&read(&index)?, &worker, developing)?)?;

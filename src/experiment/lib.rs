@@ -48,7 +48,7 @@ pub use design_sheet::design_sheets;
 pub use home::record_home;
 pub use job::{Job, Progress};
 pub use outline::{Checked, DesignOutline, OperationOutline, Outline, check, compilation_document, compile, describe};
-pub use postgres::PostgresJob;
+pub use postgres::{Asked, PostgresJob};
 pub use probe::ProbeJob;
 pub use run::RunJob;
 pub use script::script;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use base::{Row, Time};
 use engine_sql::{Output, Progress as Going, Server, SessionId, SqlError};
 use program::profile::Profile;
-use program::{Compilation, Database, DatabaseId, Load, NodeKind, RequestId};
-use report::{PostgresScript, ScriptDatabase, ScriptPart, ScriptStatement, SqlAnswer};
+use program::{Compilation, Database, DatabaseId, Load, NodeKind, RequestId, SqlAnswer};
+use report::{PostgresScript, ScriptDatabase, ScriptPart, ScriptStatement};
 use sim::{Checks, Options, Sent, Simulation};
 use syntax::{Dialect, Statement, literal, quote_string};
 
@@ -31,12 +31,12 @@ const PART: usize = 128 * 1024;
 
 /// Requests of one compilation, to be asked again.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub struct Asked {
     /// Its workload is what they were asked in: a simulation of it issues them again.
-    pub(crate) compilation: Arc<Compilation>,
+    pub compilation: Arc<Compilation>,
     /// In the order of their statements.
-    pub(crate) requests: Vec<RequestId>,
-    pub(crate) tenant_column: Option<String>,
+    pub requests: Vec<RequestId>,
+    pub tenant_column: Option<String>,
 }
 
 /// Can a real PostgreSQL be asked what this design's programs ask?
@@ -74,7 +74,7 @@ struct Rows {
 }
 
 impl PostgresJob {
-    pub(crate) fn new(asked: Asked, profile: &Profile) -> PostgresJob {
+    pub fn new(asked: Asked, profile: &Profile) -> PostgresJob {
         PostgresJob {
             profile: profile.clone(),
             asked,

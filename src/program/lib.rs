@@ -9,6 +9,7 @@
 //!
 //! **Architecture invariant:** no SQL parser, no engine, no scenario in here. SQL travels as text.
 
+pub mod answer;
 pub mod compilation;
 pub mod deployment;
 pub mod event;
@@ -22,6 +23,7 @@ pub mod profile;
 pub mod step;
 pub mod workload;
 
+pub use answer::*;
 pub use compilation::*;
 pub use deployment::*;
 pub use event::*;
