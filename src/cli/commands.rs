@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use experiment::{Choice, Job, Progress, library};
 use report::document::{self, Block, Table};
 use scenario::{Diagnostic, Severity};
+use serde::Serialize;
 
 use crate::input::{self, Input};
 use crate::{Print, What};
@@ -104,29 +105,14 @@ pub(crate) fn run(what: &What, requests: Option<u64>, fault: Option<String>, pri
     };
     let job = experiment::RunJob::new(&input.slug, &input.text, &choice);
     let report = finish(&input, job)?;
-    match print {
-        Print::Json => println!(
-            "{}",
-            serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?
-        ),
-        Print::Markdown => print!("{}", document::markdown(&report.document())),
-        Print::Text => print!("{}", document::terminal(&report.document())),
-    }
-    Ok(ExitCode::SUCCESS)
+    printed(&report, &report.document(), print)
 }
 
 pub(crate) fn explore(what: &What, operation: &str, expect_none: bool, print: Print) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;
     let job = experiment::AtomicityJob::new(&input.slug, &input.text, &choice(what), operation);
     let report = finish(&input, job)?;
-    match print {
-        Print::Json => println!(
-            "{}",
-            serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?
-        ),
-        Print::Markdown => print!("{}", document::markdown(&report.document())),
-        Print::Text => print!("{}", document::terminal(&report.document())),
-    }
+    printed(&report, &report.document(), print)?;
     let broken: usize = report.designs.iter().map(report::AtomicityDesign::broken).sum();
     Ok(if expect_none && broken > 0 {
         ExitCode::from(3)
@@ -139,13 +125,20 @@ pub(crate) fn probe(what: &What, print: Print) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;
     let job = experiment::ProbeJob::new(&input.slug, &input.text, &choice(what));
     let report = finish(&input, job)?;
+    printed(&report, &report.document(), print)
+}
+
+pub(crate) fn json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
+    Ok(text + "\n")
+}
+
+/// A report in the form that was asked for.
+pub(crate) fn printed(value: &impl Serialize, blocks: &[Block], print: Print) -> Result<ExitCode> {
     match print {
-        Print::Json => println!(
-            "{}",
-            serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?
-        ),
-        Print::Markdown => print!("{}", document::markdown(&report.document())),
-        Print::Text => print!("{}", document::terminal(&report.document())),
+        Print::Json => print!("{}", json(value)?),
+        Print::Markdown => print!("{}", document::markdown(blocks)),
+        Print::Text => print!("{}", document::terminal(blocks)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,11 +8,10 @@ use adr::{Article, library};
 use base::Nanos;
 use cost::{Fleet, PriceBook};
 use experiment::{BillJob, Ground, LatencyClaim};
-use report::document::{self, Block, Table};
+use report::document::{Block, Table};
 use report::{Check, ClaimFinding, ClaimVerdict, Expectation, Measure};
-use serde::Serialize;
 
-use crate::commands::{Result, choice, complaints, finish};
+use crate::commands::{Result, choice, complaints, finish, json, printed};
 use crate::input::{self, Input};
 use crate::{Print, What};
 
@@ -252,20 +251,6 @@ fn parsed(decision: &library::BuiltIn) -> Result<Article> {
             .collect();
         faults.join("\n")
     })
-}
-
-fn json(value: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
-    Ok(text + "\n")
-}
-
-fn printed(value: &impl Serialize, blocks: &[Block], print: Print) -> Result<ExitCode> {
-    match print {
-        Print::Json => print!("{}", json(value)?),
-        Print::Markdown => print!("{}", document::markdown(blocks)),
-        Print::Text => print!("{}", document::terminal(blocks)),
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use base::{Row, Type, Value};
 use program::workload::{ClientLoop, Generator};
-use program::{Compilation, Event, EventKind, Op, OperationId, Outcome, RequestId};
+use program::{Compilation, ErrorClass, Event, EventKind, Op, OperationId, Outcome, RequestId};
 use report::{
     Cell, Evidence, Figure, ProbeDesign, ProbeReport, Provenance, ScenarioSummary, TableSample, Unit, Verdict,
 };
@@ -212,24 +212,33 @@ fn sent(compilation: &Compilation, events: &[Event]) -> Vec<Evidence> {
     found
 }
 
+/// An engine's refusal has a code. Any other failure says nothing about whose rows there are.
 fn refused(events: &[Event], evidence: Vec<Evidence>) -> Cell {
     let heard = events.iter().rev().find_map(|event| match &event.kind {
         EventKind::RequestAnswered {
             outcome: Outcome::Failed(error),
             ..
-        } => Some(error.message.clone()),
+        } => Some((
+            error.class == ErrorClass::Refused && error.code.is_some(),
+            &error.message,
+        )),
         _ => None,
     });
+    let stopped = heard.is_some_and(|(by_engine, _)| by_engine);
     Cell {
-        verdict: Verdict::StoppedByEngine,
-        figure: Some(Figure {
+        verdict: if stopped {
+            Verdict::StoppedByEngine
+        } else {
+            Verdict::NotTested
+        },
+        figure: stopped.then_some(Figure {
             value: 0.0,
             band: None,
             of: None,
             unit: Unit::Rows,
         }),
-        words: heard.unwrap_or_else(|| "no answer".to_owned()),
-        provenance: Some(Provenance::Counted),
+        words: heard.map_or_else(|| "no answer".to_owned(), |(_, message)| message.clone()),
+        provenance: stopped.then_some(Provenance::Counted),
         evidence,
     }
 }

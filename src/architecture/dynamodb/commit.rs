@@ -4,6 +4,8 @@
 //! (else the operation is done again); then rows that must not be there, keys that must be free, and rows that must be
 //! there (else it is refused).
 
+use std::collections::BTreeMap;
+
 use program::{
     Block, Condition, EachRow, ErrorClass, Expression, Into, ItemRequest, ItemWrite, Op, Role, StepId, TransactedWrite,
     WriteAction,
@@ -258,13 +260,7 @@ impl Writer<'_, '_> {
         let schema = &scenario.schema;
         for insert in &self.work.direct {
             let table = schema.table(insert.table);
-            let value = |id: ColumnId| {
-                insert
-                    .values
-                    .get(&id)
-                    .cloned()
-                    .unwrap_or(Expression::Constant(base::Value::Null))
-            };
+            let value = |id: ColumnId| known_value(&insert.values, id);
             let item = self.site.item(schema, insert.table, &value, Expression::int(0));
             let condition = self.must_be_new(table, &table.primary_key, false);
             writes.push(write_once(
@@ -277,13 +273,7 @@ impl Writer<'_, '_> {
         }
         for insert in &self.work.direct {
             let table = schema.table(insert.table);
-            let value = |id: ColumnId| {
-                insert
-                    .values
-                    .get(&id)
-                    .cloned()
-                    .unwrap_or(Expression::Constant(base::Value::Null))
-            };
+            let value = |id: ColumnId| known_value(&insert.values, id);
             for columns in self.site.guarded(insert.table) {
                 if columns
                     .iter()
@@ -430,4 +420,12 @@ impl Writer<'_, '_> {
             bind: bind.collect(),
         })
     }
+}
+
+/// What an insert says of a column; NULL if it does not name it.
+fn known_value(values: &BTreeMap<ColumnId, Expression>, id: ColumnId) -> Expression {
+    values
+        .get(&id)
+        .cloned()
+        .unwrap_or(Expression::Constant(base::Value::Null))
 }
