@@ -24,7 +24,7 @@ mod sql;
 use program::Compilation;
 use scenario::{Diagnostic, OptionValue, Scenario};
 
-pub use options::{Design, Mistake, Options, Sabotage, Setting, Variant};
+pub use options::{Design, MadeMistake, Mistake, Options, Sabotage, Setting, Variant};
 
 /// One design: a way to lay a scenario out.
 pub trait Architecture: std::fmt::Debug + Sync {

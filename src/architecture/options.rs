@@ -28,11 +28,22 @@ impl Design {
 
     pub fn compile(&self, scenario: &Scenario, sabotage: &[Sabotage]) -> program::Compilation {
         let options = Options {
-            variant: self.variant.slug,
             sabotage: sabotage.to_vec(),
-            mistakes: Vec::new(),
+            ..self.options()
         };
-        self.architecture.compile(scenario, &options)
+        self.compile_with(scenario, &options)
+    }
+
+    /// Its variant, and nothing wrong.
+    pub fn options(&self) -> Options {
+        Options {
+            variant: self.variant.slug,
+            ..Options::default()
+        }
+    }
+
+    pub fn compile_with(&self, scenario: &Scenario, options: &Options) -> program::Compilation {
+        self.architecture.compile(scenario, options)
     }
 }
 
@@ -49,13 +60,34 @@ pub struct Options {
     /// The slug of one of the architecture's variants.
     pub variant: &'static str,
     pub sabotage: Vec<Sabotage>,
-    pub mistakes: Vec<Mistake>,
+    pub mistakes: Vec<MadeMistake>,
+    /// Operations that nobody thought of when the design was made: keys and indexes are not chosen for them.
+    pub unplanned: Vec<String>,
 }
 
 impl Options {
+    /// Is it made everywhere?
     pub fn has(&self, mistake: Mistake) -> bool {
-        self.mistakes.contains(&mistake)
+        self.mistakes
+            .iter()
+            .any(|made| made.mistake == mistake && made.operation.is_none())
     }
+
+    /// Is it made in this operation?
+    pub fn has_in(&self, mistake: Mistake, operation: &str) -> bool {
+        let concerns = |made: &MadeMistake| made.operation.as_deref().is_none_or(|name| name == operation);
+        self.mistakes
+            .iter()
+            .any(|made| made.mistake == mistake && concerns(made))
+    }
+}
+
+/// A mistake and where it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeMistake {
+    pub mistake: Mistake,
+    /// `None`: everywhere.
+    pub operation: Option<String>,
 }
 
 /// A way to build a design wrongly that people know from life. Unlike sabotage, which tests our checkers, a mistake is
@@ -77,16 +109,18 @@ impl Mistake {
         Mistake::WithoutTenantSetting,
     ];
 
-    pub fn slug(self) -> &'static str {
-        match self {
-            Mistake::SessionSetting => "session-setting",
-            Mistake::RunsAsOwner => "runs-as-owner",
-            Mistake::WithoutTenantSetting => "without-tenant-setting",
+    pub fn everywhere(self) -> MadeMistake {
+        MadeMistake {
+            mistake: self,
+            operation: None,
         }
     }
 
-    pub fn find(slug: &str) -> Option<Mistake> {
-        Mistake::ALL.into_iter().find(|mistake| mistake.slug() == slug)
+    pub fn in_operation(self, operation: &str) -> MadeMistake {
+        MadeMistake {
+            mistake: self,
+            operation: Some(operation.to_owned()),
+        }
     }
 }
 

@@ -143,11 +143,22 @@ pub(crate) fn printed(value: &impl Serialize, blocks: &[Block], print: Print) ->
     Ok(ExitCode::SUCCESS)
 }
 
+pub(crate) fn compare(what: &What, target_p99_ms: u32, print: Print) -> Result<ExitCode> {
+    let input = input::read(&what.scenario)?;
+    let choice = Choice {
+        target_p99: Some(base::Nanos::from_millis(u64::from(target_p99_ms))),
+        ..choice(what)
+    };
+    let board = finish(&input, experiment::BoardJob::new(&input.slug, &input.text, &choice))?;
+    printed(&board, &board.document(), print)
+}
+
 pub(crate) fn choice(what: &What) -> Choice {
     Choice {
         designs: what.architectures.clone(),
         seed: what.seed,
         sabotage: what.sabotage.clone(),
+        target_p99: None,
         ..Choice::default()
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use adr::{Article, library};
 use base::Nanos;
 use cost::{Fleet, PriceBook};
-use experiment::{BillJob, Ground, LatencyClaim};
+use experiment::{BillJob, Choice, Ground, LatencyClaim};
 use report::document::{Block, Table};
 use report::{Check, ClaimFinding, ClaimVerdict, Expectation, Measure};
 
@@ -17,8 +17,11 @@ use crate::{Print, What};
 
 pub(crate) fn bill(what: &What, target_p99_ms: u32, prices: Option<&Path>, print: Print) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;
-    let target = Nanos::from_millis(u64::from(target_p99_ms));
-    let job = BillJob::new(&input.slug, &input.text, &choice(what), target);
+    let choice = Choice {
+        target_p99: Some(Nanos::from_millis(u64::from(target_p99_ms))),
+        ..choice(what)
+    };
+    let job = BillJob::new(&input.slug, &input.text, &choice);
     let job = match prices {
         None => job,
         Some(path) => {
@@ -151,7 +154,9 @@ pub(crate) fn record(folder: &Path) -> Result<ExitCode> {
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     write("claims.json", recorded_claims()?)?;
     write("designs.json", recorded_designs()?)?;
-    write("home.json", recorded_home()?)?;
+    let [home, compare] = recorded_board()?;
+    write("home.json", home)?;
+    write("compare.json", compare)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -167,14 +172,14 @@ pub(crate) fn recorded_designs() -> Result<String> {
     json(&sheets.map_err(|found| complaints(built_in.slug, &found))?)
 }
 
-/// What bills on Home are sized for.
-const HOME_TARGET_P99: Nanos = Nanos::from_millis(100);
-
-/// The text of `public/recorded/home.json`.
-pub(crate) fn recorded_home() -> Result<String> {
+/// The texts of `public/recorded/home.json` and `compare.json`.
+pub(crate) fn recorded_board() -> Result<[String; 2]> {
     let built_in = &experiment::library::SCENARIOS[0];
-    let home = experiment::record_home(built_in.slug, built_in.text, HOME_TARGET_P99);
-    json(&home.map_err(|found| complaints(built_in.slug, &found))?)
+    let recorded = experiment::record_board(built_in.slug, built_in.text);
+    let recorded = recorded.map_err(|found| complaints(built_in.slug, &found))?;
+    // Pages fetch the board: no space for people to read.
+    let board = serde_json::to_string(&recorded.board).map_err(|error| error.to_string())?;
+    Ok([json(&recorded.home)?, board + "\n"])
 }
 
 fn check_all(articles: &[Article]) -> Result<Vec<ClaimFinding>> {
@@ -265,11 +270,11 @@ mod tests {
     }
 
     #[test]
-    fn home_shows_what_runs_give() {
-        let same = recorded("home.json") == recorded_home().expect("it can be recorded");
+    fn home_and_the_board_show_what_runs_give() {
+        let [home, compare] = recorded_board().expect("it can be recorded");
         assert!(
-            same,
-            "Home shows other numbers than runs give today: cargo run -p cli -- record-decisions"
+            recorded("home.json") == home && recorded("compare.json") == compare,
+            "Home and the board show other numbers than runs give today: cargo run -p cli -- record-decisions"
         );
     }
 

@@ -108,7 +108,17 @@ enum Command {
         #[command(flatten)]
         form: Form,
     },
-    /// A query forgets its tenant filter: whose rows come back, on each design
+    /// Designs side by side: whose data, what a crash leaves, how long, what it costs
+    Compare {
+        #[command(flatten)]
+        what: What,
+        /// Servers are sized for this 99th percentile of all requests
+        #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=600_000))]
+        target_p99: u32,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Queries forget their tenant filter: whose rows come back, on each design
     Probe {
         #[command(flatten)]
         what: What,
@@ -247,6 +257,7 @@ fn main() -> ExitCode {
             expect_none,
             form,
         } => commands::explore(&what, &operation, expect_none, form.print()),
+        Command::Compare { what, target_p99, form } => commands::compare(&what, target_p99, form.print()),
         Command::Probe { what, form } => commands::probe(&what, form.print()),
         Command::Bench { sqljs, simpy, json } => bench::run(sqljs.as_deref(), simpy.as_deref(), json),
     };

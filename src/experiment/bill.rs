@@ -24,6 +24,9 @@ use crate::{library, summary};
 /// Runs that one design's sizing takes at most.
 const MOST_RUNS: usize = 12;
 
+/// What servers are sized for when nobody says.
+const TARGET_P99: Nanos = Nanos::from_millis(100);
+
 /// Bills of a scenario's designs, stepped by its caller.
 #[derive(Debug)]
 pub struct BillJob {
@@ -56,12 +59,10 @@ struct Tried {
 }
 
 impl BillJob {
-    /// `target_p99`: of all requests.
-    ///
     /// # Errors
     ///
     /// What is wrong with the scenario or the choice.
-    pub fn new(slug: &str, text: &str, choice: &Choice, target_p99: Nanos) -> Result<BillJob, Vec<Diagnostic>> {
+    pub fn new(slug: &str, text: &str, choice: &Choice) -> Result<BillJob, Vec<Diagnostic>> {
         let parsed = scenario::parse(text);
         let Some(mut scenario) = parsed.scenario else {
             return Err(parsed.diagnostics);
@@ -76,7 +77,7 @@ impl BillJob {
             summary: summary::of(slug, &scenario, &settings),
             scenario,
             settings,
-            target_p99,
+            target_p99: choice.target_p99.unwrap_or(TARGET_P99),
             book,
             design: 0,
             current: None,

@@ -60,6 +60,7 @@ fn operation(name: &str, measured: &OperationMeasurements) -> OperationReport {
         p99: measured.quantile(0.99),
         max: measured.quantile(1.0),
         mean_interval_ns: measured.mean_interval_ns(),
+        p99_interval: measured.quantile_interval(0.99),
         cdf: measured.cdf(CDF_POINTS),
     });
     OperationReport {

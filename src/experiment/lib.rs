@@ -4,9 +4,10 @@
 //! text, choice ─check─▶ Outline
 //!              ─compile─▶ Compilations
 //!              ─RunJob─▶ load run of every design ─▶ RunReport
-//!              ─ProbeJob─▶ a query without its tenant filter ─▶ ProbeReport
+//!              ─ProbeJob─▶ queries without their tenant filter ─▶ ProbeReport
 //!              ─AtomicityJob─▶ a fault at every physical step ─▶ AtomicityReport
 //!              ─Ground::check─▶ one number, and whether it is as a decision claims ─▶ CheckFinding
+//!              ─BoardJob─▶ all of these, a question a row ─▶ Board
 //!              ─BillJob─▶ runs until each design has its size ─▶ BillReport
 //! ```
 //!
@@ -18,7 +19,9 @@
 mod alone;
 mod atomicity;
 mod bill;
+mod board;
 mod claims;
+mod crash;
 mod design_report;
 mod design_sheet;
 mod fault;
@@ -40,12 +43,14 @@ mod sequence;
 mod settings;
 mod solo;
 mod summary;
+mod upkeep;
 
 pub use atomicity::AtomicityJob;
 pub use bill::BillJob;
+pub use board::BoardJob;
 pub use claims::{Ground, LatencyClaim};
 pub use design_sheet::design_sheets;
-pub use home::record_home;
+pub use home::{RecordedBoard, record_board};
 pub use job::{Job, Progress};
 pub use outline::{Checked, DesignOutline, OperationOutline, Outline, check, compilation_document, compile, describe};
 pub use postgres::{Asked, PostgresJob};

@@ -1,6 +1,7 @@
 //! What a person chose for a run, checked against the scenario: designs, seed, fault, requests.
 
 use architecture::{Design, Sabotage};
+use base::Nanos;
 use program::profile::Profile;
 use scenario::{Diagnostic, Fault, Place, Scenario, Severity};
 
@@ -17,6 +18,8 @@ pub struct Choice {
     pub requests: Option<u64>,
     /// Slugs of what is left out on purpose.
     pub sabotage: Vec<String>,
+    /// Of all requests: what servers are sized for, where they are sized.
+    pub target_p99: Option<Nanos>,
 }
 
 /// A choice that can be run.

@@ -2,8 +2,8 @@
 //! is refused, so that a cached page never misreads a new worker.
 //!
 //! ```text
-//! page ── Check, Run, Atomicity, Pack, Unpack, Cancel ──▶ worker
-//! page ◀── Ready, Checked, Progress, Ran, Explored, Packed, Unpacked, Refused, Cancelled, Panicked ── worker
+//! page ── Check, Run, Atomicity, Compare, Pack, Unpack, Cancel ──▶ worker
+//! page ◀── Ready, Checked, Progress, Ran, Explored, Compared, Packed, Unpacked, Refused, Cancelled, Panicked ── worker
 //! ```
 //!
 //! **Architecture invariant:** a scenario crosses as its text; the page parses neither TOML nor SQL.
@@ -12,7 +12,7 @@ mod link;
 
 pub use link::{Link, LinkError};
 
-use report::{AtomicityReport, RunReport};
+use report::{AtomicityReport, Board, RunReport};
 use serde::{Deserialize, Serialize};
 
 /// Raised with every incompatible change.
@@ -44,6 +44,13 @@ pub enum Request {
         options: RunOptions,
         operation: String,
     },
+    /// The board: probes, faults, load and bill of some designs.
+    Compare {
+        ticket: Ticket,
+        slug: String,
+        scenario: String,
+        options: RunOptions,
+    },
     /// A scenario's text in the form that a link carries.
     Pack {
         ticket: Ticket,
@@ -68,6 +75,8 @@ pub struct RunOptions {
     pub fault: Option<String>,
     pub requests: Option<u64>,
     pub sabotage: Vec<String>,
+    /// Of all requests: what servers are sized for, where they are sized.
+    pub target_p99_ms: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +103,12 @@ pub enum Reply {
     Explored {
         ticket: Ticket,
         report: Box<AtomicityReport>,
+    },
+    /// The board so far: it comes again with each row, and a last time when it is `complete`.
+    Compared {
+        ticket: Ticket,
+        board: Box<Board>,
+        complete: bool,
     },
     Refused {
         ticket: Ticket,

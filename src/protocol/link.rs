@@ -124,6 +124,10 @@ impl fmt::Display for Link {
             "requests",
             options.requests.map(|requests| requests.to_string()).as_deref(),
         )?;
+        part(
+            "target",
+            options.target_p99_ms.map(|target| target.to_string()).as_deref(),
+        )?;
         part("text", self.text.as_deref())?;
         write!(f, "v={VERSION}.{}{rest}", check(&rest))
     }
@@ -178,6 +182,10 @@ impl Link {
             "fault" => self.options.fault = Some(value),
             "seed" => self.options.seed = Some(value.parse().map_err(|_| wrong("seed", &value))?),
             "requests" => self.options.requests = Some(value.parse().map_err(|_| wrong("number of requests", &value))?),
+            "target" => {
+                let target = value.parse().map_err(|_| wrong("target in ms", &value))?;
+                self.options.target_p99_ms = Some(target);
+            }
             "text" => self.text = Some(value),
             other => return Err(LinkError::Unknown(excerpt(other))),
         }
@@ -251,6 +259,7 @@ mod tests {
                 fault: Some("crash server after step 3 of create_user restart after 500 ms".to_owned()),
                 requests: Some(2_000),
                 sabotage: vec!["compensation".to_owned()],
+                target_p99_ms: Some(60),
             },
         }
     }

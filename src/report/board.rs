@@ -5,7 +5,8 @@
 use base::Nanos;
 use serde::{Deserialize, Serialize};
 
-use crate::{DeploymentPicture, ScenarioSummary, Sequence, TableSample};
+use crate::document::{Block, Table};
+use crate::{DeploymentPicture, Latency, ScenarioSummary, Sequence, TableSample};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Board {
@@ -146,6 +147,8 @@ pub enum Evidence {
         lines: Vec<FormulaLine>,
     },
     Schedule(Box<Sequence>),
+    /// Of the answered requests of an operation.
+    Distribution(Box<Latency>),
     /// A link's part that shows it again: the fault as a sentence, the operation.
     Replay {
         operation: String,
@@ -164,4 +167,161 @@ pub struct FormulaLine {
     pub quantity: String,
     pub result: String,
     pub provenance: Provenance,
+}
+
+/// A cell beside the baseline's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Difference {
+    Same,
+    /// Both are only known within bands, and the bands overlap: neither goes first.
+    TooClose,
+    /// This figure less the baseline's, in their unit.
+    By {
+        value: f64,
+        /// What it may be at the ends of the two bands.
+        band: Option<(f64, f64)>,
+    },
+}
+
+impl Cell {
+    /// Without figure and words.
+    pub fn not_tested() -> Cell {
+        Cell {
+            verdict: Verdict::NotTested,
+            figure: None,
+            words: String::new(),
+            provenance: None,
+            evidence: Vec::new(),
+        }
+    }
+
+    /// `None`: one of the two has no figure, or they count different things.
+    pub fn difference(&self, baseline: &Cell) -> Option<Difference> {
+        let (mine, other) = (self.figure?, baseline.figure?);
+        if mine.unit != other.unit {
+            return None;
+        }
+        if mine.band.is_none() && other.band.is_none() {
+            return Some(if mine.value == other.value {
+                Difference::Same
+            } else {
+                let value = mine.value - other.value;
+                Difference::By { value, band: None }
+            });
+        }
+        let (low, high) = mine.band.unwrap_or((mine.value, mine.value));
+        let (other_low, other_high) = other.band.unwrap_or((other.value, other.value));
+        Some(if low <= other_high && other_low <= high {
+            Difference::TooClose
+        } else {
+            Difference::By {
+                value: mine.value - other.value,
+                band: Some((low - other_high, high - other_low)),
+            }
+        })
+    }
+}
+
+impl Figure {
+    /// With its unit: `4,434 of 6,000`, `31 ms`, `$16`.
+    pub fn text(&self) -> String {
+        use crate::number::{count, modelled, two_figures};
+        match self.unit {
+            Unit::Milliseconds if self.value == 0.0 => "0 ms".to_owned(),
+            Unit::Milliseconds => modelled(base::Nanos((self.value * 1e6) as u64)),
+            Unit::Dollars => format!("${}", two_figures(self.value)),
+            Unit::RequestsPerSecond => format!("{}/s", two_figures(self.value)),
+            Unit::Rows | Unit::Faults | Unit::Count => match self.of {
+                Some(of) => format!("{} of {}", count(self.value as u64), count(of as u64)),
+                None => count(self.value as u64),
+            },
+        }
+    }
+}
+
+impl Cell {
+    /// Figure and words on one line.
+    pub fn sentence(&self) -> String {
+        let figure = self.figure.map_or_else(|| "–".to_owned(), |figure| figure.text());
+        if self.words.is_empty() {
+            figure
+        } else {
+            format!("{figure}; {}", self.words)
+        }
+    }
+}
+
+impl Board {
+    /// How many rows are there by now: a board grows while its experiments run.
+    pub fn rows(&self) -> usize {
+        self.sections.iter().map(|section| section.rows.len()).sum()
+    }
+
+    pub fn document(&self) -> Vec<Block> {
+        let mut blocks = vec![
+            Block::Heading(1, format!("{}: designs side by side", self.scenario.title)),
+            Block::Paragraph(format!(
+                "{} requests; {}; seed {}; profile: {}.",
+                crate::number::count(self.scenario.requests),
+                self.scenario.clients,
+                self.scenario.seed,
+                self.scenario.profile
+            )),
+        ];
+        let titles = self.designs.iter().map(|design| design.title.as_str());
+        let columns: Vec<&str> = ["question"].into_iter().chain(titles).collect();
+        for section in &self.sections {
+            let mut table = Table::new(&columns);
+            for row in &section.rows {
+                let question = format!("{} ({})", row.title, row.note);
+                table.row([question].into_iter().chain(row.cells.iter().map(Cell::sentence)));
+            }
+            blocks.push(Block::Heading(2, section.question.clone()));
+            blocks.push(Block::Table(table));
+        }
+        blocks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(value: f64, band: Option<(f64, f64)>) -> Cell {
+        Cell {
+            verdict: Verdict::Measured,
+            figure: Some(Figure {
+                value,
+                band,
+                of: None,
+                unit: Unit::Milliseconds,
+            }),
+            words: String::new(),
+            provenance: None,
+            evidence: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_ranking_needs_bands_that_do_not_overlap() {
+        let baseline = cell(10.0, Some((9.0, 11.0)));
+        assert_eq!(
+            cell(11.5, Some((10.5, 12.5))).difference(&baseline),
+            Some(Difference::TooClose)
+        );
+        assert_eq!(
+            cell(20.0, Some((18.0, 22.0))).difference(&baseline),
+            Some(Difference::By {
+                value: 10.0,
+                band: Some((7.0, 13.0))
+            })
+        );
+        let mut rows = cell(3.0, None);
+        rows.figure = rows.figure.map(|figure| Figure {
+            unit: Unit::Rows,
+            ..figure
+        });
+        assert_eq!(rows.difference(&baseline), None);
+        assert_eq!(rows.difference(&rows.clone()), Some(Difference::Same));
+    }
 }

@@ -105,6 +105,8 @@ pub struct Latency {
     pub max: Nanos,
     /// The 95 % confidence interval of the mean over replications (batch means in one run).
     pub mean_interval_ns: Option<(f64, f64)>,
+    /// That of the 99th percentile.
+    pub p99_interval: Option<(Nanos, Nanos)>,
     /// Step CDF: (latency, share of requests at most that slow), both rising.
     pub cdf: Vec<(Nanos, f64)>,
 }

@@ -3,16 +3,32 @@
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Block, Table};
-use crate::{Cell, Evidence, ScenarioSummary, Verdict};
+use crate::{BoardRow, Cell, Evidence, ScenarioSummary};
 
-/// The forgotten filter on some designs.
+/// Every probe on some designs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeReport {
     pub scenario: ScenarioSummary,
+    /// What was asked in each of them.
+    pub queries: Vec<ProbeQuery>,
+    pub probes: Vec<Probe>,
+}
+
+/// A query that has lost its filter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeQuery {
     /// `statement 1 of activity_report`
     pub source: String,
     /// What it became without its filter, over the logical tables.
     pub statement: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// `forgotten-filter`: part of links.
+    pub slug: String,
+    pub title: String,
+    pub note: String,
     pub designs: Vec<ProbeDesign>,
 }
 
@@ -25,6 +41,32 @@ pub struct ProbeDesign {
 
 impl ProbeReport {
     pub fn document(&self) -> Vec<Block> {
+        let mut queries = Table::new(&["query", "without its filter"]);
+        for query in &self.queries {
+            queries.row([query.source.clone(), query.statement.clone()]);
+        }
+        let mut blocks = vec![
+            Block::Heading(1, format!("Whose rows come back: {}", self.scenario.title)),
+            Block::Paragraph("These queries lost their predicate on the tenant:".to_owned()),
+            Block::Table(queries),
+        ];
+        blocks.extend(self.probes.iter().flat_map(Probe::document));
+        blocks
+    }
+}
+
+impl Probe {
+    /// Of the board.
+    pub fn row(&self) -> BoardRow {
+        BoardRow {
+            slug: self.slug.clone(),
+            title: self.title.clone(),
+            note: self.note.clone(),
+            cells: self.designs.iter().map(|design| design.cell.clone()).collect(),
+        }
+    }
+
+    fn document(&self) -> Vec<Block> {
         let mut table = Table::new(&["design", "rows of others", "of", "what came back"]).numbers(1..3);
         for design in &self.designs {
             let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.0}"));
@@ -37,26 +79,18 @@ impl ProbeReport {
             ]);
         }
         let mut blocks = vec![
-            Block::Heading(1, format!("The forgotten filter: {}", self.scenario.title)),
-            Block::Paragraph(format!(
-                "{} lost its predicate on the tenant: {}",
-                self.source, self.statement
-            )),
+            Block::Heading(2, format!("{}: {}", self.title, self.note)),
             Block::Table(table),
         ];
-        for design in &self.designs {
-            if design.cell.verdict == Verdict::NotExpressible {
-                continue;
-            }
-            blocks.push(Block::Heading(2, design.title.clone()));
+        for design in self.designs.iter().filter(|design| design.cell.figure.is_some()) {
+            blocks.push(Block::Heading(3, design.title.clone()));
             for evidence in &design.cell.evidence {
-                match evidence {
-                    Evidence::Statement { at, text } => blocks.push(Block::Paragraph(format!("{at}: {text}"))),
-                    Evidence::ByTenant { own, counts } => {
-                        blocks.push(Block::Paragraph(by_tenant(own, counts)));
-                    }
-                    _ => {}
-                }
+                blocks.extend(match evidence {
+                    Evidence::Statement { at, text } => Some(Block::Paragraph(format!("{at}: {text}"))),
+                    Evidence::ByTenant { own, counts } => Some(Block::Paragraph(by_tenant(own, counts))),
+                    Evidence::Sentence(sentence) => Some(Block::Paragraph(sentence.clone())),
+                    _ => None,
+                });
             }
         }
         blocks

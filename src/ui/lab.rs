@@ -404,6 +404,7 @@ impl Lab {
             fault: self.fault.with(FaultForm::sentence),
             requests: number(self.requests.get(), "number of requests")?,
             sabotage: self.sabotage.get(),
+            target_p99_ms: None,
         };
         if self.designs.with(|designs| designs.as_ref().is_some_and(Vec::is_empty)) {
             return Err("Choose at least one design.".to_owned());

@@ -55,6 +55,12 @@ impl Desk {
                 ticket,
                 crate::experiments::atomicity(&slug, &scenario, options, &operation),
             ),
+            Request::Compare {
+                ticket,
+                slug,
+                scenario,
+                options,
+            } => self.begin(ticket, crate::experiments::compare(&slug, &scenario, options)),
             Request::Cancel { ticket } => self.cancel(|current| current == ticket),
         }
     }
@@ -95,6 +101,7 @@ impl Desk {
         loop {
             let before = now();
             match current.experiment.step(ticket, current.budget) {
+                Step::SoFar(reply) => return vec![*reply],
                 Step::Over(reply) => {
                     self.current = None;
                     return vec![*reply];

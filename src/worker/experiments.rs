@@ -1,6 +1,7 @@
 //! Experiments as the desk sees them: something that is stepped until it has its answer.
 
-use experiment::{AtomicityJob, Choice, Job, Progress, RunJob};
+use base::Nanos;
+use experiment::{AtomicityJob, BoardJob, Choice, Job, Progress, RunJob};
 use protocol::{Diagnostic, Reply, RunOptions, Ticket};
 use report::{AtomicityReport, RunReport};
 
@@ -12,7 +13,13 @@ pub(crate) trait Experiment {
 }
 
 pub(crate) enum Step {
-    Running { done: u64, of: u64, what: String },
+    Running {
+        done: u64,
+        of: u64,
+        what: String,
+    },
+    /// There is something to show; it goes on.
+    SoFar(Box<Reply>),
     Over(Box<Reply>),
 }
 
@@ -31,6 +38,42 @@ pub(crate) fn atomicity(
     let job = AtomicityJob::new(slug, scenario, &choice(options), operation).map_err(diagnostics)?;
     let reply = |ticket, report: Box<AtomicityReport>| Reply::Explored { ticket, report };
     Ok(Box::new(Answered { job, reply }))
+}
+
+pub(crate) fn compare(slug: &str, scenario: &str, options: RunOptions) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
+    let job = BoardJob::new(slug, scenario, &choice(options)).map_err(diagnostics)?;
+    Ok(Box::new(Growing { job, told: 0 }))
+}
+
+/// The board, told again with each row that it gets.
+struct Growing {
+    job: BoardJob,
+    told: usize,
+}
+
+impl Experiment for Growing {
+    fn step(&mut self, ticket: Ticket, budget: u64) -> Step {
+        match self.job.step(budget) {
+            Progress::Running { .. } if self.job.board().rows() > self.told => {
+                self.told = self.job.board().rows();
+                Step::SoFar(Box::new(Reply::Compared {
+                    ticket,
+                    board: Box::new(self.job.board().clone()),
+                    complete: false,
+                }))
+            }
+            Progress::Running { done, of, what } => Step::Running { done, of, what },
+            Progress::Finished(board) => Step::Over(Box::new(Reply::Compared {
+                ticket,
+                board,
+                complete: true,
+            })),
+            Progress::Failed(found) => Step::Over(Box::new(Reply::Refused {
+                ticket,
+                diagnostics: diagnostics(found),
+            })),
+        }
+    }
 }
 
 /// A job with the message that carries its report.
@@ -59,6 +102,7 @@ fn choice(options: RunOptions) -> Choice {
         fault,
         requests,
         sabotage,
+        target_p99_ms,
     } = options;
     Choice {
         designs: architectures,
@@ -66,5 +110,6 @@ fn choice(options: RunOptions) -> Choice {
         fault,
         requests,
         sabotage,
+        target_p99: target_p99_ms.map(|target| Nanos::from_millis(u64::from(target))),
     }
 }

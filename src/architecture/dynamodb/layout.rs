@@ -199,9 +199,9 @@ impl TableLayout {
 }
 
 impl Layout {
-    pub(crate) fn new(scenario: &Scenario) -> Layout {
+    pub(crate) fn new(scenario: &Scenario, unplanned: &[String]) -> Layout {
         let schema = &scenario.schema;
-        let patterns = patterns(scenario);
+        let patterns = patterns(scenario, unplanned);
         let deleted = deleted_from(scenario);
         let leading: Vec<Option<ColumnId>> = schema.ids().map(|id| leading_tenant(schema, &patterns, id)).collect();
         let mut tables: Vec<TableLayout> = Vec::new();

@@ -127,7 +127,7 @@ impl Architecture for DynamoDbSingleTable {
         let application = assembly.node("application", NodeKind::Service, cores);
         // It has no processors of ours: its throughput is that of its partitions.
         let node = assembly.node("dynamodb", NodeKind::DynamoDb, u16::MAX);
-        let layout = Layout::new(scenario);
+        let layout = Layout::new(scenario, &options.unplanned);
         let key = |partition: String, sort: String| KeySchema {
             partition: text_key(partition),
             sort: Some(text_key(sort)),

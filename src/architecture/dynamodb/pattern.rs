@@ -128,10 +128,11 @@ pub(crate) fn key_source(fetch: &Fetch) -> Option<(usize, BTreeMap<ColumnId, u16
     sources.into_iter().rev().max_by_key(|(_, columns)| columns.len())
 }
 
-/// All patterns of all operations.
-pub(crate) fn patterns(scenario: &Scenario) -> Vec<Pattern> {
+/// All patterns of all operations but those that nobody has planned for.
+pub(crate) fn patterns(scenario: &Scenario, unplanned: &[String]) -> Vec<Pattern> {
     let mut found = Vec::new();
-    for operation in &scenario.operations {
+    let planned = |operation: &&Operation| !unplanned.contains(&operation.name);
+    for operation in scenario.operations.iter().filter(planned) {
         for item in Item::all(operation) {
             if let Action::Sql(sql) = &item.statement.action {
                 of_statement(scenario, operation, sql, &mut found);

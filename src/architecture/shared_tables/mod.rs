@@ -136,11 +136,12 @@ fn name_tenant(builder: &mut Builder, operation: &Operation, connection: Connect
         .tenant
         .and_then(|at| operation.parameters.get(usize::from(at)));
     let sends_sql = |statement: &scenario::Statement| matches!(statement.action, Action::Sql(_));
-    let says = operation.statements.iter().any(sends_sql) && !options.has(Mistake::WithoutTenantSetting);
+    let says =
+        operation.statements.iter().any(sends_sql) && !options.has_in(Mistake::WithoutTenantSetting, &operation.name);
     let (Some(parameter), true) = (parameter, says) else {
         return Around::default();
     };
-    let for_session = options.has(Mistake::SessionSetting);
+    let for_session = options.has_in(Mistake::SessionSetting, &operation.name);
     let step = set_tenant(builder, connection, &parameter.name, !for_session);
     let block: Block = vec![step];
     if for_session {

@@ -22,7 +22,7 @@ fn ddl(compilation: &Compilation) -> String {
 
 fn with_mistake(text: &str, mistake: Mistake) -> Compilation {
     let options = Options {
-        mistakes: vec![mistake],
+        mistakes: vec![mistake.everywhere()],
         ..Options::default()
     };
     let design = architecture::design(SHARED).expect("a design of this slug");
@@ -151,7 +151,4 @@ fn mistakes_are_what_they_say() {
 
     let forgotten = with_mistake(SIGN_UP, Mistake::WithoutTenantSetting);
     assert_eq!(statements(program(&forgotten, "get_user")).len(), 1);
-    for mistake in Mistake::ALL {
-        assert_eq!(Mistake::find(mistake.slug()), Some(mistake));
-    }
 }

@@ -13,9 +13,10 @@ fn bills(target: Nanos, text: &str) -> BillReport {
     let choice = Choice {
         designs: vec![SCHEMAS.to_owned(), SAGA.to_owned()],
         requests: Some(500),
+        target_p99: Some(target),
         ..Choice::default()
     };
-    finish(BillJob::new("sign-up", text, &choice, target))
+    finish(BillJob::new("sign-up", text, &choice))
 }
 
 fn sign_up() -> &'static str {
