@@ -29,7 +29,7 @@ pub(crate) fn write(site: &Site) -> Result<()> {
             title: &article.title,
             description: &article.summary,
             current: "adr/",
-            content: &page(article, &articles, &findings, site, &up(&path)),
+            content: &page(article, &articles, &findings, &up(&path)),
         })?;
     }
     Ok(())
@@ -156,7 +156,7 @@ fn found<'a>(article: &Article, claim: &Claim, findings: &'a Findings) -> (Claim
     }
 }
 
-fn page(article: &Article, articles: &[Article], findings: &Findings, site: &Site, root: &str) -> String {
+fn page(article: &Article, articles: &[Article], findings: &Findings, root: &str) -> String {
     let body = article.body.split_once('\n').map_or("", |(_, rest)| rest);
     let mut html = format!(
         "<p class=\"crumb\"><a href=\"{root}adr/\">Decisions</a></p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n{}",
@@ -168,7 +168,7 @@ fn page(article: &Article, articles: &[Article], findings: &Findings, site: &Sit
     html.push_str(&adr::html(body));
     html.push_str("</div>\n");
     if !article.claims.is_empty() {
-        html.push_str(&claims(article, findings, site, root));
+        html.push_str(&claims(article, findings, root));
     }
     if !article.sources.is_empty() {
         html.push_str("<h2 id=\"sources\">Sources</h2>\n<ul class=\"plain\">\n");
@@ -218,7 +218,7 @@ fn facts(article: &Article, articles: &[Article], root: &str) -> String {
     html
 }
 
-fn claims(article: &Article, findings: &Findings, site: &Site, root: &str) -> String {
+fn claims(article: &Article, findings: &Findings, root: &str) -> String {
     let mut html = format!(
         "<h2 id=\"claims\">What it claims, and what runs find</h2>\n<p class=\"hint\">Verdicts are of this model, under its assumptions. \
          Again on your machine: <code>adr-lab claims {}</code></p>\n",
@@ -246,7 +246,7 @@ fn claims(article: &Article, findings: &Findings, site: &Site, root: &str) -> St
         if !checks.is_empty() {
             html.push_str("<ul class=\"checks\">\n");
             for (check, finding) in claim.checks.iter().zip(checks) {
-                html.push_str(&checked(article, check, finding, site, root));
+                html.push_str(&checked(article, check, finding, root));
             }
             html.push_str("</ul>\n");
         }
@@ -258,7 +258,7 @@ fn claims(article: &Article, findings: &Findings, site: &Site, root: &str) -> St
     html
 }
 
-fn checked(article: &Article, check: &Check, finding: &CheckFinding, site: &Site, root: &str) -> String {
+fn checked(article: &Article, check: &Check, finding: &CheckFinding, root: &str) -> String {
     let (class, sign, said) = if finding.holds {
         ("yes", "✓", "holds")
     } else {
@@ -277,12 +277,12 @@ fn checked(article: &Article, check: &Check, finding: &CheckFinding, site: &Site
         what = check.measure.name(),
         found = escape(&finding.found),
         expected = escape(&finding.expected),
-        run = run_link(article, check, site, root),
+        run = run_link(article, check, root),
     )
 }
 
 /// A link that runs the scenario on the designs of a check.
-fn run_link(article: &Article, check: &Check, site: &Site, root: &str) -> String {
+fn run_link(article: &Article, check: &Check, root: &str) -> String {
     let (Some(scenario), Some(design)) = (&article.scenario, &check.design) else {
         return String::new();
     };
@@ -295,7 +295,6 @@ fn run_link(article: &Article, check: &Check, site: &Site, root: &str) -> String
         .collect();
     // A `+` in an address is a space.
     let designs = designs.join(",").replace('+', "%2B");
-    let page = if site.has("run/") { "run/" } else { "" };
-    let address = format!("{root}{page}?v=1&scenario={scenario}&on={designs}");
+    let address = format!("{root}lab/?v=1&scenario={scenario}&on={designs}");
     format!(" <a class=\"again\" href=\"{}\">Run it</a>", escape(&address))
 }

@@ -6,37 +6,41 @@ use std::path::Path;
 use crate::shell::{Failure, Result, read, root};
 
 /// Where the header leads, relative to the site's root. A page that is not there fails the build.
-const LINKS: &[(&str, &str)] = &[
-    ("home/", "Kill a server"),
-    ("adr/", "Decisions"),
-    ("designs/", "Designs"),
-];
+const LINKS: &[(&str, &str)] = &[("compare/", "Compare"), ("adr/", "Decisions"), ("designs/", "Designs")];
+
+/// Pages that the app draws: it goes from one to the other without loading anything.
+pub(crate) const APP: [&str; 3] = ["compare/", "lab/", "run/"];
 
 /// Where a page lies in the site.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
-    /// From what the page's links are relative to, to the site's root: `./`, `../`.
+    /// From the page to the site's root: `./`, `../`.
     pub(crate) root: &'a str,
-    /// From there to the page itself: empty, unless the page has a `<base>`.
-    pub(crate) here: &'a str,
     /// The link of the header that leads here, if one does: `compare/`.
     pub(crate) current: &'a str,
 }
 
 pub(crate) fn header(place: Place<'_>) -> Result<String> {
-    let link = |(path, title): &(&str, &str)| {
-        let current = if *path == place.current {
-            " aria-current=\"page\""
-        } else {
-            ""
-        };
-        format!("<li><a href=\"{}{path}\"{current}>{title}</a></li>", place.root)
-    };
-    let links: String = LINKS.iter().map(link).collect();
+    let links: String = LINKS
+        .iter()
+        .map(|(path, title)| format!("<li>{}</li>", link(place, path, title)))
+        .collect();
+    let own = link(place, "lab/", "Your workload");
     Ok(read(&root().join("style/header.html"))?
         .replace("{root}", place.root)
-        .replace("{here}", place.here)
-        .replace("{links}", &links))
+        .replace("{links}", &links)
+        .replace("{own}", &own))
+}
+
+fn link(place: Place<'_>, path: &str, title: &str) -> String {
+    let current = if path == place.current {
+        " aria-current=\"page\""
+    } else {
+        ""
+    };
+    // The app leaves links with this word to the browser.
+    let external = if APP.contains(&path) { "" } else { " rel=\"external\"" };
+    format!("<a href=\"{}{path}\"{current}{external}>{title}</a>", place.root)
 }
 
 pub(crate) fn footer() -> Result<String> {
@@ -45,13 +49,11 @@ pub(crate) fn footer() -> Result<String> {
 
 /// No link of the header leads nowhere.
 pub(crate) fn check_links(site: &Path) -> Result<()> {
-    match LINKS
-        .iter()
-        .find(|(path, _)| !site.join(path).join("index.html").is_file())
-    {
+    let mut paths = LINKS.iter().map(|(path, _)| *path).chain(APP);
+    match paths.find(|path| !site.join(path).join("index.html").is_file()) {
         None => Ok(()),
-        Some((path, title)) => Err(Failure(format!(
-            "The header links “{title}” to {path}, and there is no such page."
+        Some(path) => Err(Failure(format!(
+            "The header leads to {path}, and there is no such page."
         ))),
     }
 }
@@ -64,14 +66,11 @@ mod tests {
     fn links_are_relative_and_the_current_one_is_marked() {
         let header = header(Place {
             root: "../",
-            here: "adr/",
             current: "adr/",
         })
         .unwrap();
         assert!(header.contains("href=\"../adr/\" aria-current=\"page\""), "{header}");
-        assert!(
-            header.contains("href=\"adr/#main\"") && !header.contains('{'),
-            "{header}"
-        );
+        assert!(header.contains("href=\"../lab/\">"), "{header}");
+        assert!(!header.contains('{'), "{header}");
     }
 }

@@ -4,7 +4,7 @@
 //!   another build; the page learns the place from its own start tag.
 //! - `scenarios/index.json` lists the built-in scenarios with the titles that they give themselves.
 //! - PGlite is put beside it.
-//! - Decisions and designs become static pages.
+//! - The app's page is written once for each of its routes; Home, decisions and designs become static pages.
 //! - While developing (`trunk serve`), the Content-Security-Policy goes, since Trunk's reload script is inline.
 
 use std::collections::hash_map::DefaultHasher;
@@ -21,6 +21,31 @@ use crate::{decisions, designs, frame, pglite};
 
 const WORKER_FILES: [&str; 3] = ["worker.js", "worker_bg.wasm", "worker_loader.js"];
 
+/// A route of the app: the same page at an address of its own, so that any host can serve it.
+struct Route {
+    path: &'static str,
+    title: &'static str,
+    description: &'static str,
+}
+
+const ROUTES: [Route; 3] = [
+    Route {
+        path: "compare/",
+        title: "Compare",
+        description: "The same workload on several database designs: whose rows leak, what a crash leaves, how long it takes, what it costs.",
+    },
+    Route {
+        path: "lab/",
+        title: "Your workload",
+        description: "Run a database decision before you write it down: your tables and operations on several designs, and a fault where it hurts.",
+    },
+    Route {
+        path: "run/",
+        title: "One run",
+        description: "One operation on a database design, message by message, with a fault where it hurts.",
+    },
+];
+
 pub(crate) fn finish() -> Result<()> {
     let staging = std::env::var_os("TRUNK_STAGING_DIR").map(PathBuf::from);
     let staging = staging.ok_or_else(|| Failure("`finish-page` is called by Trunk only.".to_owned()))?;
@@ -29,9 +54,27 @@ pub(crate) fn finish() -> Result<()> {
     pglite::add_to(&staging)?;
     let index = staging.join("index.html");
     let developing = std::env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "debug");
-    write(&index, finished(&read(&index)?, &worker, developing)?)?;
-    static_pages(&Site::of(&staging)?)?;
+    let site = Site::of(&staging)?;
+    let page = finished(&read(&index)?, &worker, developing)?;
+    for route in &ROUTES {
+        site.write_text(route.path, &at_route(&page, route)?)?;
+    }
+    static_pages(&site)?;
     frame::check_links(&staging)
+}
+
+/// The app's page with the names of a route, and with its links leading out of the route's folder.
+fn at_route(page: &str, route: &Route) -> Result<String> {
+    let place = frame::Place {
+        root: "../",
+        current: route.path,
+    };
+    let page = page.replace("=\"./", "=\"../");
+    Ok(page
+        .replace("{title}", route.title)
+        .replace("{description}", route.description)
+        .replace("{header}", &frame::header(place)?)
+        .replace("{footer}", &frame::footer()?))
 }
 
 /// Pages that are read, not run.
@@ -49,20 +92,21 @@ fn static_pages(site: &Site) -> Result<()> {
     })
 }
 
-/// A finished run, and a crash that can be moved along its steps: from recorded findings.
+/// The start: a finished run, and a crash that can be moved along its steps, from recorded findings. The app's page,
+/// which Trunk put there, has been written to its routes.
 fn home(site: &Site) -> Result<()> {
     let file = root().join("public/recorded/home.json");
     let recorded: report::Recorded =
         serde_json::from_str(&read(&file)?).map_err(|error| Failure(format!("{}: {error}.", file.display())))?;
     let content = format!(
-        "<link rel=\"stylesheet\" href=\"../home.css\">\n{}\n<script type=\"module\" src=\"../home.js\"></script>",
-        report::html::home(&recorded, "../")
+        "<link rel=\"stylesheet\" href=\"home.css\">\n{}\n<script type=\"module\" src=\"home.js\"></script>",
+        report::html::home(&recorded, "./")
     );
     site.write(&StaticPage {
-        path: "home/",
-        title: "Kill one server",
-        description: "The same workload on several database designs, and what a crash leaves on each.",
-        current: "home/",
+        path: "",
+        title: "Same workload, five designs",
+        description: "Run a database decision before you write it down: the same workload on several designs, and what a crash leaves on each.",
+        current: "",
         content: &content,
     })
 }
@@ -75,7 +119,10 @@ fn finished(page: &str, worker: &str, developing: bool) -> Result<String> {
             "The page has not exactly one start tag: see pattern_script in Trunk.toml.".to_owned(),
         ));
     }
-    let page = page.replace(start, &format!("<script type=\"module\" data-worker=\"{worker}\" src="));
+    let page = page.replace(
+        start,
+        &format!("<script type=\"module\" data-worker=\"./{worker}\" src="),
+    );
     let is_policy = |line: &&str| line.contains("http-equiv=\"Content-Security-Policy\"");
     if developing {
         Ok(page
@@ -134,8 +181,19 @@ mod tests {
     #[test]
     fn the_page_learns_where_its_worker_is() {
         let page = finished(PAGE, "worker-1/worker_loader.js", false).unwrap();
-        assert!(page.contains("data-worker=\"worker-1/worker_loader.js\" src=\"./start.js\""));
+        assert!(page.contains("data-worker=\"./worker-1/worker_loader.js\" src=\"./start.js\""));
         assert!(page.contains("Content-Security-Policy"));
+    }
+
+    #[test]
+    fn a_route_finds_its_files_one_folder_up() {
+        let page = "{header}<title>{title}</title><link href=\"./a.css\"><script data-js=\"./a.js\"></script>{footer}";
+        let page = super::at_route(page, &super::ROUTES[0]).unwrap();
+        assert!(
+            page.contains("href=\"../a.css\"") && page.contains("data-js=\"../a.js\""),
+            "{page}"
+        );
+        assert!(page.contains("<title>Compare</title>") && !page.contains('{'), "{page}");
     }
 
     #[test]

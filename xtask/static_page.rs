@@ -52,15 +52,15 @@ impl Site {
         })
     }
 
-    /// Is there such a page already?
-    pub(crate) fn has(&self, path: &str) -> bool {
-        self.folder.join(path).join("index.html").is_file()
+    pub(crate) fn write(&self, page: &StaticPage<'_>) -> Result<()> {
+        self.write_text(page.path, &self.html(page)?)
     }
 
-    pub(crate) fn write(&self, page: &StaticPage<'_>) -> Result<()> {
-        let folder = self.folder.join(page.path);
+    /// A page's whole text, to its folder.
+    pub(crate) fn write_text(&self, path: &str, text: &str) -> Result<()> {
+        let folder = self.folder.join(path);
         std::fs::create_dir_all(&folder).map_err(|error| Failure(format!("{}: {error}.", folder.display())))?;
-        write(&folder.join("index.html"), self.html(page)?)
+        write(&folder.join("index.html"), text)
     }
 
     /// What a host shows for an address that leads nowhere.
@@ -72,7 +72,6 @@ impl Site {
         let root = up(page.path);
         let place = frame::Place {
             root: &root,
-            here: "",
             current: page.current,
         };
         let links: String = (self.style_sheets.iter().map(String::as_str).chain(["article.css"]))

@@ -50,10 +50,40 @@ pub(crate) fn set_query(query: &str) -> Option<String> {
     window.location().href().ok()
 }
 
-/// A file of this site, by its path relative to the page.
+/// From any page of the app to the site's root: each lies in a folder of its own, one below it.
+const ROOT: &str = "../";
+
+/// The path of the site's root, without the slash at its end: empty, or `/adr-lab` below a folder of a host.
+pub(crate) fn site_path() -> String {
+    let path = web_sys::window().and_then(|window| window.location().pathname().ok());
+    let path = path.unwrap_or_default();
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    folder.rsplit_once('/').map_or("", |(site, _)| site).to_owned()
+}
+
+/// Marks the header's link that leads to a path.
+pub(crate) fn mark_current(path: &str) {
+    let document = web_sys::window().and_then(|window| window.document());
+    let links = document.and_then(|document| document.query_selector_all("header.top a").ok());
+    let Some(links) = links else { return };
+    for index in 0..links.length() {
+        let link = links
+            .get(index)
+            .and_then(|link| link.dyn_into::<HtmlAnchorElement>().ok());
+        let Some(link) = link else { continue };
+        // Attributes of an element can always be set.
+        let _ = if link.pathname() == path {
+            link.set_attribute("aria-current", "page")
+        } else {
+            link.remove_attribute("aria-current")
+        };
+    }
+}
+
+/// A file of this site, by its path below the root.
 pub(crate) async fn fetch_text(path: &str) -> Result<String, String> {
     let window = web_sys::window().ok_or("there is no window")?;
-    let response = JsFuture::from(window.fetch_with_str(path))
+    let response = JsFuture::from(window.fetch_with_str(&format!("{ROOT}{path}")))
         .await
         .map_err(|_| "the site cannot be reached".to_owned())?;
     let response: Response = response
@@ -99,22 +129,11 @@ pub(crate) fn worker_address() -> Option<String> {
     start.get_attribute("data-worker")
 }
 
-/// The theme, on the root element; `None`: the system's.
-pub(crate) fn set_theme(theme: Option<&str>) {
-    let root = web_sys::window()
-        .and_then(|window| window.document())
-        .and_then(|document| document.document_element());
-    let Some(root) = root else { return };
-    // Attributes of the root can always be set.
-    let _ = match theme {
-        Some(theme) => root.set_attribute("data-theme", theme),
-        None => root.remove_attribute("data-theme"),
-    };
-}
-
-pub(crate) fn prefers_dark() -> bool {
-    let query = web_sys::window().and_then(|window| window.match_media("(prefers-color-scheme: dark)").ok().flatten());
-    query.is_some_and(|query| query.matches())
+/// Where the app is drawn; what was shown there until now goes.
+pub(crate) fn empty_main() -> Option<web_sys::HtmlElement> {
+    let main = web_sys::window()?.document()?.get_element_by_id("main")?;
+    main.set_text_content(None);
+    main.dyn_into().ok()
 }
 
 /// A defect of the page itself: said where it can be read, since nothing else will react any more.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! page/ ──▶ chart/ ──▶ geometry/      what is seen; SVG; plain arithmetic
-//!   └────▶ lab ──▶ connection ──▶ worker
+//!   └────▶ lab/ ──▶ connection ──▶ worker
 //! ```
 //!
 //! **Architecture invariant:** no engine, no compiler, no simulator and no parser of scenarios or SQL
@@ -22,8 +22,10 @@ mod geometry;
 mod lab;
 mod page;
 
-/// Draws the page into the document's body.
+/// Draws the page that the address names between the site's header and footer.
 pub fn mount() {
     std::panic::set_hook(Box::new(browser::show_panic));
-    leptos::mount::mount_to_body(page::Page);
+    if let Some(main) = browser::empty_main() {
+        leptos::mount::mount_to(main, page::Pages).forget();
+    }
 }

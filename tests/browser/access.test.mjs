@@ -29,7 +29,7 @@ describe("access", () => {
     for (const [name, width] of [["phone", 390], ["desktop", 1280]]) {
       test(`nothing to object to: ${name}, ${colorScheme}`, { timeout: 4 * PATIENCE }, async () => {
         const context = await lab.visitor({ viewport: { width, height: 900 }, colorScheme });
-        const page = await open(context, lab.address);
+        const page = await open(context, lab.workload);
         assert.deepEqual(await violations(page), []);
         await page.getByRole("button", { name: /Try every crash/ }).click();
         await page.locator(".heat").first().waitFor();
@@ -45,14 +45,14 @@ describe("access", () => {
 
   test("the theme follows the system until one is chosen, and the choice stays", { timeout: PATIENCE }, async () => {
     const context = await lab.visitor({ colorScheme: "dark" });
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const dark = await paper();
-    await page.getByRole("button", { name: "Light theme" }).click();
+    await page.getByRole("button", { name: "Theme: auto" }).click();
     const light = await paper();
     assert.notEqual(light, dark);
     await page.reload();
-    await page.getByRole("button", { name: "Dark theme" }).waitFor();
+    await page.getByRole("button", { name: "Theme: light" }).waitFor();
     assert.equal(await paper(), light);
     quiet(page);
     await context.close();

@@ -23,7 +23,7 @@ describe("journeys", () => {
   const REQUESTS = 300;
 
   journey("sign-up runs on every design, and its traces equal those of the command line", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     await page.getByText("Nothing has run yet.").waitFor();
     await run(page, { requests: REQUESTS });
     const here = await fingerprints(page);
@@ -33,7 +33,7 @@ describe("journeys", () => {
   });
 
   journey("a fault runs, is drawn, and gives the command line's trace, too", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     const fault = "crash orchestrator after step 3 of create_user restart after 500 ms";
     await field(page, "Kind").selectOption("crash");
     await field(page, "Whom").selectOption("orchestrator");
@@ -48,7 +48,7 @@ describe("journeys", () => {
   });
 
   journey("progress shows, Cancel is heard, and the form is free again", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     await field(page, "Requests").fill("1000000");
     await runButton(page).click();
     await page.locator("progress[value]").waitFor();
@@ -60,7 +60,7 @@ describe("journeys", () => {
   });
 
   journey("the link reproduces the run for somebody else", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     await field(page, "Seed").fill("11");
     await page.getByRole("checkbox").last().uncheck();
     await run(page, { requests: REQUESTS });
@@ -76,7 +76,7 @@ describe("journeys", () => {
   });
 
   journey("a link with a scenario of its own replaces nothing", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     await field(page, "Scenario").selectOption("My own scenario");
     const editor = page.locator("textarea");
     await page.waitForFunction(() => document.querySelector("textarea").value.includes("title ="));
@@ -88,7 +88,7 @@ describe("journeys", () => {
     assert.match(link, /text=/);
 
     const other = await lab.visitor();
-    const theirs = await open(other, lab.address);
+    const theirs = await open(other, lab.workload);
     await theirs.evaluate(() => localStorage.setItem("adr-lab.scenario", "# mine\n"));
     await theirs.goto(link);
     await theirs.getByText("This link carries a scenario of its own.").waitFor();
@@ -99,7 +99,7 @@ describe("journeys", () => {
   });
 
   journey("a slip in the text is pointed out with its place, and nothing typed is lost", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     await field(page, "Scenario").selectOption("My own scenario");
     const editor = page.locator("textarea");
     await page.waitForFunction(() => document.querySelector("textarea").value.includes("title ="));
@@ -125,7 +125,7 @@ describe("journeys", () => {
   });
 
   journey("a copy for editing keeps what was there before", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     await page.evaluate(() => localStorage.setItem("adr-lab.scenario", "# my earlier text\n"));
     await page.reload();
     await page.locator("details.editor summary").click();
@@ -146,7 +146,7 @@ describe("journeys", () => {
       "?v=1&text=1.000000.AAAA",
       `?v=1&text=${"A".repeat(5_000)}`,
     ]) {
-      const page = await open(context, lab.address + query);
+      const page = await open(context, lab.workload + query);
       await page.locator(".notice.bad").waitFor();
       assert.match(await page.locator(".notice.bad").innerText(), /link/);
       await page.locator("button.primary:not([disabled])").first().waitFor();
@@ -157,7 +157,7 @@ describe("journeys", () => {
   });
 
   journey("a worker that crashes is shown and replaced", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     await run(page, { requests: REQUESTS });
     const before = await fingerprints(page);
     await page.workers()[0].evaluate(() => {
@@ -174,7 +174,7 @@ describe("journeys", () => {
   });
 
   journey("every crash of an operation is a table that can be asked", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     await page.getByRole("button", { name: /Try every crash/ }).click();
     await page.locator(".heat").first().waitFor();
     const cell = page.locator(".heat td button").first();
@@ -186,7 +186,7 @@ describe("journeys", () => {
   });
 
   journey("an execution can be read with the keyboard alone", async (context) => {
-    const page = await open(context, lab.address);
+    const page = await open(context, lab.workload);
     await run(page, { requests: REQUESTS });
     const slider = page.getByRole("slider", { name: "Time cursor" });
     await slider.focus();

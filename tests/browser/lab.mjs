@@ -35,11 +35,14 @@ const flags = [
   "--no-first-run",
 ];
 
+const folder = "/some/folder/";
+
+/** As dumb as a host can be: files, and index.html for a folder. */
 async function answer(request, response) {
   const wanted = decodeURIComponent(new URL(request.url, "http://site").pathname);
-  const file = path.join(site, wanted.endsWith("/") ? `${wanted}index.html` : wanted);
+  const file = path.join(site, wanted.slice(folder.length - 1), wanted.endsWith("/") ? "index.html" : "");
   try {
-    if (!file.startsWith(site)) throw new Error("outside");
+    if (!wanted.startsWith(folder) || !file.startsWith(site)) throw new Error("outside");
     const content = await readFile(file);
     response.setHeader("content-type", types[path.extname(file)] ?? "application/octet-stream");
     response.end(content);
@@ -49,14 +52,16 @@ async function answer(request, response) {
   }
 }
 
-/** The site and a browser, until `close`. */
+/** The site, below a folder as on many hosts, and a browser, until `close`. */
 export async function start() {
   const server = http.createServer(answer);
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const address = `http://127.0.0.1:${server.address().port}/`;
+  const address = `http://127.0.0.1:${server.address().port}${folder}`;
   const browser = await chromium.launch({ executablePath: process.env.CHROME ?? "/usr/bin/chromium", args: flags });
   return {
     address,
+    /** Where one's own scenario is run. */
+    workload: `${address}lab/`,
     /** A visitor with a storage of their own. */
     async visitor(options = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });

@@ -9,7 +9,7 @@ import { PATIENCE, start } from "./lab.mjs";
 
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-const PAGES = ["adr/", "adr/one-database-many-schemas/", "adr/programs-are-data/", "designs/", "designs/database-per-service/"];
+const PAGES = ["", "adr/", "adr/one-database-many-schemas/", "adr/programs-are-data/", "designs/", "designs/database-per-service/"];
 
 async function violations(page) {
   await page.evaluate(await readFile(axe, "utf8"));
@@ -47,7 +47,7 @@ describe("pages to read", () => {
   test("they can be read without scripts, and no link on them is dead", { timeout: PATIENCE }, async () => {
     const context = await lab.visitor({ javaScriptEnabled: false });
     const page = await context.newPage();
-    const open = [`${lab.address}adr/`, `${lab.address}designs/`];
+    const open = [lab.address, `${lab.address}adr/`, `${lab.address}designs/`];
     const seen = new Map();
     const inside = (link) => link.startsWith(`${lab.address}adr/`) || link.startsWith(`${lab.address}designs/`);
     while (open.length > 0) {
@@ -77,7 +77,7 @@ describe("pages to read", () => {
     const claim = page.locator("#claim-one-transaction");
     assert.match(await claim.locator(".verdict").textContent(), /Holds in this model/);
     const link = await claim.getByRole("link", { name: "Run it" }).getAttribute("href");
-    assert.match(link, /\?v=1&scenario=sign-up&on=schemas-in-one-database$/);
+    assert.match(link, /lab\/\?v=1&scenario=sign-up&on=schemas-in-one-database$/);
     await context.close();
   });
 });

@@ -15,11 +15,11 @@ pub fn home(recorded: &Recorded, root: &str) -> String {
     let first = first_stop(recorded);
     let mut html = Html::default();
     html.markup(hatchings());
-    html.within("h1", &[], |html| {
-        html.text(&format!(
-            "Same workload. {} designs. Kill one server.",
-            capital(&designs)
-        ));
+    html.within("h1", &[("class", "home")], |html| {
+        // Two lines where there is room for them.
+        html.element("span", "", &format!("Same workload. {} designs.", capital(&designs)));
+        html.text(" ");
+        html.element("span", "", "Kill one server.");
     });
     html.within("p", &[("class", "lead")], |html| {
         html.text(&format!(
@@ -37,12 +37,12 @@ pub fn home(recorded: &Recorded, root: &str) -> String {
     ];
     html.within("div", &frame, |html| table(html, recorded, first, root));
     html.within("p", &[("class", "links")], |html| {
-        html.within("a", &[("class", "button primary"), ("href", root)], |html| {
-            html.text("Run it yourself")
+        let (why, own) = (format!("{root}compare/"), format!("{root}lab/"));
+        html.within("a", &[("class", "button primary"), ("href", &why)], |html| {
+            html.text("See why")
         });
-        let designs = format!("{root}designs/");
-        html.within("a", &[("class", "button"), ("href", &designs)], |html| {
-            html.text("The designs")
+        html.within("a", &[("class", "button"), ("href", &own)], |html| {
+            html.text("Use my numbers")
         });
     });
     html.element(
@@ -223,7 +223,7 @@ fn replay(recorded: &Recorded, design: &BoardDesign, cell: &Cell, root: &str) ->
     })?;
     let words = |text: &str| text.replace('+', "%2B").replace(' ', "+");
     Some(format!(
-        "{root}?v=1&scenario={}&on={}&fault={}",
+        "{root}lab/?v=1&scenario={}&on={}&fault={}",
         recorded.board.scenario.slug,
         words(&design.architecture),
         words(fault)

@@ -19,19 +19,3 @@ pub(crate) fn legend() -> impl IntoView {
         </ul>
     }
 }
-
-/// The hatchings. One pair per page: others refer to them by name.
-pub(crate) fn hatchings() -> impl IntoView {
-    view! {
-        <svg class="hatchings" width="0" height="0" aria-hidden="true" focusable="false">
-            <defs>
-                <pattern id="hatch-wait" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-                    <line y2="6" class="hatch-wait"></line>
-                </pattern>
-                <pattern id="hatch-broken" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-                    <line y2="7" class="hatch-broken"></line>
-                </pattern>
-            </defs>
-        </svg>
-    }
-}

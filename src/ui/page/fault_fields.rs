@@ -8,7 +8,7 @@ use crate::lab::lab;
 #[component]
 pub(crate) fn FaultFields() -> impl IntoView {
     let lab = lab();
-    let kind = Memo::new(move |_| lab.fault.with(|fault| fault.kind));
+    let kind = Memo::new(move |_| lab.choices.fault.with(|fault| fault.kind));
     let operations = move || {
         let names = |outline: &protocol::ScenarioOutline| {
             outline
@@ -17,7 +17,8 @@ pub(crate) fn FaultFields() -> impl IntoView {
                 .map(|operation| operation.name.clone())
                 .collect::<Vec<_>>()
         };
-        lab.outline
+        lab.texts
+            .outline
             .with(|outline| outline.as_ref().map(names).unwrap_or_default())
     };
     let kinds = Kind::ALL
@@ -37,13 +38,14 @@ pub(crate) fn FaultFields() -> impl IntoView {
         }
     };
     let sentence = move || {
-        lab.fault
+        lab.choices
+            .fault
             .with(FaultForm::sentence)
             .unwrap_or_else(|| "nothing is broken beyond what the scenario says".to_owned())
     };
     let choose = move |event| {
         let kind = Kind::from_name(&event_target_value(&event));
-        lab.fault.update(|fault| {
+        lab.choices.fault.update(|fault| {
             if kind == Kind::Written {
                 fault.written = fault.sentence().unwrap_or_default();
             }
@@ -81,13 +83,17 @@ fn pairs(names: Vec<String>) -> Vec<(String, String)> {
 
 fn value_of(field: Field) -> impl Fn() -> String + Copy + Send + Sync {
     let lab = lab();
-    move || lab.fault.with(|fault| field(&mut fault.clone()).clone())
+    move || lab.choices.fault.with(|fault| field(&mut fault.clone()).clone())
 }
 
 fn select(title: &'static str, options: Vec<(String, String)>, field: Field) -> AnyView {
     let lab = lab();
     let value = value_of(field);
-    let choose = move |event| lab.fault.update(|fault| *field(fault) = event_target_value(&event));
+    let choose = move |event| {
+        lab.choices
+            .fault
+            .update(|fault| *field(fault) = event_target_value(&event))
+    };
     let option = move |(name, title): (String, String)| {
         let selected = {
             let name = name.clone();
@@ -107,7 +113,7 @@ fn number(title: &'static str, field: Field) -> AnyView {
         <label class="field narrow">
             <span>{title}</span>
             <input type="text" inputmode="numeric" autocomplete="off" prop:value=value_of(field)
-                on:input=move |event| lab.fault.update(|fault| *field(fault) = event_target_value(&event))/>
+                on:input=move |event| lab.choices.fault.update(|fault| *field(fault) = event_target_value(&event))/>
         </label>
     }
     .into_any()
@@ -119,7 +125,7 @@ fn written() -> AnyView {
         <label class="field wide">
             <span>"Sentence"</span>
             <input type="text" autocomplete="off" spellcheck="false" prop:value=value_of(|fault| &mut fault.written)
-                on:input=move |event| lab.fault.update(|fault| fault.written = event_target_value(&event))/>
+                on:input=move |event| lab.choices.fault.update(|fault| fault.written = event_target_value(&event))/>
         </label>
     }
     .into_any()

@@ -1,36 +1,52 @@
-//! The one page of this stage: choose, run, read.
+//! The app's pages. They share one state, so that going from one to the next loses nothing; pages that are only read
+//! are no part of the app, and links to them load them (`rel="external"`).
 
-mod atomicity;
-mod board;
-mod editor;
-mod evidence;
-mod experiment;
+mod compare;
 mod fault_fields;
-mod latency;
-mod programs;
-mod results;
+mod lab;
+mod run;
 mod shell;
 
 use leptos::prelude::*;
+use leptos_router::components::{FlatRoutes, Route, Router};
+use leptos_router::hooks::use_location;
+use leptos_router::path;
 
+use crate::browser;
 use crate::lab::Lab;
 
+/// Below the site's header: the page that the address names.
 #[component]
-pub(crate) fn Page() -> impl IntoView {
+pub(crate) fn Pages() -> impl IntoView {
     let lab = Lab::new();
     provide_context(lab);
     lab.start();
     view! {
-        <shell::Header/>
-        <main class="wrap">
-            <h1>"Same workload. Different designs. Break one step."</h1>
-            <p class="lead">
-                "One scenario, written once in SQL, compiled to each database design and run on real engines in this page, in virtual time. See what a crash leaves behind, and what the walls cost."
-            </p>
-            <shell::NoticeBar/>
-            <experiment::Experiment/>
-            <results::Results/>
-        </main>
-        <shell::Footer/>
+        // Drawings refer to them by name.
+        <div inner_html=report::html::hatchings()></div>
+        <shell::NoticeBar/>
+        <Router base=browser::site_path()>
+            <Current/>
+            <FlatRoutes fallback=Nowhere>
+                <Route path=path!("/compare") view=compare::ComparePage/>
+                <Route path=path!("/lab") view=lab::LabPage/>
+                <Route path=path!("/run") view=run::RunPage/>
+            </FlatRoutes>
+        </Router>
+    }
+}
+
+/// Keeps what stands outside of the app in step: the header's current link.
+#[component]
+fn Current() -> impl IntoView {
+    let path = use_location().pathname;
+    Effect::new(move |_| browser::mark_current(&path.get()));
+}
+
+#[component]
+fn Nowhere() -> impl IntoView {
+    view! {
+        <h1>"There is no such page"</h1>
+        <p><a href="../" rel="external">"To the start"</a></p>
     }
 }

@@ -10,18 +10,27 @@ use super::board::Board;
 use super::evidence::{Evidence, Limits};
 use super::latency::Latencies;
 use super::programs::Programs;
-use crate::chart::legend::hatchings;
 use crate::format::count;
 use crate::lab::lab;
 
 #[component]
 pub(crate) fn Results() -> impl IntoView {
     let lab = lab();
-    let run = move || lab.run.get().map(|report| view! { <RunResults report=report/> });
-    let atomicity = move || lab.atomicity.get().map(|report| view! { <Atomicity report=report/> });
-    let nothing = move || lab.run.with(Option::is_none) && lab.atomicity.with(Option::is_none);
+    let run = move || {
+        lab.findings
+            .run
+            .get()
+            .map(|report| view! { <RunResults report=report/> })
+    };
+    let atomicity = move || {
+        lab.findings
+            .atomicity
+            .get()
+            .map(|report| view! { <Atomicity report=report/> })
+    };
+    let nothing = move || lab.findings.run.with(Option::is_none) && lab.findings.atomicity.with(Option::is_none);
     view! {
-        {hatchings()}
+
         <Show when=nothing>
             <section class="empty">
                 <p><b>"Nothing has run yet."</b> " Run shows what the load and the fault did on each design. Try every crash breaks one operation at each of its physical steps, actor by actor."</p>

@@ -4,10 +4,10 @@ use leptos::prelude::*;
 use protocol::{ArchitectureOutline, Diagnostic};
 
 use super::editor::Editor;
-use super::fault_fields::FaultFields;
 use crate::browser;
 use crate::format::{count, plural};
 use crate::lab::{Activity, Lab, Source, lab};
+use crate::page::fault_fields::FaultFields;
 
 #[component]
 pub(crate) fn Experiment() -> impl IntoView {
@@ -29,13 +29,13 @@ pub(crate) fn Experiment() -> impl IntoView {
 #[component]
 fn ScenarioField() -> impl IntoView {
     let lab = lab();
-    let value = move || match lab.source.get() {
+    let value = move || match lab.texts.source.get() {
         Source::BuiltIn(slug) => slug,
         Source::Own => "/own".to_owned(),
         Source::Linked => "/linked".to_owned(),
     };
     let choose = move |event| {
-        lab.choose(match event_target_value(&event).as_str() {
+        lab.texts.choose(match event_target_value(&event).as_str() {
             "/own" => Source::Own,
             "/linked" => Source::Linked,
             slug => Source::BuiltIn(slug.to_owned()),
@@ -46,12 +46,13 @@ fn ScenarioField() -> impl IntoView {
         view! { <option value=name selected=move || value() == selected>{title}</option> }
     };
     let built_in = move || {
-        let list = lab.built_in.get().into_iter();
+        let list = lab.texts.built_in.get().into_iter();
         list.map(|scenario| option(scenario.slug, format!("{} (built in)", scenario.title)))
             .collect_view()
     };
-    let linked =
-        move || (lab.source.get() == Source::Linked).then(|| option("/linked".to_owned(), "From the link".to_owned()));
+    let linked = move || {
+        (lab.texts.source.get() == Source::Linked).then(|| option("/linked".to_owned(), "From the link".to_owned()))
+    };
     view! {
         <label class="field wide">
             <span>"Scenario"</span>
@@ -64,7 +65,7 @@ fn ScenarioField() -> impl IntoView {
 fn NumberFields() -> impl IntoView {
     let lab = lab();
     let of_scenario = move |value: fn(&protocol::ScenarioOutline) -> u64| {
-        lab.outline.with(|outline| {
+        lab.texts.outline.with(|outline| {
             outline
                 .as_ref()
                 .map(|outline| value(outline).to_string())
@@ -75,12 +76,12 @@ fn NumberFields() -> impl IntoView {
         <label class="field">
             <span>"Seed"</span>
             <input type="text" inputmode="numeric" autocomplete="off" placeholder=move || of_scenario(|outline| outline.seed)
-                prop:value=lab.seed on:input=move |event| lab.seed.set(event_target_value(&event))/>
+                prop:value=lab.choices.seed on:input=move |event| lab.choices.seed.set(event_target_value(&event))/>
         </label>
         <label class="field">
             <span>"Requests"</span>
             <input type="text" inputmode="numeric" autocomplete="off" placeholder=move || of_scenario(|outline| outline.requests)
-                prop:value=lab.requests on:input=move |event| lab.requests.set(event_target_value(&event))/>
+                prop:value=lab.choices.requests on:input=move |event| lab.choices.requests.set(event_target_value(&event))/>
         </label>
     }
 }
@@ -96,11 +97,12 @@ fn Designs() -> impl IntoView {
                 .map(|design| design.slug.clone())
                 .collect::<Vec<_>>()
         };
-        lab.outline
+        lab.texts
+            .outline
             .with(|outline| outline.as_ref().map(all).unwrap_or_default())
     };
     let toggle = move |slug: &str, on: bool| {
-        let mut chosen = lab.designs.get_untracked().unwrap_or_else(|| untrack(slugs));
+        let mut chosen = lab.choices.designs.get_untracked().unwrap_or_else(|| untrack(slugs));
         chosen.retain(|known| known != slug);
         if on {
             chosen.push(slug.to_owned());
@@ -112,12 +114,15 @@ fn Designs() -> impl IntoView {
             .filter(|slug| chosen.contains(slug))
             .cloned()
             .collect();
-        lab.designs.set((ordered.len() < everything.len()).then_some(ordered));
+        lab.choices
+            .designs
+            .set((ordered.len() < everything.len()).then_some(ordered));
     };
     let design = move |design: ArchitectureOutline| {
         let slug = design.slug.clone();
         let chosen = move || {
-            lab.designs
+            lab.choices
+                .designs
                 .with(|designs| designs.as_ref().is_none_or(|list| list.contains(&slug)))
         };
         let refusals = (design.refusals > 0).then(|| {
@@ -135,7 +140,7 @@ fn Designs() -> impl IntoView {
         }
     };
     let list = move || {
-        let outline = lab.outline.get();
+        let outline = lab.texts.outline.get();
         match outline {
             Some(outline) => outline.architectures.into_iter().map(design).collect_view().into_any(),
             None => view! { <p class="hint">"The designs appear when the scenario has been read."</p> }.into_any(),
@@ -153,7 +158,8 @@ fn Actions() -> impl IntoView {
             let writing = outline.operations.iter().filter(|operation| operation.writes);
             writing.map(|operation| operation.name.clone()).collect::<Vec<_>>()
         };
-        lab.outline
+        lab.texts
+            .outline
             .with(|outline| outline.as_ref().map(names).unwrap_or_default())
     };
     let chosen = move || {
@@ -175,9 +181,7 @@ fn Actions() -> impl IntoView {
         };
         writing().into_iter().map(option).collect_view()
     };
-    let ready = move || {
-        lab.outline.with(Option::is_some) && lab.activity.with(|now| *now == Activity::Idle) && lab.options().is_ok()
-    };
+    let ready = move || lab.is_ready();
     view! {
         <div class="actions">
             <button type="button" class="button primary" prop:disabled=move || !ready() on:click=move |_| lab.run()>"Run"</button>
@@ -199,22 +203,23 @@ fn CopyLink() -> impl IntoView {
         leptos::task::spawn_local(async move {
             let Some(address) = browser::address() else { return };
             if browser::copy(&address).await {
-                lab.say("The link is copied: it reproduces this run.".to_owned());
+                lab.notices
+                    .say("The link is copied: it reproduces this run.".to_owned());
             } else {
-                lab.say(format!(
+                lab.notices.say(format!(
                     "The browser does not let the page copy. The link is: {address}"
                 ));
             }
         });
     };
-    let run = move || lab.run.with(Option::is_some) || lab.atomicity.with(Option::is_some);
+    let run = move || lab.findings.run.with(Option::is_some) || lab.findings.atomicity.with(Option::is_some);
     view! { <Show when=run><button type="button" class="button quiet" on:click=copy>"Copy link"</button></Show> }
 }
 
 #[component]
 fn Status() -> impl IntoView {
     let lab = lab();
-    let status = move || match lab.activity.get() {
+    let status = move || match lab.line.activity.get() {
         Activity::Starting => view! { <span class="hint">"The worker is being loaded …"</span> }.into_any(),
         Activity::Idle => ().into_any(),
         Activity::Busy {
@@ -227,7 +232,7 @@ fn Status() -> impl IntoView {
         } => progress(lab, title, done, of, what, cancelling),
         Activity::Absent(why) => view! {
             <span class="bad">{why}</span>
-            <button type="button" class="button small" on:click=move |_| lab.open_connection()>"Try again"</button>
+            <button type="button" class="button small" on:click=move |_| lab.line.reopen()>"Try again"</button>
         }
         .into_any(),
     };
@@ -244,7 +249,7 @@ fn progress(lab: Lab, title: String, done: u64, of: u64, what: String, cancellin
     view! {
         {bar}
         <span class="hint">{title} ": " {what} {figures}</span>
-        <button type="button" class="button small" prop:disabled=cancelling on:click=move |_| lab.cancel()>
+        <button type="button" class="button small" prop:disabled=cancelling on:click=move |_| lab.line.cancel()>
             {if cancelling { "Cancelling …" } else { "Cancel" }}
         </button>
     }
@@ -261,11 +266,11 @@ fn FormErrors() -> impl IntoView {
         view! { <li>{place} {diagnostic.message} {hint}</li> }
     };
     let sabotage = move || {
-        let names = lab.sabotage.get();
+        let names = lab.choices.sabotage.get();
         (!names.is_empty()).then(|| {
             view! {
                 <p class="hint">"Sabotaged on purpose: " <b>{names.join(", ")}</b> " "
-                    <button type="button" class="button small" on:click=move |_| lab.sabotage.set(Vec::new())>"Mend"</button>
+                    <button type="button" class="button small" on:click=move |_| lab.choices.sabotage.set(Vec::new())>"Mend"</button>
                 </p>
             }
         })
@@ -273,8 +278,8 @@ fn FormErrors() -> impl IntoView {
     view! {
         {sabotage}
         <div role="alert" class="refused">
-            {move || lab.options().err().map(|text| view! { <p>{text}</p> })}
-            {move || (!lab.refused.with(Vec::is_empty)).then(|| view! { <ul>{lab.refused.get().into_iter().map(refusal).collect_view()}</ul> })}
+            {move || lab.choices.options().err().map(|text| view! { <p>{text}</p> })}
+            {move || (!lab.findings.refused.with(Vec::is_empty)).then(|| view! { <ul>{lab.findings.refused.get().into_iter().map(refusal).collect_view()}</ul> })}
         </div>
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn Editor() -> impl IntoView {
     let lab = lab();
     let open = RwSignal::new(false);
     let area = NodeRef::<Textarea>::new();
-    let own = Memo::new(move |_| lab.source.get() == Source::Own);
+    let own = Memo::new(move |_| lab.texts.source.get() == Source::Own);
     // Someone who chose their own scenario wants to write.
     Effect::new(move |_| {
         if own.get() {
@@ -24,12 +24,12 @@ pub(crate) fn Editor() -> impl IntoView {
     });
     // A change by hand arrives here, too, and is no change then.
     Effect::new(move |_| {
-        let text = lab.text().unwrap_or_default();
+        let text = lab.texts.text().unwrap_or_default();
         if let Some(area) = area.get().filter(|area| area.value() != text) {
             area.set_value(&text);
         }
     });
-    let problems = move || lab.diagnostics.with(Vec::len) as u64;
+    let problems = move || lab.texts.diagnostics.with(Vec::len) as u64;
     let summary = move || match problems() {
         0 => "Scenario file".to_owned(),
         number => format!("Scenario file: {}", plural(number, "remark", "remarks")),
@@ -54,19 +54,19 @@ pub(crate) fn Editor() -> impl IntoView {
             <summary>{summary}</summary>
             <div class="editor-tools">
                 <Show when=move || !own.get()>
-                    <button type="button" class="button small" on:click=move |_| lab.copy_to_own()>"Edit a copy"</button>
+                    <button type="button" class="button small" on:click=move |_| lab.texts.copy_to_own()>"Edit a copy"</button>
                 </Show>
-                <Show when=move || lab.earlier_text.with(Option::is_some)>
+                <Show when=move || lab.texts.earlier_text.with(Option::is_some)>
                     <span class="hint">"Your earlier text is kept."</span>
-                    <button type="button" class="button small" on:click=move |_| lab.bring_back()>"Exchange with it"</button>
-                    <button type="button" class="button small" on:click=move |_| lab.drop_earlier()>"Forget it"</button>
+                    <button type="button" class="button small" on:click=move |_| lab.texts.bring_back()>"Exchange with it"</button>
+                    <button type="button" class="button small" on:click=move |_| lab.texts.drop_earlier()>"Forget it"</button>
                 </Show>
             </div>
             <textarea node_ref=area class="code" rows="24" spellcheck="false" autocomplete="off" wrap="off" aria-label=title
-                readonly=move || !own.get() on:input=move |event| lab.write(event_target_value(&event))></textarea>
+                readonly=move || !own.get() on:input=move |event| lab.texts.write(event_target_value(&event))></textarea>
         </details>
         <ul class="diagnostics" aria-live="polite">
-            {move || lab.diagnostics.get().into_iter().map(|diagnostic| line(diagnostic, go_to)).collect_view()}
+            {move || lab.texts.diagnostics.get().into_iter().map(|diagnostic| line(diagnostic, go_to)).collect_view()}
         </ul>
     }
 }

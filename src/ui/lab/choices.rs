@@ -1,0 +1,98 @@
+//! What can be chosen beside the scenario's text: designs, fault, seed, requests; and the last change, to be undone.
+
+use leptos::prelude::*;
+use protocol::{RunOptions, ScenarioOutline};
+
+use crate::fault::FaultForm;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Choices {
+    /// Designs to run; `None`: all.
+    pub(crate) designs: RwSignal<Option<Vec<String>>>,
+    pub(crate) fault: RwSignal<FaultForm>,
+    pub(crate) seed: RwSignal<String>,
+    pub(crate) requests: RwSignal<String>,
+    /// From a link only; shown, and taken away with one click.
+    pub(crate) sabotage: RwSignal<Vec<String>>,
+}
+
+impl Choices {
+    pub(crate) fn new() -> Choices {
+        Choices {
+            designs: RwSignal::new(None),
+            fault: RwSignal::new(FaultForm::default()),
+            seed: RwSignal::new(String::new()),
+            requests: RwSignal::new(String::new()),
+            sabotage: RwSignal::new(Vec::new()),
+        }
+    }
+
+    /// Makes the choices of a link.
+    pub(crate) fn follow(self, options: &RunOptions) {
+        let text = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let designs = &options.architectures;
+        self.designs.set((!designs.is_empty()).then(|| designs.clone()));
+        let fault = options.fault.as_deref();
+        self.fault.set(fault.map_or_else(FaultForm::default, FaultForm::of));
+        self.seed.set(text(options.seed));
+        self.requests.set(text(options.requests));
+        self.sabotage.set(options.sabotage.clone());
+    }
+
+    /// A fault needs an operation: the first that writes.
+    pub(crate) fn fit(self, outline: &ScenarioOutline) {
+        let operations = &outline.operations;
+        let known = self
+            .fault
+            .with_untracked(|fault| operations.iter().any(|operation| operation.name == fault.operation));
+        if known || self.fault.with_untracked(|fault| fault.sentence().is_some()) {
+            return;
+        }
+        let first = operations
+            .iter()
+            .find(|operation| operation.writes)
+            .or(operations.first());
+        let first = first.map(|operation| operation.name.clone()).unwrap_or_default();
+        self.fault.update(|fault| fault.operation = first);
+    }
+
+    /// What the form asks for, or what is wrong in it.
+    pub(crate) fn options(self) -> Result<RunOptions, String> {
+        let options = RunOptions {
+            architectures: self.designs.get().unwrap_or_default(),
+            seed: number(&self.seed.get(), "seed: a whole number")?,
+            fault: self.fault.with(FaultForm::sentence),
+            requests: number(&self.requests.get(), "number of requests")?,
+            sabotage: self.sabotage.get(),
+        };
+        if self.designs.with(|designs| designs.as_ref().is_some_and(Vec::is_empty)) {
+            return Err("Choose at least one design.".to_owned());
+        }
+        Ok(options)
+    }
+}
+
+/// Nothing typed: the scenario's own.
+fn number(text: &str, what: &str) -> Result<Option<u64>, String> {
+    match text.trim() {
+        "" => Ok(None),
+        text => text
+            .replace([',', '_', ' '], "")
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("“{text}” is not a {what}.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn a_number_may_be_written_as_people_do() {
+        assert_eq!(number(" 12_000 ", "seed"), Ok(Some(12_000)));
+        assert_eq!(number("12,000", "seed"), Ok(Some(12_000)));
+        assert_eq!(number("", "seed"), Ok(None));
+        assert_eq!(number("many", "seed"), Err("“many” is not a seed.".to_owned()));
+    }
+}

@@ -1,0 +1,129 @@
+//! The address: what it says when a page opens, and what it says once something has run, so that it can be given away.
+
+use leptos::prelude::*;
+use protocol::{Diagnostic, Link, Request, Ticket};
+
+use super::choices::Choices;
+use super::line::Line;
+use super::notice::Notices;
+use super::texts::{Source, Texts};
+use crate::browser;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Address {
+    packing: StoredValue<Ticket>,
+    unpacking: StoredValue<Ticket>,
+    /// A link's packed text, until there is a worker to unpack it.
+    packed: StoredValue<Option<String>>,
+    line: Line,
+    notices: Notices,
+    texts: Texts,
+    choices: Choices,
+}
+
+impl Address {
+    pub(crate) fn new(line: Line, notices: Notices, texts: Texts, choices: Choices) -> Address {
+        Address {
+            packing: StoredValue::new(0),
+            unpacking: StoredValue::new(0),
+            packed: StoredValue::new(None),
+            line,
+            notices,
+            texts,
+            choices,
+        }
+    }
+
+    /// What the address says now; a link that cannot be used is told, and says nothing.
+    pub(crate) fn read(self) -> Link {
+        browser::query().parse().unwrap_or_else(|error| {
+            self.notices
+                .say_bad(format!("The link cannot be used: {error}. The page is as without it."));
+            Link::default()
+        })
+    }
+
+    /// Makes its choices; its text waits for the worker.
+    pub(crate) fn follow(self, link: &Link) {
+        self.choices.follow(&link.options);
+        self.packed.set_value(link.text.clone());
+    }
+
+    /// There is a worker: a text that came packed can be read.
+    pub(crate) fn unpack(self) {
+        if let Some(packed) = self.packed.get_value() {
+            self.packed.set_value(None);
+            let ticket = self.line.ticket();
+            self.unpacking.set_value(ticket);
+            self.line.send(Request::Unpack { ticket, packed });
+        }
+    }
+
+    pub(crate) fn unpacked(self, ticket: Ticket, scenario: String) {
+        if ticket == self.unpacking.get_value() {
+            self.notices
+                .say("This link carries a scenario of its own. Look at it, then run it.".to_owned());
+            self.texts.show_linked(scenario);
+        }
+    }
+
+    /// Makes the address say what runs. A text of one's own is packed by the worker first.
+    pub(crate) fn show(self) {
+        let Ok(options) = untrack(move || self.choices.options()) else {
+            return;
+        };
+        match self.texts.source.get_untracked() {
+            Source::BuiltIn(slug) => {
+                let link = Link {
+                    scenario: Some(slug),
+                    text: None,
+                    options,
+                };
+                browser::set_query(&link.to_string());
+            }
+            Source::Own | Source::Linked => {
+                let Some(scenario) = untrack(move || self.texts.text()) else {
+                    return;
+                };
+                let ticket = self.line.ticket();
+                self.packing.set_value(ticket);
+                self.line.send(Request::Pack { ticket, scenario });
+            }
+        }
+    }
+
+    pub(crate) fn packed(self, ticket: Ticket, packed: String) {
+        let Ok(options) = untrack(move || self.choices.options()) else {
+            return;
+        };
+        if ticket != self.packing.get_value() {
+            return;
+        }
+        let link = Link {
+            scenario: None,
+            text: Some(packed),
+            options,
+        }
+        .to_string();
+        if link.parse::<Link>().is_ok() {
+            browser::set_query(&link);
+        } else {
+            self.notices
+                .say_bad("This scenario is too long for a link: keep it as a file.".to_owned());
+        }
+    }
+
+    /// Gives the diagnostics back if they are about something else.
+    pub(crate) fn refused(self, ticket: Ticket, diagnostics: Vec<Diagnostic>) -> Option<Vec<Diagnostic>> {
+        let what = if ticket == self.unpacking.get_value() {
+            "The link's scenario cannot be used"
+        } else if ticket == self.packing.get_value() {
+            "There is no link to this run"
+        } else {
+            return Some(diagnostics);
+        };
+        let reasons: Vec<String> = diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect();
+        self.notices.say_bad(format!("{what}: {}.", reasons.join("; ")));
+        None
+    }
+}

@@ -1,0 +1,220 @@
+//! What the pages know and what can be done with it: the one state that all of them share, so that a text, a choice and
+//! a result survive the way from one page to the next.
+//!
+//! ```text
+//! components ── read signals, call actions ──▶ texts, choices ──▶ line ──▶ worker
+//!      ▲                                                            │
+//!      └────── signals ◀── findings, texts, address ◀── replies ────┘
+//! ```
+
+mod choices;
+mod findings;
+mod line;
+mod link;
+mod notice;
+mod texts;
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use protocol::{Reply, Request, RunOptions, Ticket};
+
+pub(crate) use choices::Choices;
+pub(crate) use findings::Findings;
+pub(crate) use line::{Activity, Line};
+pub(crate) use link::Address;
+pub(crate) use notice::Notices;
+pub(crate) use texts::{Source, Texts};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Lab {
+    pub(crate) notices: Notices,
+    pub(crate) line: Line,
+    pub(crate) texts: Texts,
+    pub(crate) choices: Choices,
+    pub(crate) address: Address,
+    pub(crate) findings: Findings,
+    /// What a link asks for as soon as its scenario has been checked.
+    awaited: StoredValue<Option<Callback<()>>>,
+}
+
+/// The state, from anywhere below the page's root.
+pub(crate) fn lab() -> Lab {
+    expect_context::<Lab>()
+}
+
+/// What every long question needs.
+pub(crate) struct Question {
+    pub(crate) ticket: Ticket,
+    pub(crate) slug: String,
+    pub(crate) scenario: String,
+    pub(crate) options: RunOptions,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Lab {
+        let notices = Notices::new();
+        let line = Line::new(notices);
+        let texts = Texts::new(line, notices);
+        let choices = Choices::new();
+        Lab {
+            notices,
+            line,
+            texts,
+            choices,
+            address: Address::new(line, notices, texts, choices),
+            findings: Findings::new(),
+            awaited: StoredValue::new(None),
+        }
+    }
+
+    /// Once, before any page is drawn: starts the worker.
+    pub(crate) fn start(self) {
+        self.line.open(Callback::new(move |reply| self.take(reply)));
+    }
+
+    /// When a page opens: does what the address asks for. `then` is what this page does with a scenario that a link
+    /// names, as soon as it has been checked; a text that came with the link is looked at first.
+    ///
+    /// A page that is reached without a link goes on with what is there.
+    pub(crate) fn arrive(self, then: Callback<()>) {
+        let link = self.address.read();
+        let first = untrack(move || self.texts.built_in.with(Vec::is_empty));
+        self.awaited.set_value(None);
+        if link.is_empty() && !first {
+            return;
+        }
+        self.address.follow(&link);
+        if self.line.has_worker() {
+            self.address.unpack();
+        }
+        if link.scenario.is_some() && link.text.is_none() {
+            self.awaited.set_value(Some(then));
+        }
+        leptos::task::spawn_local(async move {
+            if !self.texts.load(link.scenario).await {
+                self.awaited.set_value(None);
+            }
+        });
+    }
+
+    // ── Questions ───────────────────────────────────────────────────────────────────────────────
+
+    pub(crate) fn run(self) {
+        let request = |question| {
+            let Question {
+                ticket,
+                slug,
+                scenario,
+                options,
+            } = question;
+            Request::Run {
+                ticket,
+                slug,
+                scenario,
+                options,
+            }
+        };
+        self.ask("Run".to_owned(), request);
+    }
+
+    /// Every crash of one operation.
+    pub(crate) fn explore(self, operation: String) {
+        let title = format!("Every crash of {operation}");
+        let request = |question| {
+            let Question {
+                ticket,
+                slug,
+                scenario,
+                options,
+            } = question;
+            Request::Atomicity {
+                ticket,
+                slug,
+                scenario,
+                options,
+                operation,
+            }
+        };
+        self.ask(title, request);
+    }
+
+    /// Asks a long question about the scenario and the choices of now, unless something is wrong in them.
+    pub(crate) fn ask(self, title: String, request: impl FnOnce(Question) -> Request) {
+        let scenario = untrack(move || self.texts.text());
+        let options = untrack(move || self.choices.options());
+        let (Some(scenario), Ok(options)) = (scenario, options) else {
+            return;
+        };
+        let Some(ticket) = self.line.begin(title) else { return };
+        self.findings.refused.set(Vec::new());
+        self.address.show();
+        self.line.send(request(Question {
+            ticket,
+            slug: untrack(move || self.texts.slug()),
+            scenario,
+            options,
+        }));
+    }
+
+    /// Can a question be asked?
+    pub(crate) fn is_ready(self) -> bool {
+        self.texts.outline.with(Option::is_some) && self.line.is_idle() && self.choices.options().is_ok()
+    }
+
+    // ── Answers ─────────────────────────────────────────────────────────────────────────────────
+
+    fn take(self, reply: Reply) {
+        let busy_with = self.line.busy_with();
+        match reply {
+            Reply::Ready { .. } => {
+                self.address.unpack();
+                self.texts.check();
+            }
+            Reply::Checked {
+                ticket,
+                outline,
+                diagnostics,
+            } => self.checked(ticket, outline, diagnostics),
+            Reply::Ran { ticket, report } if busy_with == Some(ticket) => {
+                self.findings.run.set(Some(Arc::new(*report)));
+                self.line.end();
+            }
+            Reply::Explored { ticket, report } if busy_with == Some(ticket) => {
+                self.findings.atomicity.set(Some(Arc::new(*report)));
+                self.line.end();
+            }
+            Reply::Packed { ticket, packed } => self.address.packed(ticket, packed),
+            Reply::Unpacked { ticket, scenario } => self.address.unpacked(ticket, scenario),
+            Reply::Refused { ticket, diagnostics } => {
+                if let Some(diagnostics) = self.address.refused(ticket, diagnostics)
+                    && busy_with == Some(ticket)
+                {
+                    self.findings.refused.set(diagnostics);
+                    self.line.end();
+                }
+            }
+            // Answers to questions that were taken back.
+            _ => {}
+        }
+    }
+
+    fn checked(
+        self,
+        ticket: Ticket,
+        outline: Option<protocol::ScenarioOutline>,
+        diagnostics: Vec<protocol::Diagnostic>,
+    ) {
+        if !self.texts.awaits(ticket) {
+            return;
+        }
+        if let Some(outline) = &outline {
+            self.choices.fit(outline);
+        }
+        let works = self.texts.checked(outline, diagnostics);
+        if works && let Some(then) = self.awaited.get_value() {
+            self.awaited.set_value(None);
+            then.run(());
+        }
+    }
+}

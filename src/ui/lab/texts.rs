@@ -1,0 +1,244 @@
+//! Scenarios: the built-in ones, one's own, the one that came with a link; which of them is shown, and what the worker
+//! says about its text.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use protocol::{Diagnostic, Request, ScenarioOutline, Severity, Ticket};
+
+use super::line::Line;
+use super::notice::Notices;
+use crate::browser;
+
+/// Where the scenario comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    BuiltIn(String),
+    /// Written here; kept in the browser's storage.
+    Own,
+    /// Came with a link; replaces nothing until it is taken over.
+    Linked,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BuiltIn {
+    pub(crate) slug: String,
+    pub(crate) title: String,
+}
+
+const TYPING_PAUSE: Duration = Duration::from_millis(300);
+const OWN_TEXT: &str = "scenario";
+const EARLIER_TEXT: &str = "scenario.earlier";
+
+#[derive(Clone, Copy)]
+pub(crate) struct Texts {
+    pub(crate) built_in: RwSignal<Vec<BuiltIn>>,
+    pub(crate) source: RwSignal<Source>,
+    /// The text of each source: built-in (the chosen one), own, linked.
+    built_in_text: RwSignal<Option<(String, String)>>,
+    pub(crate) own_text: RwSignal<String>,
+    linked_text: RwSignal<String>,
+    /// Own text that was replaced by a copy.
+    pub(crate) earlier_text: RwSignal<Option<String>>,
+    /// Of the last text that could be read.
+    pub(crate) outline: RwSignal<Option<ScenarioOutline>>,
+    pub(crate) diagnostics: RwSignal<Vec<Diagnostic>>,
+    /// The question whose answer still matters.
+    checking: StoredValue<Ticket>,
+    line: Line,
+    notices: Notices,
+}
+
+impl Texts {
+    pub(crate) fn new(line: Line, notices: Notices) -> Texts {
+        Texts {
+            built_in: RwSignal::new(Vec::new()),
+            source: RwSignal::new(Source::BuiltIn(String::new())),
+            built_in_text: RwSignal::new(None),
+            own_text: RwSignal::new(browser::stored(OWN_TEXT).unwrap_or_default()),
+            linked_text: RwSignal::new(String::new()),
+            earlier_text: RwSignal::new(browser::stored(EARLIER_TEXT)),
+            outline: RwSignal::new(None),
+            diagnostics: RwSignal::new(Vec::new()),
+            checking: StoredValue::new(0),
+            line,
+            notices,
+        }
+    }
+
+    /// Loads the list of built-in scenarios; gives whether the wanted one is among them, or none was wanted.
+    pub(crate) async fn load(self, wanted: Option<String>) -> bool {
+        let list = browser::fetch_text("scenarios/index.json").await;
+        let list: Vec<BuiltIn> = match list.and_then(|text| read_list(&text)) {
+            Ok(list) => list,
+            Err(error) => {
+                self.notices
+                    .say_bad(format!("The built-in scenarios could not be loaded: {error}."));
+                return false;
+            }
+        };
+        let known = |slug: &String| list.iter().any(|scenario| scenario.slug == *slug);
+        let unknown = wanted.as_ref().filter(|slug| !known(slug));
+        if let Some(slug) = unknown {
+            self.notices.say_bad(format!(
+                "The link names a scenario “{slug}”, which is not built in here."
+            ));
+        }
+        let found = unknown.is_none();
+        let first = wanted
+            .filter(known)
+            .or_else(|| list.first().map(|first| first.slug.clone()));
+        self.built_in.set(list);
+        // A link's own text may have arrived meanwhile.
+        if let (Some(slug), Source::BuiltIn(_)) = (first, self.source.get_untracked()) {
+            self.choose(Source::BuiltIn(slug));
+        }
+        found
+    }
+
+    /// The text that would run now; `None` while it is being loaded.
+    pub(crate) fn text(self) -> Option<String> {
+        match self.source.get() {
+            Source::BuiltIn(slug) => self.built_in_text.with(|text| {
+                text.as_ref()
+                    .filter(|(of, _)| *of == slug)
+                    .map(|(_, text)| text.clone())
+            }),
+            Source::Own => Some(self.own_text.get()),
+            Source::Linked => Some(self.linked_text.get()),
+        }
+    }
+
+    /// Of a built-in scenario; else empty.
+    pub(crate) fn slug(self) -> String {
+        match self.source.get() {
+            Source::BuiltIn(slug) => slug,
+            Source::Own | Source::Linked => String::new(),
+        }
+    }
+
+    pub(crate) fn choose(self, source: Source) {
+        self.source.set(source.clone());
+        let slug = match source {
+            Source::BuiltIn(slug) => slug,
+            Source::Own if self.own_text.with_untracked(String::is_empty) => {
+                let text = untrack(move || self.built_in_text.with(|text| text.clone()));
+                return self.write(text.map(|(_, text)| text).unwrap_or_default());
+            }
+            Source::Own | Source::Linked => return self.check(),
+        };
+        leptos::task::spawn_local(async move {
+            match browser::fetch_text(&format!("scenarios/{slug}.toml")).await {
+                // Some hosts answer with the page itself where there is no file.
+                Ok(text) if text.trim_start().starts_with('<') => {
+                    self.notices.say_bad(format!("There is no built-in scenario “{slug}”."))
+                }
+                Ok(text) => {
+                    self.built_in_text.set(Some((slug, text)));
+                    self.check();
+                }
+                Err(error) => self
+                    .notices
+                    .say_bad(format!("The scenario “{slug}” could not be loaded: {error}.")),
+            }
+        });
+    }
+
+    pub(crate) fn show_linked(self, text: String) {
+        self.linked_text.set(text);
+        self.choose(Source::Linked);
+    }
+
+    // ── One's own ───────────────────────────────────────────────────────────────────────────────
+
+    /// What a person typed: kept at once, checked when they pause.
+    pub(crate) fn write(self, text: String) {
+        if !browser::store(OWN_TEXT, &text) {
+            self.notices
+                .mention_bad("This browser keeps nothing for this page: copy your text before you leave.".to_owned());
+        }
+        self.own_text.set(text.clone());
+        let still_the_same = move || self.own_text.with_untracked(|now| *now == text);
+        let check = move || {
+            if still_the_same() {
+                self.check();
+            }
+        };
+        set_timeout(check, TYPING_PAUSE);
+    }
+
+    /// Makes the shown text one's own; what was one's own before can be brought back.
+    pub(crate) fn copy_to_own(self) {
+        let Some(text) = untrack(move || self.text()) else {
+            return;
+        };
+        let own = self.own_text.get_untracked();
+        if !own.is_empty() && own != text {
+            browser::store(EARLIER_TEXT, &own);
+            self.earlier_text.set(Some(own));
+        }
+        self.source.set(Source::Own);
+        self.write(text);
+    }
+
+    /// Exchanges one's own text with the earlier one.
+    pub(crate) fn bring_back(self) {
+        let Some(earlier) = self.earlier_text.get_untracked() else {
+            return;
+        };
+        let own = self.own_text.get_untracked();
+        browser::store(EARLIER_TEXT, &own);
+        self.earlier_text.set(Some(own));
+        self.source.set(Source::Own);
+        self.write(earlier);
+    }
+
+    pub(crate) fn drop_earlier(self) {
+        browser::forget(EARLIER_TEXT);
+        self.earlier_text.set(None);
+    }
+
+    // ── What the worker says about it ───────────────────────────────────────────────────────────
+
+    pub(crate) fn check(self) {
+        let Some(scenario) = untrack(move || self.text()) else {
+            return;
+        };
+        let ticket = self.line.ticket();
+        self.checking.set_value(ticket);
+        self.line.send(Request::Check { ticket, scenario });
+    }
+
+    /// Is this about the text that is shown now?
+    pub(crate) fn awaits(self, ticket: Ticket) -> bool {
+        ticket == self.checking.get_value()
+    }
+
+    /// Gives whether the text was found to be without errors.
+    pub(crate) fn checked(self, outline: Option<ScenarioOutline>, diagnostics: Vec<Diagnostic>) -> bool {
+        let works = diagnostics
+            .iter()
+            .all(|diagnostic| diagnostic.severity != Severity::Error);
+        self.diagnostics.set(diagnostics);
+        if outline.is_some() {
+            self.outline.set(outline);
+        }
+        works
+    }
+}
+
+fn read_list(text: &str) -> Result<Vec<BuiltIn>, String> {
+    let list: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let word = |item: &serde_json::Value, name: &str| item[name].as_str().map(str::to_owned);
+    let entry = |item| {
+        Some(BuiltIn {
+            slug: word(item, "slug")?,
+            title: word(item, "title")?,
+        })
+    };
+    let items = list.as_array().ok_or("it is no list")?;
+    items
+        .iter()
+        .map(|item| entry(item).ok_or_else(|| "an entry has no name".to_owned()))
+        .collect()
+}
