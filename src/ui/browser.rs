@@ -53,12 +53,35 @@ pub(crate) fn set_query(query: &str) -> Option<String> {
 /// From any page of the app to the site's root: each lies in a folder of its own, one below it.
 const ROOT: &str = "../";
 
-/// The path of the site's root, without the slash at its end: empty, or `/adr-lab` below a folder of a host.
-pub(crate) fn site_path() -> String {
-    let path = web_sys::window().and_then(|window| window.location().pathname().ok());
-    let path = path.unwrap_or_default();
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    folder.rsplit_once('/').map_or("", |(site, _)| site).to_owned()
+/// The address's path.
+pub(crate) fn path() -> String {
+    web_sys::window()
+        .and_then(|window| window.location().pathname().ok())
+        .unwrap_or_default()
+}
+
+pub(crate) fn origin() -> Option<String> {
+    web_sys::window()?.location().origin().ok()
+}
+
+/// Goes to another address of this site without loading it.
+pub(crate) fn go(address: &str) -> Option<()> {
+    let history = web_sys::window()?.history().ok()?;
+    history.push_state_with_url(&JsValue::NULL, "", Some(address)).ok()
+}
+
+/// Where a new page begins, for eyes and for the keyboard.
+pub(crate) fn to_the_top() -> Option<()> {
+    let window = web_sys::window()?;
+    window.scroll_to_with_x_and_y(0.0, 0.0);
+    let main: web_sys::HtmlElement = window.document()?.get_element_by_id("main")?.dyn_into().ok()?;
+    main.focus().ok()
+}
+
+pub(crate) fn set_title(title: &str) {
+    if let Some(document) = web_sys::window().and_then(|window| window.document()) {
+        document.set_title(title);
+    }
 }
 
 /// Marks the header's link that leads to a path.

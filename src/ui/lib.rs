@@ -21,6 +21,7 @@ mod format;
 mod geometry;
 mod lab;
 mod page;
+mod route;
 
 /// Draws the page that the address names between the site's header and footer.
 pub fn mount() {

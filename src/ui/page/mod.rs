@@ -7,13 +7,9 @@ mod lab;
 mod run;
 mod shell;
 
-use leptos::prelude::*;
-use leptos_router::components::{FlatRoutes, Route, Router};
-use leptos_router::hooks::use_location;
-use leptos_router::path;
-
-use crate::browser;
 use crate::lab::Lab;
+use crate::route::{self, Route};
+use leptos::prelude::*;
 
 /// Below the site's header: the page that the address names.
 #[component]
@@ -21,26 +17,19 @@ pub(crate) fn Pages() -> impl IntoView {
     let lab = Lab::new();
     provide_context(lab);
     lab.start();
+    let route = route::current();
+    let page = move || match route.get() {
+        Route::Compare => compare::ComparePage().into_any(),
+        Route::Lab => lab::LabPage().into_any(),
+        Route::Run => run::RunPage().into_any(),
+        Route::Nowhere => Nowhere().into_any(),
+    };
     view! {
         // Drawings refer to them by name.
         <div inner_html=report::html::hatchings()></div>
         <shell::NoticeBar/>
-        <Router base=browser::site_path()>
-            <Current/>
-            <FlatRoutes fallback=Nowhere>
-                <Route path=path!("/compare") view=compare::ComparePage/>
-                <Route path=path!("/lab") view=lab::LabPage/>
-                <Route path=path!("/run") view=run::RunPage/>
-            </FlatRoutes>
-        </Router>
+        {page}
     }
-}
-
-/// Keeps what stands outside of the app in step: the header's current link.
-#[component]
-fn Current() -> impl IntoView {
-    let path = use_location().pathname;
-    Effect::new(move |_| browser::mark_current(&path.get()));
 }
 
 #[component]
