@@ -12,6 +12,8 @@ pub(crate) struct Choices {
     pub(crate) fault: RwSignal<FaultForm>,
     pub(crate) seed: RwSignal<String>,
     pub(crate) requests: RwSignal<String>,
+    /// A 99th percentile in ms that servers are sized for.
+    pub(crate) target: RwSignal<String>,
     /// From a link only; shown, and taken away with one click.
     pub(crate) sabotage: RwSignal<Vec<String>>,
 }
@@ -23,6 +25,7 @@ impl Choices {
             fault: RwSignal::new(FaultForm::default()),
             seed: RwSignal::new(String::new()),
             requests: RwSignal::new(String::new()),
+            target: RwSignal::new(String::new()),
             sabotage: RwSignal::new(Vec::new()),
         }
     }
@@ -36,6 +39,7 @@ impl Choices {
         self.fault.set(fault.map_or_else(FaultForm::default, FaultForm::of));
         self.seed.set(text(options.seed));
         self.requests.set(text(options.requests));
+        self.target.set(text(options.target_p99_ms.map(u64::from)));
         self.sabotage.set(options.sabotage.clone());
     }
 
@@ -63,6 +67,7 @@ impl Choices {
             seed: number(&self.seed.get(), "seed: a whole number")?,
             fault: self.fault.with(FaultForm::sentence),
             requests: number(&self.requests.get(), "number of requests")?,
+            target_p99_ms: number(&self.target.get(), "number of milliseconds")?,
             sabotage: self.sabotage.get(),
         };
         if self.designs.with(|designs| designs.as_ref().is_some_and(Vec::is_empty)) {
@@ -73,7 +78,7 @@ impl Choices {
 }
 
 /// Nothing typed: the scenario's own.
-fn number(text: &str, what: &str) -> Result<Option<u64>, String> {
+fn number<N: std::str::FromStr>(text: &str, what: &str) -> Result<Option<N>, String> {
     match text.trim() {
         "" => Ok(None),
         text => text
@@ -90,9 +95,9 @@ mod tests {
 
     #[test]
     fn a_number_may_be_written_as_people_do() {
-        assert_eq!(number(" 12_000 ", "seed"), Ok(Some(12_000)));
-        assert_eq!(number("12,000", "seed"), Ok(Some(12_000)));
-        assert_eq!(number("", "seed"), Ok(None));
-        assert_eq!(number("many", "seed"), Err("“many” is not a seed.".to_owned()));
+        assert_eq!(number(" 12_000 ", "seed"), Ok(Some(12_000_u64)));
+        assert_eq!(number("12,000", "seed"), Ok(Some(12_000_u64)));
+        assert_eq!(number::<u64>("", "seed"), Ok(None));
+        assert_eq!(number::<u64>("many", "seed"), Err("“many” is not a seed.".to_owned()));
     }
 }
