@@ -2,6 +2,8 @@
 //!
 //! `adr-lab compile … --sql` writes a design out as a script for psql. The script runs on a temporary server and on
 //! our engine; both must print the same rows, the same row counts and the same errors, statement by statement.
+//! `adr-lab probe … --sql` does the same for what a probe asked; its queries have no order, so that lines are
+//! compared sorted.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +14,17 @@ use crate::site;
 
 /// The designs whose whole state is one database.
 const DESIGNS: [&str; 2] = ["schemas-in-one-database", "shared-tables-with-row-level-security"];
+
+/// Probes that have a meaning on them.
+const PROBES: [(&str, &str); 4] = [
+    (DESIGNS[0], "forgotten-filter"),
+    (DESIGNS[1], "forgotten-filter"),
+    (DESIGNS[1], "reused-connection"),
+    (DESIGNS[1], "runs-as-owner"),
+];
+
+/// Scenarios with tenants.
+const BUILT_IN: [&str; 3] = ["sign-up", "shop-orders", "school-timetable"];
 
 const DATABASE: &str = "comparison";
 
@@ -27,10 +40,7 @@ pub(crate) fn compare(program: &Path, server: &Postgres) -> Result<(u64, Vec<Str
                     .args(["--architecture", design, "--sql"]),
                 "",
             )?;
-            let ours = output(&mut adr_lab(program, &["sql"]), &script)?;
-            server.fresh_database(DATABASE)?;
-            server.drop_roles(&roles(&script))?;
-            let real = output(&mut server.psql(DATABASE), &script)?;
+            let (ours, real) = both(program, server, &script)?;
             compared += 1;
             if ours != real {
                 let name = scenario.strip_prefix(root()).unwrap_or(&scenario).display();
@@ -38,7 +48,34 @@ pub(crate) fn compare(program: &Path, server: &Postgres) -> Result<(u64, Vec<Str
             }
         }
     }
+    for (design, probe) in PROBES {
+        for scenario in BUILT_IN {
+            let mut asked = adr_lab(program, &["probe", scenario, "--architecture", design, "--sql", probe]);
+            let (ours, real) = both(program, server, &output(&mut asked, "")?)?;
+            let (ours, real) = (sorted(&ours), sorted(&real));
+            compared += 1;
+            if ours != real || ours.is_empty() {
+                let first = first_difference(&real, &ours);
+                differing.push(format!("{scenario}, {probe} on {design}: {first}"));
+            }
+        }
+    }
     Ok((compared, differing))
+}
+
+/// What our engine prints, and what PostgreSQL does.
+fn both(program: &Path, server: &Postgres, script: &str) -> Result<(String, String)> {
+    let ours = output(&mut adr_lab(program, &["sql"]), script)?;
+    server.fresh_database(DATABASE)?;
+    server.drop_roles(&roles(script))?;
+    let real = output(&mut server.psql(DATABASE), script)?;
+    Ok((ours, real))
+}
+
+fn sorted(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 fn scenarios() -> Result<Vec<PathBuf>> {

@@ -143,6 +143,37 @@ pub(crate) fn printed(value: &impl Serialize, blocks: &[Block], print: Print) ->
     Ok(ExitCode::SUCCESS)
 }
 
+/// A script for psql that asks what a probe has asked.
+pub(crate) fn probe_script(what: &What, probe: &str) -> Result<ExitCode> {
+    let input = input::read(&what.scenario)?;
+    let job = experiment::PostgresJob::of_probe(&input.slug, &input.text, &choice(what), probe);
+    let mut job = job.map_err(|found| complaints(&input.name, &found))?;
+    println!("\\set ON_ERROR_STOP on\nSET client_min_messages = warning;");
+    loop {
+        let progress = job.step(SLICE);
+        while let Some(part) = job.take_part() {
+            print!("{}", part.sql);
+        }
+        match progress {
+            Progress::Running { .. } => {}
+            Progress::Failed(found) => return Err(complaints(&input.name, &found)),
+            Progress::Finished(script) => {
+                let [database] = &script.databases[..] else {
+                    return Err(format!("{}: a script for psql speaks to one database", input.name));
+                };
+                // A refusal is an answer too.
+                println!("\\set ON_ERROR_STOP off");
+                database
+                    .session
+                    .iter()
+                    .for_each(|statement| println!("{};", statement.sql));
+                println!("RESET SESSION AUTHORIZATION;");
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+}
+
 pub(crate) fn compare(what: &What, target_p99_ms: u32, print: Print) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;
     let choice = Choice {

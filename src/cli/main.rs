@@ -122,6 +122,9 @@ enum Command {
     Probe {
         #[command(flatten)]
         what: What,
+        /// Print a script for psql instead, that asks on one design what this probe asks there
+        #[arg(long, value_name = "PROBE", conflicts_with_all = ["json", "markdown"])]
+        sql: Option<String>,
         #[command(flatten)]
         form: Form,
     },
@@ -258,7 +261,10 @@ fn main() -> ExitCode {
             form,
         } => commands::explore(&what, &operation, expect_none, form.print()),
         Command::Compare { what, target_p99, form } => commands::compare(&what, target_p99, form.print()),
-        Command::Probe { what, form } => commands::probe(&what, form.print()),
+        Command::Probe {
+            what, sql: Some(probe), ..
+        } => commands::probe_script(&what, &probe),
+        Command::Probe { what, form, .. } => commands::probe(&what, form.print()),
         Command::Bench { sqljs, simpy, json } => bench::run(sqljs.as_deref(), simpy.as_deref(), json),
     };
     match result {

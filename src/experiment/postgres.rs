@@ -16,12 +16,14 @@ use engine_sql::{Output, Progress as Going, Server, SessionId, SqlError};
 use program::profile::Profile;
 use program::{Compilation, Database, DatabaseId, Load, NodeKind, RequestId, SqlAnswer};
 use report::{PostgresScript, ScriptDatabase, ScriptPart, ScriptStatement};
+use scenario::Diagnostic;
 use sim::{Checks, Options, Sent, Simulation};
 use syntax::{Dialect, Statement, literal, quote_string};
 
+use crate::ProbeJob;
 use crate::job::{Job, Progress};
 use crate::script::with_literals;
-use crate::settings::problem;
+use crate::settings::{Choice, problem};
 
 /// Rows of one INSERT.
 const CHUNK: usize = 250;
@@ -81,6 +83,27 @@ impl PostgresJob {
             stage: Stage::Simulate,
             parts: VecDeque::new(),
         }
+    }
+
+    /// What is behind the cell of a probe, on the one design that is chosen.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the scenario or the choice; a probe without meaning on this design; a design without SQL.
+    pub fn of_probe(slug: &str, text: &str, choice: &Choice, probe: &str) -> Result<PostgresJob, Vec<Diagnostic>> {
+        let probes = ProbeJob::new(slug, text, choice)?;
+        let refused = |message: String| vec![problem(message, None)];
+        let [design] = &probes.settings().designs[..] else {
+            return Err(refused("a script is made for one design".to_owned()));
+        };
+        let asked = probes.asked(probe, design).map_err(refused)?;
+        if !is_postgres(&asked.compilation) {
+            return Err(refused(format!(
+                "{} is not made of PostgreSQL alone",
+                asked.compilation.title
+            )));
+        }
+        Ok(PostgresJob::new(asked, &probes.settings().profile))
     }
 
     /// What has to be executed before the sessions, in this order, as far as it has been made.

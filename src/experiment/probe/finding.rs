@@ -25,6 +25,7 @@ pub(super) struct Finding<'a> {
 
 #[derive(Debug)]
 struct Answer {
+    request: RequestId,
     rows: Vec<Row>,
     foreign: usize,
     statements: Vec<Evidence>,
@@ -49,6 +50,7 @@ impl<'a> Finding<'a> {
         let worse = |worst: &Answer| (foreign, count) > (worst.foreign, worst.rows.len());
         if self.worst.as_ref().is_none_or(worse) {
             self.worst = Some(Answer {
+                request,
                 rows: rows_of(sets).cloned().collect(),
                 foreign,
                 statements: sent(simulation, request),
@@ -128,13 +130,21 @@ fn sent(simulation: &Simulation, request: RequestId) -> Vec<Evidence> {
     found
 }
 
+/// The query that brought most rows of others, or most rows: the first of those that brought as much.
+fn worst<'a>(findings: &'a [Finding<'_>]) -> Option<(&'a Finding<'a>, &'a Answer)> {
+    let worst = findings.iter().rev().max_by_key(|finding| finding.brought())?;
+    Some((worst, worst.worst.as_ref()?))
+}
+
+/// The request that a cell shows.
+pub(super) fn shown(findings: &[Finding<'_>]) -> Option<RequestId> {
+    worst(findings).map(|(_, answer)| answer.request)
+}
+
 /// What all queries brought, as one cell: the worst of them, and a sentence of each.
-pub(super) fn cell(findings: Vec<Finding<'_>>, own: i32, wall: Option<Wall>) -> Cell {
-    // The first of those that brought as much.
-    let worst = findings.iter().rev().max_by_key(|finding| finding.brought());
-    let worst = worst.and_then(|finding| Some((finding, finding.worst.as_ref()?)));
+pub(super) fn cell(findings: &[Finding<'_>], own: i32, wall: Option<Wall>) -> Cell {
     let sentences = findings.iter().map(|finding| Evidence::Sentence(finding.sentence()));
-    let Some((finding, answer)) = worst else {
+    let Some((finding, answer)) = worst(findings) else {
         let failure = findings.iter().find_map(|finding| finding.failure.as_ref());
         let evidence = sentences.collect();
         return match failure {

@@ -36,6 +36,7 @@ use sim::{Checks, Options, Record, Simulation};
 use self::finding::Finding;
 use self::query::{Forgotten, forgotten_filters};
 use crate::job::{Job, Progress};
+use crate::postgres::Asked;
 use crate::settings::{Choice, Settings, problem, settings};
 use crate::{picture, summary};
 
@@ -119,6 +120,14 @@ struct Attack {
     after: Option<OperationId>,
 }
 
+/// What an attack brought.
+struct Found<'a> {
+    /// Of each query, in the queries' order.
+    findings: Vec<Finding<'a>>,
+    /// The request of the tenant before, if there had to be one.
+    before: Option<RequestId>,
+}
+
 impl ProbeJob {
     /// # Errors
     ///
@@ -153,18 +162,41 @@ impl ProbeJob {
         })
     }
 
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Those that have been run on all designs.
     pub(crate) fn finished(&self) -> &[Probe] {
         let whole = |probe: &&Probe| probe.designs.len() == self.settings.designs.len();
         &self.probes[..self.probes.iter().take_while(whole).count()]
     }
 
+    /// The requests behind a cell, for another engine to be asked the same: of the query that brought most, and of the
+    /// tenant before if there has to be one.
+    ///
+    /// # Errors
+    ///
+    /// A probe that there is not, or that has no meaning on this design or cannot be expressed there.
+    pub(crate) fn asked(&self, probe: &str, design: &Design) -> Result<Asked, String> {
+        let kind = KINDS.into_iter().find(|kind| kind.slug() == probe);
+        let kind = kind.ok_or_else(|| format!("there is no probe “{probe}”"))?;
+        let mistakes = self
+            .mistakes(kind, design)
+            .ok_or_else(|| kind.has_no_meaning().to_owned())?;
+        let attack = self.attack(kind, design, mistakes);
+        let found = self.run(&attack)?;
+        let shown = finding::shown(&found.findings).ok_or_else(|| "no query was answered".to_owned())?;
+        Ok(Asked {
+            requests: found.before.into_iter().chain([shown]).collect(),
+            compilation: attack.compilation,
+            tenant_column: self.scenario.tenant_column.clone(),
+        })
+    }
+
     fn probe(&self, kind: Kind, design: &Design) -> Result<Cell, String> {
-        let mistakes = match kind.mistake() {
-            Some(mistake) if !design.architecture.mistakes().contains(&mistake) => {
-                return Ok(finding::without_figure(Verdict::NotApplicable, kind.has_no_meaning()));
-            }
-            mistake => self.mistakes(kind, mistake),
+        let Some(mistakes) = self.mistakes(kind, design) else {
+            return Ok(finding::without_figure(Verdict::NotApplicable, kind.has_no_meaning()));
         };
         let attack = self.attack(kind, design, mistakes);
         let expressed = |index: usize| attack.compilation.entries.get(index).copied().flatten().is_some();
@@ -178,16 +210,21 @@ impl ProbeJob {
             return Ok(finding::without_figure(Verdict::NotExpressible, reason));
         }
         let wall = picture::of(&attack.compilation, self.scenario.tenant_column.as_deref()).tenant_wall;
-        Ok(finding::cell(self.run(&attack)?, attack.own, wall))
+        Ok(finding::cell(&self.run(&attack)?.findings, attack.own, wall))
     }
 
-    fn mistakes(&self, kind: Kind, mistake: Option<Mistake>) -> Vec<MadeMistake> {
+    /// `None`: the design has nothing that this mistake could be made with.
+    fn mistakes(&self, kind: Kind, design: &Design) -> Option<Vec<MadeMistake>> {
+        let mistake = kind.mistake();
+        if mistake.is_some_and(|mistake| !design.architecture.mistakes().contains(&mistake)) {
+            return None;
+        }
         let mut mistakes: Vec<MadeMistake> = mistake.into_iter().map(Mistake::everywhere).collect();
         if kind == Kind::ReusedConnection {
             let queries = self.queries.iter().map(|forgotten| &forgotten.operation);
             mistakes.extend(queries.map(|query| Mistake::WithoutTenantSetting.in_operation(&query.name)));
         }
-        mistakes
+        Some(mistakes)
     }
 
     /// The scenario with the queries as its last operations, compiled and asked for by one tenant, one after the other.
@@ -245,8 +282,7 @@ impl ProbeJob {
         }
     }
 
-    /// What each query brought, in the queries' order.
-    fn run<'a>(&'a self, attack: &'a Attack) -> Result<Vec<Finding<'a>>, String> {
+    fn run<'a>(&'a self, attack: &'a Attack) -> Result<Found<'a>, String> {
         let compilation = &attack.compilation;
         let options = Options {
             record: Record::Everything,
@@ -258,7 +294,7 @@ impl ProbeJob {
         let mut simulation = simulation.map_err(|error| error.to_string())?;
         simulation.run();
         let mut findings: Vec<Finding> = self.queries.iter().map(Finding::new).collect();
-        let mut may_count = attack.after.is_none();
+        let mut before = None;
         let mut seen: BTreeSet<RequestId> = BTreeSet::new();
         for event in simulation.recorded() {
             let (Some(request), EventKind::RequestIssued { operation, .. }) = (event.request, &event.kind) else {
@@ -267,13 +303,16 @@ impl ProbeJob {
             if !seen.insert(request) {
                 continue;
             }
-            may_count |= attack.after == Some(*operation);
+            if before.is_none() && attack.after == Some(*operation) {
+                before = Some(request);
+            }
+            let may_count = attack.after.is_none() || before.is_some();
             let query = operation.index().checked_sub(attack.first.index());
             if let (true, Some(finding)) = (may_count, query.and_then(|query| findings.get_mut(query))) {
                 finding.take(&simulation, request, attack.own);
             }
         }
-        Ok(findings)
+        Ok(Found { findings, before })
     }
 }
 
