@@ -14,7 +14,9 @@
 use std::sync::Arc;
 
 use base::Nanos;
-use program::{Compilation, EventKind, Fault, FaultAction, NodeId, Op, OperationId, Outcome, StepPoint};
+use program::{
+    Compilation, Event, EventKind, Fault, FaultAction, NodeId, Op, OperationId, Outcome, RequestId, StepPoint,
+};
 use report::{AtomicityDesign, AtomicityReport, FaultPoint, ScenarioSummary};
 use scenario::{Diagnostic, Scenario};
 use sim::Simulation;
@@ -57,6 +59,7 @@ struct Exploration {
     compilation: Arc<Compilation>,
     points: Vec<Point>,
     done: Vec<FaultPoint>,
+    note: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,17 +115,36 @@ impl AtomicityJob {
                 compilation: Arc::new(full),
                 points: Vec::new(),
                 done: Vec::new(),
+                note: None,
             });
         };
-        let compilation = solo::compilation(&full, operation);
-        let events = solo::events(&compilation, &self.settings.profile)?;
-        let steps = fault::physical_steps(&compilation, &events, solo::REQUEST);
+        let mut compilation = solo::compilation(&full, operation);
+        let mut request = solo::REQUEST;
+        let mut events = solo::events(&compilation, &self.settings.profile)?;
+        let mut note = None;
+        if let Some(refused) = refusal_of(&events, request) {
+            // What is refused has little to break: a request that is answered has more.
+            match solo::answered(&compilation, &self.settings.profile)? {
+                Some((longer, answered)) => {
+                    (compilation, request) = (longer, answered);
+                    events = solo::events(&compilation, &self.settings.profile)?;
+                }
+                None => {
+                    note = Some(format!(
+                        "Without any fault the request is refused (“{refused}”), since nothing has prepared the rows that it needs: \
+                         only the way there was explored."
+                    ));
+                }
+            }
+        }
+        let steps = fault::physical_steps(&compilation, &events, request);
         let points = (0..steps.len()).flat_map(|index| points(&compilation, operation, &steps[index..]));
         let points = points.collect::<Vec<_>>().into_iter().rev().collect();
         Ok(Exploration {
             compilation,
             points,
             done: Vec::new(),
+            note,
         })
     }
 
@@ -141,6 +163,7 @@ impl AtomicityJob {
                     architecture: finished.compilation.architecture.clone(),
                     title: finished.compilation.title.clone(),
                     points: finished.done,
+                    note: finished.note,
                 });
                 self.design += 1;
                 return Ok(());
@@ -335,6 +358,16 @@ fn found(point: Point, simulation: &Simulation) -> Result<FaultPoint, String> {
         }
     }
     Ok(found)
+}
+
+/// Why a request was refused, if it was.
+fn refusal_of(events: &[Event], request: RequestId) -> Option<String> {
+    events.iter().find_map(|event| match &event.kind {
+        EventKind::RequestAnswered { outcome, .. } if event.request == Some(request) && *outcome != Outcome::Done => {
+            Some(outcome.to_string())
+        }
+        _ => None,
+    })
 }
 
 /// What the client heard in the end.

@@ -18,6 +18,8 @@ pub(crate) fn scaled(workload: &Workload, limit: u64) -> Workload {
                     parents.saturating_mul(per)
                 }
             }
+            // Operations rely on the row that each tenant has.
+            None if workload.tables[index].one_each => workload.tables[index].rows,
             None => workload.tables[index].rows.min(limit),
         };
         scaled.tables[index].rows = rows;

@@ -30,21 +30,37 @@ const CHUNK: usize = 100;
 ///
 /// # Errors
 ///
-/// What is wrong with the scenario or the choice; that a design has no SQL.
+/// What is wrong with the scenario or the choice; that a design which is asked for by name has no SQL.
 pub fn script(text: &str, choice: &Choice) -> Result<Vec<String>, Vec<Diagnostic>> {
     let parsed = scenario::parse(text);
     let Some(mut scenario) = parsed.scenario else {
         return Err(parsed.diagnostics);
     };
     let settings = settings(&mut scenario, choice)?;
-    let one = |design: &architecture::Design| {
+    let (mut scripts, mut without) = (Vec::new(), Vec::new());
+    for design in &settings.designs {
         let compilation = design.compile(&scenario, &settings.sabotage);
-        script_of(&compilation, &settings.profile).map_err(|message| vec![problem(message, None)])
-    };
-    settings.designs.iter().map(one).collect()
+        match script_of(&compilation, &settings.profile) {
+            Ok(script) => scripts.push(script),
+            Err(message) => without.push(message),
+        }
+    }
+    // Who asks for all designs wants the scripts that there are.
+    if choice.designs.is_empty() && !scripts.is_empty() {
+        scripts.extend(without.into_iter().map(|message| format!("-- {message}\n")));
+    } else if !without.is_empty() {
+        return Err(without.into_iter().map(|message| problem(message, None)).collect());
+    }
+    Ok(scripts)
 }
 
 fn script_of(full: &Compilation, profile: &Profile) -> Result<String, String> {
+    if let Some(refusal) = full.refusals.iter().find(|refusal| refusal.operation.is_none()) {
+        return Err(format!(
+            "{} cannot express the scenario: {}",
+            full.title, refusal.reason
+        ));
+    }
     if !postgres::is_postgres(full) {
         return Err(format!(
             "{} is not made of SQL servers alone: there is no script for psql",
@@ -117,7 +133,10 @@ impl Script<'_> {
                             self.rows(table, &rows);
                         }
                         Load::Rows { database, .. } if database.index() == index => {
-                            return Err("a script for several tenants' databases is not written yet".to_owned());
+                            return Err(format!(
+                                "{}: there is no script for psql of a table whose rows lie in several databases",
+                                compilation.title
+                            ));
                         }
                         Load::Rows { .. } | Load::Items { .. } => {}
                     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use program::profile::Profile;
 use program::workload::ClientLoop;
-use program::{Compilation, Event, Fault, OperationId, RequestId};
+use program::{Compilation, Event, EventKind, Fault, OperationId, Outcome, RequestId};
 use sim::{Checks, Options, Record, Simulation};
 
 use crate::scale;
@@ -42,6 +42,31 @@ pub(crate) fn run(compilation: &Arc<Compilation>, profile: &Profile, faults: Vec
     let mut simulation = simulation.map_err(|error| error.to_string())?;
     simulation.run();
     Ok(simulation)
+}
+
+/// More requests than this are not tried.
+const TRIES: u64 = 24;
+
+/// The first request from [`REQUEST`] on that is answered, not refused, when one follows the other; and the compilation
+/// that ends with it.
+pub(crate) fn answered(
+    compilation: &Arc<Compilation>,
+    profile: &Profile,
+) -> Result<Option<(Arc<Compilation>, RequestId)>, String> {
+    let until = |last: u64| {
+        let mut longer = Compilation::clone(compilation);
+        longer.workload.requests = last + 1;
+        Arc::new(longer)
+    };
+    let events = events(&until(REQUEST.0 + TRIES), profile)?;
+    let done = events.iter().filter_map(|event| match &event.kind {
+        EventKind::RequestAnswered {
+            outcome: Outcome::Done, ..
+        } => event.request,
+        _ => None,
+    });
+    let first = done.filter(|request| *request >= REQUEST).min();
+    Ok(first.map(|request| (until(request.0), request)))
 }
 
 /// The events of a fault-free run: the physical steps are read off it.

@@ -37,6 +37,8 @@ pub struct TablePopulation {
     pub rows: u64,
     /// Rows belong to tenants in proportion to their weights, in tenant order; `None`: shared by all.
     pub by_tenant: bool,
+    /// Each tenant has exactly one, whatever its weight.
+    pub one_each: bool,
     /// Rows of this table come so many to each row of another one: row `i` belongs to row `i / per`.
     pub parent: Option<Parent>,
     pub columns: Vec<(String, Type, Generator)>,
@@ -100,6 +102,8 @@ pub enum Generator {
     /// In a population: the epoch less up to so much. In a request: the present.
     Instant {
         before: Nanos,
+        /// In a population: no two rows have the same, and later rows have later ones.
+        apart: bool,
     },
     /// The value of an earlier parameter of the same request (index), or column of the same row.
     Same(u16),

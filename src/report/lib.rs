@@ -208,6 +208,9 @@ pub struct AtomicityDesign {
     pub architecture: String,
     pub title: String,
     pub points: Vec<FaultPoint>,
+    /// What the reader must know of how little was explored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -210,6 +210,7 @@ impl AtomicityReport {
                 design.broken(),
                 design.points.len()
             )));
+            blocks.extend(design.note.clone().map(Block::Paragraph));
             let mut table = Table::new(&[
                 "fault",
                 "client hears",

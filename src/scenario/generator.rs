@@ -35,7 +35,11 @@ pub enum Generator {
     /// `text of 20`: readable filler of so many characters.
     Text { length: u32 },
     /// `now`; in a population the epoch less up to `before`, `within 90 days`.
-    Instant { before: Nanos },
+    Instant {
+        before: Nanos,
+        /// Of initial rows no two have the same: the column tells rows of a key apart.
+        apart: bool,
+    },
     /// `same as x`: an earlier parameter of the request, or an earlier column of the row (its index).
     Same(u16),
 }
@@ -146,8 +150,10 @@ impl Generator {
             Generator::Each(values) => format!("each of {}", list(values)),
             Generator::Between { low, high } => format!("between {low} and {high}"),
             Generator::Text { length } => format!("text of {length}"),
-            Generator::Instant { before: Nanos::ZERO } => "now".to_owned(),
-            Generator::Instant { before } => format!("within {}", Exact(*before)),
+            Generator::Instant {
+                before: Nanos::ZERO, ..
+            } => "now".to_owned(),
+            Generator::Instant { before, .. } => format!("within {}", Exact(*before)),
             Generator::Same(index) => format!("same as {}", siblings.get(usize::from(*index)).unwrap_or(&"?")),
         }
     }
@@ -187,9 +193,13 @@ fn generator(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Ph
                 length: length.ok_or_else(|| PhraseError::new(offset, message))?,
             })
         }
-        "now" => Ok(Generator::Instant { before: Nanos::ZERO }),
+        "now" => Ok(Generator::Instant {
+            before: Nanos::ZERO,
+            apart: false,
+        }),
         "within" => row_only(Generator::Instant {
             before: phrase.duration("a duration")?,
+            apart: false,
         }),
         "tenant" => Ok(Generator::Tenant),
         "same" => {

@@ -22,7 +22,8 @@ pub struct Operation {
     pub statements: Vec<Statement>,
     /// No statement writes or calls.
     pub read_only: bool,
-    /// The index of the parameter that is the request's tenant; `None`: the operation crosses tenants.
+    /// The index of the parameter that is the request's tenant; `None`: there is none, or a statement names other
+    /// tenants: the operation crosses tenants.
     pub tenant: Option<u16>,
     /// Of all spans below.
     pub source: Source,

@@ -31,7 +31,7 @@ pub struct TablePopulation {
 pub enum Count {
     /// `40`
     Total(u64),
-    /// `1_000 per tenant`: on average; tenants get shares by their sizes.
+    /// `1_000 per tenant`: on average; tenants get shares by their sizes. `1 per tenant`: exactly one each.
     PerTenant(u64),
     /// `2 per auth.users`: row `i` belongs to row `i / per` of the other table.
     PerRow { per: u64, parent: TableId },

@@ -28,6 +28,8 @@ pub(crate) struct Clients {
     pub(crate) ended: u64,
     /// Requests whose client still listens.
     pub(crate) waiting: u64,
+    /// A serial client has planned when to ask again.
+    pub(crate) pausing: bool,
     pub(crate) last_end: Time,
     /// The rows that requests were answered with, a set for each statement that answers; kept on demand.
     pub(crate) answers: BTreeMap<RequestId, Vec<Rows>>,
@@ -70,6 +72,7 @@ impl Clients {
             issued: 0,
             ended: 0,
             waiting: 0,
+            pausing: false,
             last_end: Time::ZERO,
             answers: BTreeMap::new(),
         }
@@ -137,6 +140,7 @@ impl World {
     }
 
     pub(crate) fn client_turn(&mut self, plan: &Plan, client: u32, life: u32) {
+        self.clients.pausing = false;
         let requests = plan.options.requests;
         let count = self.clients.states.len() as u64;
         let state = &mut self.clients.states[client as usize];
@@ -172,10 +176,18 @@ impl World {
         }
     }
 
-    /// A serial client asks again when all is quiet.
+    /// A serial client asks again when all is quiet: when indexes show what was written, too.
     pub(crate) fn next_serial(&mut self, plan: &Plan) {
         let life = self.clients.states[0].life;
-        self.client_turn(plan, 0, life);
+        let services = self.nodes.iter().filter_map(|node| node.items.as_ref());
+        let settled = services.filter_map(|service| service.engine.settled()).max();
+        match settled.filter(|settled| *settled > self.now()) {
+            Some(settled) => {
+                self.clients.pausing = true;
+                self.scheduler.at(settled, Happening::ClientTurn { client: 0, life });
+            }
+            None => self.client_turn(plan, 0, life),
+        }
     }
 
     fn issue(&mut self, plan: &Plan, client: u32, id: RequestId) {

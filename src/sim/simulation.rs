@@ -158,7 +158,7 @@ impl Simulation {
 
     /// Looks whether everything has come to rest; lets a serial client ask again if so.
     fn ends(&mut self, plan: &Plan) -> bool {
-        if self.world.clients.waiting > 0 {
+        if self.world.clients.waiting > 0 || self.world.clients.pausing {
             self.quiet_since = None;
             return false;
         }

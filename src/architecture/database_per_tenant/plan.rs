@@ -96,8 +96,12 @@ pub(crate) fn plan(schema: &Schema, operation: &Operation) -> Result<Plan, Refus
     })
 }
 
-/// The parameters that are the request's tenant; the first is the one that everything is routed by.
+/// The parameters that are the request's tenant; the first is the one that everything is routed by. None if the
+/// operation names other tenants: then each statement goes where it says.
 fn own_tenants(operation: &Operation) -> Vec<Pin> {
+    if operation.tenant.is_none() {
+        return Vec::new();
+    }
     let parameters = operation.parameters.iter();
     let tenants = parameters.filter(|parameter| parameter.generator == Generator::Tenant);
     tenants.map(|parameter| Pin::Variable(parameter.name.clone())).collect()
@@ -234,6 +238,12 @@ impl Planner<'_> {
     /// Each tenant's database does its part: right if no row depends on another tenant's.
     fn everywhere(&self, item: &Item, tenancy: &Tenancy) -> Result<At, Refused> {
         let refused = |reason: &str, hint: &str| Err(Refused::new(item.index, reason, hint));
+        if tenancy.pins.len() > 1 {
+            return refused(
+                "it looks at the rows of two tenants, which lie in two databases",
+                "read the other tenant's rows with a SELECT … INTO :variable of its own first",
+            );
+        }
         if !tenancy.together {
             return refused(
                 "it changes rows of all tenants by what it reads of all tenants",

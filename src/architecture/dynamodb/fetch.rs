@@ -220,7 +220,7 @@ impl Items<'_> {
     }
 
     /// The request's tenant, where the table's keys begin with it and nothing says otherwise.
-    fn add_tenant(&self, table: &Table, id: TableId, builder: &mut Builder, known: &mut Known) {
+    pub(crate) fn add_tenant(&self, table: &Table, id: TableId, builder: &mut Builder, known: &mut Known) {
         let (Some(tenant), Some(parameter)) = (self.site.layout.table(id).tenant, self.operation.tenant) else {
             return;
         };

@@ -190,6 +190,19 @@ impl TableLayout {
         best.map_or(Access::Scan, |(_, index)| Access::Query { index })
     }
 
+    /// Does a look-up that knows these columns bring rows with these values only?
+    pub(crate) fn tells_apart(&self, known: &BTreeSet<ColumnId>) -> bool {
+        let path = match self.access(known, &BTreeSet::new()) {
+            Access::Get => &self.base,
+            Access::Query { index } => self.path(index),
+            Access::Scan => return false,
+        };
+        let given = |part: &&Part| part.column().is_none_or(|column| known.contains(&column));
+        let sorted = path.sort.iter().take_while(given).filter_map(Part::column);
+        let told: BTreeSet<ColumnId> = sorted.chain(path.partition_columns()).collect();
+        known.is_subset(&told)
+    }
+
     pub(crate) fn path(&self, index: Option<usize>) -> &KeyPath {
         match index {
             Some(index) => &self.secondary[index],
@@ -408,6 +421,11 @@ fn parent_partition(
         return None;
     }
     let mut partition = Vec::new();
+    // A parent that is itself collected by a part of its key has rows beside it that are not this row's parent.
+    let parents = parent.base.partition_columns();
+    if !key.referenced.iter().all(|referenced| parents.contains(referenced)) {
+        return None;
+    }
     for part in &parent.base.partition {
         partition.push(match part {
             Part::Column(id) if Some(*id) == parent.tenant => Part::Column(tenant?),

@@ -135,7 +135,8 @@ impl Writer<'_, '_> {
         let schema = &scenario.schema;
         let parent = schema.table(need.parent);
         let mut sources: Vec<ComposeTable> = Vec::new();
-        let mut text = Text::new("SELECT ");
+        // Each once: a transaction names an item once.
+        let mut text = Text::new("SELECT DISTINCT ");
         let names: Vec<String> = (1..=need.columns.len()).map(|n| format!("k{n}")).collect();
         text.push(&names.join(", ")).push(" FROM (");
         let mut first = true;

@@ -312,7 +312,8 @@ impl Writer<'_, '_> {
             .zip(&each.bind)
             .map(|(column, bound)| (*column, register(*bound)))
             .collect();
-        let known = Known {
+        let keys = each.rows;
+        let mut known = Known {
             equal,
             ranges: BTreeMap::new(),
             each: Some(each),
@@ -323,7 +324,14 @@ impl Writer<'_, '_> {
             work: &self.work,
             strong: true,
         };
+        items.add_tenant(table, id, &mut self.builder, &mut known);
         steps.extend(items.look_up(schema, &mut self.builder, index, id, &known, into));
+        let exact = self
+            .site
+            .layout
+            .table(id)
+            .tells_apart(&known.equal.into_keys().collect());
+        let mut columns = read_columns(table);
         if self.work.has(id) {
             steps.push(super::work::overlay(
                 schema,
@@ -334,7 +342,34 @@ impl Writer<'_, '_> {
                 into,
                 into,
             ));
+            columns = super::reading::overlaid_columns(table);
+        } else if exact {
+            return steps;
         }
+        // A scan, a query by fewer columns, rows that the operation itself has written: perhaps too much.
+        let list = super::work::qualified_list("x", columns.iter().map(|(name, _)| name.as_str()));
+        let wanted = (1..=own.len()).map(|n| format!("k{n}"));
+        let same = own.iter().zip(wanted.clone()).map(|(column, wanted)| {
+            let name = identifier(&table.column(*column).name);
+            format!("x.{name} = k.{wanted}")
+        });
+        let sql = format!(
+            "SELECT {list} FROM found.rows AS x WHERE EXISTS (SELECT 1 FROM wanted.keys AS k WHERE {})",
+            same.collect::<Vec<_>>().join(" AND ")
+        );
+        let types = own.iter().map(|column| table.column(*column).data_type);
+        let sources = vec![
+            rows_table("found.rows", columns, into),
+            rows_table("wanted.keys", wanted.zip(types).collect(), keys),
+        ];
+        let mark = Mark::new(format!("those of {} that are meant", table.full_name()), Role::Work).from(index);
+        steps.push(statement::compose(
+            &mut self.builder,
+            mark,
+            sources,
+            &Text::new(sql),
+            Into::Rows(into),
+        ));
         steps
     }
 }

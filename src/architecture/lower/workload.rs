@@ -70,6 +70,7 @@ fn population(scenario: &Scenario, population: &scenario::TablePopulation) -> Ta
         table: table.full_name(),
         rows: population.rows,
         by_tenant: scenario.schema.is_of_tenants(population.table),
+        one_each: population.count == Count::PerTenant(1),
         parent,
         columns: columns.collect(),
     }
@@ -114,7 +115,10 @@ fn generator(scenario: &Scenario, source: &scenario::Generator) -> Generator {
         scenario::Generator::Each(values) => Generator::Each(values.clone()),
         scenario::Generator::Between { low, high } => Generator::Between { low: *low, high: *high },
         scenario::Generator::Text { length } => Generator::Text { length: *length },
-        scenario::Generator::Instant { before } => Generator::Instant { before: *before },
+        scenario::Generator::Instant { before, apart } => Generator::Instant {
+            before: *before,
+            apart: *apart,
+        },
         scenario::Generator::Same(index) => Generator::Same(*index),
     }
 }

@@ -107,6 +107,12 @@ impl Engine {
         items.into_iter().flatten().map(|(_, item)| item)
     }
 
+    /// When all indexes show what has been written so far; `None` if nothing is on its way any more, as far as
+    /// anybody has looked.
+    pub fn settled(&self) -> Option<Time> {
+        self.tables.values().filter_map(Table::settled).max()
+    }
+
     /// Of all tables and their indexes, as it is billed: 100 bytes more for each item and each index entry.
     pub fn stored_bytes(&self) -> u64 {
         self.tables.values().map(Table::stored_bytes).sum()

@@ -10,6 +10,28 @@ use crate::{ColumnId, Draw, Generator, Schema, Table, TableId};
 /// Initial rows are up to so much older than the run.
 const PAST: Nanos = Nanos(90 * 86_400_000_000_000);
 
+fn past() -> Generator {
+    Generator::Instant {
+        before: PAST,
+        apart: false,
+    }
+}
+
+/// A generator as `inferred` that gives no two rows the same, for a column of a key of several; `None`: there is none, or
+/// what the column may hold is restricted.
+pub(super) fn apart(table: &Table, column: ColumnId, inferred: &Generator) -> Option<Generator> {
+    let range = Restriction::of(table, column);
+    let free = range.values.is_empty() && range.low.is_none() && range.high.is_none();
+    match inferred {
+        Generator::Text { .. } | Generator::Between { .. } if free => unique(table, column).ok(),
+        Generator::Instant { before, .. } if *before > Nanos::ZERO => Some(Generator::Instant {
+            before: *before,
+            apart: true,
+        }),
+        _ => None,
+    }
+}
+
 /// What `new id` puts before its number: `user-` for `auth.users`.
 pub(super) fn prefix(table: &Table) -> String {
     let name = &table.name;
@@ -49,7 +71,7 @@ pub(super) fn column(id: TableId, column: ColumnId, names: &Names<'_>) -> Result
         }
         Type::Bool => Generator::Constant(Value::Bool(false)),
         Type::Timestamptz if !definition.not_null => Generator::Constant(Value::Null),
-        Type::Timestamptz => Generator::Instant { before: PAST },
+        Type::Timestamptz => past(),
         Type::Jsonb => Generator::Constant(Value::Jsonb("{}".into())),
     })
 }
@@ -121,7 +143,7 @@ fn default(table: &Table, column: ColumnId) -> Option<Generator> {
     }
     if let ExprKind::Function(call) = &default.kind {
         let present = call.name.name.as_str() == "now" && definition.data_type == Type::Timestamptz;
-        return present.then_some(Generator::Instant { before: PAST });
+        return present.then_some(past());
     }
     let value = constant(default)?;
     let schema = Schema {

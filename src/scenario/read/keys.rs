@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use base::{Type, Value};
 
+use super::infer;
 use crate::document::Reading;
-use crate::{ColumnId, Count, Generator, Schema, Table};
+use crate::{ColumnId, Count, Generator, Schema, Table, TableId};
 
 /// The initial rows of one table, as they will be made.
 pub(super) struct Rows<'a> {
@@ -36,6 +37,24 @@ impl Rows<'_> {
                 reading.error(self.table.place, message, hint.to_owned());
             }
         }
+    }
+
+    /// A column of a key of several that must tell rows apart, since no other does. The last that can.
+    pub(super) fn to_tell_apart(&self, given: impl Fn(ColumnId) -> bool) -> Option<(ColumnId, Generator)> {
+        let open = |key: &Vec<ColumnId>| {
+            key.len() > 1 && self.rows > 1 && !key.iter().any(|id| self.always_null(*id)) && !self.distinct(key)
+        };
+        self.keys().into_iter().filter(open).find_map(|key| {
+            key.iter().rev().find_map(|id| {
+                let generator = self.generator(*id)?;
+                let is_instant = matches!(generator, Generator::Instant { .. });
+                let refers = self.table.foreign_keys.iter().any(|key| key.columns.contains(id));
+                if (given(*id) && !is_instant) || refers {
+                    return None;
+                }
+                Some((*id, infer::apart(self.table, *id, generator)?))
+            })
+        })
     }
 
     /// The primary key, UNIQUE constraints, unique indexes over all rows.
@@ -75,26 +94,54 @@ impl Rows<'_> {
         }
     }
 
-    /// Does one column of the key, or the row's parent with another column, tell all rows apart?
+    /// Do the columns of the key tell all rows apart? One may do it alone; or the tenant, or the row's parent, and what
+    /// differs among the rows of one.
     fn distinct(&self, key: &[ColumnId]) -> bool {
         let generators = || key.iter().filter_map(|id| self.generator(*id));
-        let parent = generators().any(|generator| match generator {
-            Generator::Parent { table, column } => self.schema.table(*table).is_key(&[*column]),
-            _ => false,
+        let of_parent = generators().filter_map(|generator| match generator {
+            Generator::Parent { table, column } => Some((*table, *column)),
+            _ => None,
         });
+        let of_parent: Vec<(TableId, ColumnId)> = of_parent.collect();
+        let parent = of_parent.first().is_some_and(|(table, _)| {
+            let columns: Vec<ColumnId> = of_parent.iter().map(|(_, column)| *column).collect();
+            self.schema.table(*table).is_key(&columns)
+        });
+        let tenant = generators().any(|generator| *generator == Generator::Tenant);
         // Rows of one parent follow each other.
         let neighbours = match self.count {
             Count::PerRow { per, .. } if parent => per,
+            Count::PerTenant(1) if tenant => 1,
             _ => self.rows,
         };
-        neighbours == 1
-            || generators().any(|generator| match generator {
-                Generator::Unique { .. } | Generator::Email { .. } => true,
-                Generator::Each(values) => {
-                    let different: BTreeSet<&Value> = values.iter().collect();
-                    different.len() == values.len() && values.len() as u64 >= neighbours
-                }
-                _ => false,
-            })
+        let alone = |generator: &Generator| {
+            matches!(
+                generator,
+                Generator::Unique { .. } | Generator::Email { .. } | Generator::Instant { apart: true, .. }
+            )
+        };
+        neighbours == 1 || generators().any(alone) || different_in_turn(generators(), neighbours)
     }
+}
+
+/// Lists of more values together are not looked at.
+const MOST_TURNS: usize = 10_000;
+
+/// Do the values that columns take in turn differ, all together, among so many rows that follow each other?
+fn different_in_turn<'g>(generators: impl Iterator<Item = &'g Generator>, rows: u64) -> bool {
+    let lists = generators.filter_map(|generator| match generator {
+        Generator::Each(values) if !values.is_empty() => Some(values),
+        _ => None,
+    });
+    let lists: Vec<&Vec<Value>> = lists.collect();
+    let mut seen = BTreeSet::new();
+    for row in 0..MOST_TURNS {
+        let values: Vec<&Value> = lists.iter().map(|list| &list[row % list.len()]).collect();
+        if !seen.insert(values) {
+            break;
+        }
+    }
+    // So many rows differ from the first on; all lists begin anew together, else rows from elsewhere on may not.
+    let again = lists.iter().all(|list| seen.len() % list.len() == 0);
+    !lists.is_empty() && again && seen.len() as u64 >= rows
 }

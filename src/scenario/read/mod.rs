@@ -13,6 +13,7 @@ mod parameter;
 mod population;
 mod resolve;
 mod schema;
+mod tenancy;
 
 use std::collections::BTreeMap;
 

@@ -6,11 +6,11 @@ use toml_edit::TableLike;
 
 use crate::document::{Keys, Reading, Text};
 use crate::phrase::PhraseError;
-use crate::{Action, Compensation, External, Generator, Operation, Place, Population, Schema, Source};
+use crate::{Action, Compensation, External, Operation, Place, Population, Schema, Source};
 use crate::{Statement, Variable, names};
 
 use super::resolve::{Origin, Resolver, Variables};
-use super::{limits, marks, parameter};
+use super::{limits, marks, parameter, tenancy};
 
 pub(super) fn operation(
     place: Place,
@@ -61,9 +61,7 @@ pub(super) fn operation(
     marks::order(&statements, reading);
     parameter::unknown(&variables, &declared, schema, &source, reading);
     let parameters = parameter::typed(declared, &variables, schema, population, reading);
-    let tenant = parameters
-        .iter()
-        .position(|parameter| parameter.generator == Generator::Tenant);
+    let tenant = tenancy::tenant(schema, &parameters, &statements);
     Some(Operation {
         title: title.map_or(name.value, |title| title.value).to_owned(),
         name: name.value.to_owned(),
@@ -75,7 +73,7 @@ pub(super) fn operation(
             .all(|statement| statement.writes.is_empty() && !matches!(statement.action, Action::Call { .. })),
         parameters,
         statements,
-        tenant: tenant.map(|position| position as u16),
+        tenant,
         source,
         place,
     })

@@ -152,7 +152,9 @@ pub(super) fn typed(
     let mut parameters: Vec<Parameter> = vec![];
     for (position, parameter) in declared.into_iter().enumerate() {
         let known = variables.get(parameter.name);
-        if !known.is_some_and(|known| known.used) && !same.contains(&(position as u16)) {
+        // A tenant says whose request it is, whatever the SQL does with it.
+        let says_whose = parameter.generator == Generator::Tenant;
+        if !says_whose && !known.is_some_and(|known| known.used) && !same.contains(&(position as u16)) {
             let message = format!("parameter \"{}\" is not used", parameter.name);
             reading.warning(
                 parameter.place,

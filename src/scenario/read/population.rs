@@ -305,14 +305,21 @@ fn generators(
     }
     if rows > 0 && complete {
         same_types(&columns, explicit, id, schema, reading);
-        let rows = keys::Rows {
-            table,
-            columns: &columns,
-            count,
-            rows,
-            schema,
-        };
-        rows.check(reading);
+        let is_given = |column| explicit.contains_key(&(id, column));
+        loop {
+            let rows = keys::Rows {
+                table,
+                columns: &columns,
+                count,
+                rows,
+                schema,
+            };
+            let Some((column, generator)) = rows.to_tell_apart(is_given) else {
+                rows.check(reading);
+                break;
+            };
+            columns[column.index()].2 = generator;
+        }
         infer::unread_checks(id, schema, |column| explicit.contains_key(&(id, column)), reading);
     }
     columns

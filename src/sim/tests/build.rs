@@ -296,6 +296,7 @@ pub(crate) fn table(compilation: &mut Compilation, name: &str, rows: u64, column
         table: name.to_owned(),
         rows,
         by_tenant: false,
+        one_each: false,
         parent: None,
         columns: columns
             .into_iter()

@@ -573,6 +573,7 @@ fn load(compilation: &mut Compilation, rows: u64, filler: u32) {
         table: "loaded".to_owned(),
         rows,
         by_tenant: false,
+        one_each: false,
         parent: None,
         columns,
     });

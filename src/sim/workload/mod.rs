@@ -50,6 +50,16 @@ fn instant(present_micros: i64, before: Nanos, stream: &mut Stream) -> Value {
     Value::Timestamptz(present_micros.saturating_sub(i64::try_from(back).unwrap_or(i64::MAX)))
 }
 
+/// An instant before the present for each of so many rows, each in a part of the time of its own.
+fn apart(present_micros: i64, before: Nanos, (row, rows): (u64, u64), stream: &mut Stream) -> Value {
+    // Where there are more rows than microseconds, they reach further back.
+    let part = (before.0 / 1_000 / rows.max(1)).max(1);
+    let back = part
+        .saturating_mul(rows.saturating_sub(row))
+        .saturating_sub(stream.below(part));
+    Value::Timestamptz(present_micros.saturating_sub(i64::try_from(back).unwrap_or(i64::MAX)))
+}
+
 const WORDS: [&str; 16] = [
     "river", "stone", "amber", "north", "quiet", "maple", "orbit", "linen", "harbor", "cedar", "ember", "field",
     "glass", "meadow", "paper", "winter",

@@ -10,7 +10,7 @@ use base::{Row, Value};
 use program::Share;
 use program::workload::{Draw, Generator, TablePopulation, Workload};
 
-use super::{between, choice, filler, instant, numbered, zipf};
+use super::{apart, between, choice, filler, instant, numbered, zipf};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Population {
@@ -83,6 +83,11 @@ impl Population {
                 .starts
                 .iter()
                 .map(|start| (rows * u128::from(*start) / all) as u64)
+                .collect();
+        }
+        if table.one_each {
+            return (0..=self.tenants.len() as u64)
+                .map(|tenant| tenant.min(table.rows))
                 .collect();
         }
         let total = u128::from(self.cumulative.last().copied().unwrap_or(0).max(1));
@@ -201,7 +206,10 @@ impl Population {
             Generator::Each(values) => values[(row % values.len() as u64) as usize].clone(),
             Generator::Between { low, high } => between(*low, *high, *data_type, &mut stream()),
             Generator::Text { length } => filler(*length, *data_type, &mut stream()),
-            Generator::Instant { before } => instant(self.epoch_micros, *before, &mut stream()),
+            Generator::Instant { before, apart: true } => {
+                apart(self.epoch_micros, *before, (row, data.definition.rows), &mut stream())
+            }
+            Generator::Instant { before, .. } => instant(self.epoch_micros, *before, &mut stream()),
             // Only an earlier column, so that no definition can ask in a circle.
             Generator::Same(other) if usize::from(*other) < column => self.value(table, row, usize::from(*other)),
             Generator::Same(_) => Value::Null,
@@ -247,6 +255,7 @@ mod tests {
             table: "users".to_owned(),
             rows: 10,
             by_tenant: true,
+            one_each: false,
             parent: None,
             columns: vec![
                 column("id", Type::Text, unique("u_")),
@@ -257,6 +266,7 @@ mod tests {
             table: "orders".to_owned(),
             rows: 20,
             by_tenant: true,
+            one_each: false,
             parent: Some(Parent { table: 0, per: 2 }),
             columns: vec![
                 column("user", Type::Text, Generator::FromParent { column: 0 }),

@@ -458,3 +458,61 @@ fn what_sabotage_leaves_out() {
     assert_eq!(conditions(&[Sabotage::WithoutConditions]), 0);
     assert!(conditions(&[]) >= 2);
 }
+
+/// `a.rooms` lies with its house; what lies in a room cannot lie there too: another room's would meet it.
+#[test]
+fn a_collection_within_a_collection_keeps_its_own_key() {
+    let tables = "CREATE TABLE a.houses (id int PRIMARY KEY);
+CREATE TABLE a.rooms (house int NOT NULL REFERENCES a.houses, no int NOT NULL, PRIMARY KEY (house, no));
+CREATE TABLE a.chairs (house int NOT NULL, room int NOT NULL, no int NOT NULL, PRIMARY KEY (house, room, no),
+  FOREIGN KEY (house, room) REFERENCES a.rooms (house, no));";
+    let sql =
+        "SELECT no FROM a.rooms WHERE house = :house; SELECT no FROM a.chairs WHERE house = :house AND room = :room";
+    let reasons = reasons(&compile(
+        DYNAMO,
+        &small(tables, "house = \"between 1 and 9\", room = \"between 1 and 9\"", sql),
+    ));
+    assert!(
+        reasons.contains("a.rooms: pk = houses#<house>, sk = rooms#<no>; lies with its houses"),
+        "{reasons}"
+    );
+    assert!(
+        reasons.contains("a.chairs: pk = chairs#<house>#<room>, sk = chairs#<no>"),
+        "{reasons}"
+    );
+}
+
+/// Rows that refer to the same one need it once: a transaction names an item once.
+#[test]
+fn a_row_that_several_refer_to_is_checked_once() {
+    let tables = "CREATE TABLE a.teams (id int PRIMARY KEY);
+CREATE TABLE a.people (id int PRIMARY KEY, team int NOT NULL REFERENCES a.teams);
+CREATE INDEX by_team ON a.people (team);";
+    let sql = "UPDATE a.people SET team = :to WHERE team = :from";
+    let compilation = compile(
+        DYNAMO,
+        &small(tables, "to = \"between 1 and 9\", from = \"between 1 and 9\"", sql),
+    );
+    in_order(
+        &text(&compilation, "act"),
+        &["SELECT DISTINCT k1", "references to a.teams", "ConditionCheck"],
+    );
+}
+
+/// What refers to a deleted row is found by a column that no key begins with: others are found too, and left alone.
+#[test]
+fn only_what_refers_to_a_deleted_row_goes_with_it() {
+    let tables = "CREATE TABLE a.shelves (id int PRIMARY KEY);
+CREATE TABLE a.books (shelf int NOT NULL, id int NOT NULL, lies_on int REFERENCES a.shelves ON DELETE CASCADE, PRIMARY KEY (shelf, id));";
+    let parameters = "id = \"between 1 and 9\", shelf = \"between 1 and 9\"";
+    let sql =
+        "INSERT INTO a.books (shelf, id, lies_on) VALUES (:shelf, :id, NULL); DELETE FROM a.shelves WHERE id = :id";
+    let compilation = compile(DYNAMO, &small(tables, parameters, sql));
+    in_order(
+        &text(&compilation, "act"),
+        &[
+            "FROM found.rows AS x WHERE EXISTS (SELECT 1 FROM wanted.keys AS k WHERE x.lies_on = k.k1)",
+            "rows changed a.books with a.shelves",
+        ],
+    );
+}

@@ -98,6 +98,11 @@ impl Table {
         self.bytes
     }
 
+    /// When all indexes show what was written.
+    pub(crate) fn settled(&self) -> Option<Time> {
+        self.indexes.iter().filter_map(Index::settled).max()
+    }
+
     /// With its indexes; AWS adds 100 bytes to each item and each entry.
     pub(crate) fn stored_bytes(&self) -> u64 {
         let entries = self.indexes.iter().flat_map(|index| index.entries.iter());
@@ -233,6 +238,11 @@ impl Index {
             pending: VecDeque::new(),
             meter: Meter::new(definition.throughput),
         }
+    }
+
+    /// When the last of its changes that are on their way arrives.
+    fn settled(&self) -> Option<Time> {
+        self.pending.back().map(|change| change.arrives)
     }
 
     /// Takes in what has arrived by now.

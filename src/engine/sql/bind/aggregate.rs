@@ -144,6 +144,7 @@ impl Binder<'_> {
         let (function, result) = match (name, data_type) {
             ("count", _) => (F::Count, Type::Int8),
             ("sum", Type::Int4) => (F::Sum, Type::Int8),
+            ("sum", Type::Int8) if self.whole_sums => (F::Sum, Type::Int8),
             ("sum", Type::Int8) => return Err(unsupported("sum(bigint), whose type is numeric,").at(span)),
             ("avg", Type::Int4 | Type::Int8) => return Err(unsupported("avg, whose type is numeric,").at(span)),
             ("min", Type::Int4 | Type::Int8 | Type::Text | Type::Timestamptz) => (F::Min, data_type),

@@ -548,7 +548,11 @@ impl Binder<'_> {
 
     fn cast(&mut self, operand: &Expr, data_type: &DataType, span: Span) -> Fallible<Bound> {
         let to = column_type(data_type)?;
-        let operand = self.expression(operand)?;
+        let outside = self.whole_sums;
+        self.whole_sums = matches!(to, Type::Int4 | Type::Int8) && operand.kind.is_sum();
+        let operand = self.expression(operand);
+        self.whole_sums = outside;
+        let operand = operand?;
         let (found, operand_span) = (operand.data_type, operand.span);
         if !can_cast(found, to, CastContext::Explicit) {
             let message = format!("cannot cast type {found} to {}", to.name());

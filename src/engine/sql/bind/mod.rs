@@ -176,6 +176,8 @@ pub(crate) struct Binder<'a> {
     slot_count: u32,
     /// Leave the literals of the next select list untyped.
     keep_unknown: bool,
+    /// What is being bound becomes a whole number: so may a sum of `bigint`, whose type `numeric` we do not have.
+    whole_sums: bool,
     /// Innermost last.
     scopes: Vec<Scope>,
     /// Common table expressions in reach, innermost last.
@@ -194,6 +196,7 @@ impl<'a> Binder<'a> {
             locks: Vec::new(),
             slot_count: 0,
             keep_unknown: false,
+            whole_sums: false,
             scopes: Vec::new(),
             common: Vec::new(),
         }

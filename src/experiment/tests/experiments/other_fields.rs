@@ -62,6 +62,24 @@ fn a_booking_leaves_the_same_rows() {
     same_rows("booking");
 }
 
+/// Keys of several columns, the tenant among them; rows of one parent beside those of another.
+#[test]
+fn a_chat_leaves_the_same_rows() {
+    same_rows("chat");
+}
+
+/// What is deleted with a row is looked for where nothing says whose it is.
+#[test]
+fn a_ticket_office_leaves_the_same_rows() {
+    same_rows("tickets");
+}
+
+/// An operation of one tenant that names others' rows finds them behind every wall.
+#[test]
+fn matching_across_tenants_leaves_the_same_rows() {
+    same_rows("matching");
+}
+
 #[test]
 fn the_built_in_scenarios_leave_the_same_rows() {
     for built_in in experiment::library::SCENARIOS {

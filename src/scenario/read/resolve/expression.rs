@@ -99,7 +99,10 @@ impl Resolver<'_, '_> {
                 otherwise,
             } => self.case(operand.as_deref(), branches, otherwise.as_deref(), scope),
             ExprKind::Cast { operand, data_type } => {
+                let whole_number = matches!(data_type.kind, DataTypeKind::Known(Type::Int4 | Type::Int8));
+                let outside = std::mem::replace(&mut self.whole_sums, whole_number && operand.kind.is_sum());
                 let found = self.expression(operand, scope);
+                self.whole_sums = outside;
                 let DataTypeKind::Known(target) = data_type.kind else {
                     return Found::default();
                 };
@@ -108,7 +111,7 @@ impl Resolver<'_, '_> {
                 }
                 Found::of(target)
             }
-            ExprKind::Function(call) => self.function(call, scope),
+            ExprKind::Function(call) => self.function(call, span, scope),
         }
     }
 
@@ -276,7 +279,22 @@ impl Resolver<'_, '_> {
         result
     }
 
-    fn function(&mut self, call: &FunctionCall, scope: &Scope<'_>) -> Found {
+    /// There is no `numeric`.
+    fn check_numeric(&mut self, name: &str, argument: Option<Type>, span: Span) {
+        match (name, argument) {
+            ("sum", Some(Type::Int8)) if !self.whole_sums => {
+                let hint = "write sum(…)::bigint, which is a whole number again".to_owned();
+                self.error(span, "the sum of bigint is of type numeric, which there is not", hint);
+            }
+            ("avg", Some(Type::Int4 | Type::Int8)) => {
+                let hint = "return the sum and the count: sum(…)::bigint, count(*)".to_owned();
+                self.error(span, "an average is of type numeric, which there is not", hint);
+            }
+            _ => {}
+        }
+    }
+
+    fn function(&mut self, call: &FunctionCall, span: Span, scope: &Scope<'_>) -> Found {
         let arguments: Vec<Found> = call
             .arguments
             .iter()
@@ -287,9 +305,10 @@ impl Resolver<'_, '_> {
             self.boolean(&found, filter.span);
         }
         let first = arguments.iter().find_map(|found| found.data_type);
+        self.check_numeric(call.name.name.as_str(), first, span);
         let data_type = match call.name.name.as_str() {
             "count" => Some(Type::Int8),
-            "sum" => first.filter(|t| *t == Type::Int4).map(|_| Type::Int8),
+            "sum" => first.filter(|t| whole(*t)).map(|_| Type::Int8),
             "min" | "max" | "abs" | "greatest" | "least" | "nullif" => first,
             "coalesce" => {
                 for found in &arguments {

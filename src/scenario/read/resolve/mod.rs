@@ -75,6 +75,8 @@ pub(super) struct Resolver<'r, 'a> {
     reading: &'r mut Reading<'a>,
     /// Common table expressions in sight.
     common: Vec<(Arc<str>, Vec<Output>)>,
+    /// What is being read becomes a whole number.
+    whole_sums: bool,
     pub(super) variables: Variables,
     pub(super) reads: BTreeSet<TableId>,
     pub(super) writes: BTreeSet<TableId>,
@@ -87,6 +89,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
             source,
             reading,
             common: vec![],
+            whole_sums: false,
             variables: Variables::default(),
             reads: BTreeSet::new(),
             writes: BTreeSet::new(),
