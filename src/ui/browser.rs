@@ -1,6 +1,7 @@
 //! What the page asks of the browser: storage, the address, files of the site, the clipboard, downloads.
 //! Everything can be refused (private windows, policies): a refusal is an answer, never a panic.
 
+use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Response, Url};
@@ -150,6 +151,72 @@ pub(crate) fn worker_address() -> Option<String> {
     let document = web_sys::window()?.document()?;
     let start = document.query_selector("script[data-worker]").ok()??;
     start.get_attribute("data-worker")
+}
+
+/// What follows the address's `#`.
+pub(crate) fn fragment() -> Option<String> {
+    let hash = web_sys::window()?.location().hash().ok()?;
+    let fragment = hash.strip_prefix('#')?;
+    (!fragment.is_empty()).then(|| fragment.to_owned())
+}
+
+/// Changes it without going anywhere.
+pub(crate) fn set_fragment(fragment: Option<&str>) {
+    let fragment = fragment.map_or_else(String::new, |fragment| format!("#{fragment}"));
+    let address = format!("{}{}{fragment}", path(), query());
+    if let Some(history) = web_sys::window().and_then(|window| window.history().ok()) {
+        // Where it is forbidden, the address stays as it was.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&address));
+    }
+}
+
+/// Puts the focus on the first element that a selector finds.
+pub(crate) fn focus(selector: &str) {
+    let document = web_sys::window().and_then(|window| window.document());
+    let element = document.and_then(|document| document.query_selector(selector).ok().flatten());
+    if let Some(element) = element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // Where it cannot be had, nothing is lost.
+        let _ = element.focus();
+    }
+}
+
+/// Says of each cell of a board whether its evidence is open.
+pub(crate) fn mark_expanded(open: Option<&str>) {
+    let document = web_sys::window().and_then(|window| window.document());
+    let cells = document.and_then(|document| document.query_selector_all("[data-cell]").ok());
+    let Some(cells) = cells else { return };
+    for index in 0..cells.length() {
+        let cell = cells
+            .get(index)
+            .and_then(|cell| cell.dyn_into::<web_sys::Element>().ok());
+        let Some(cell) = cell else { continue };
+        let is_open = open.is_some() && cell.get_attribute("data-cell").as_deref() == open;
+        // Attributes of an element can always be set.
+        let _ = cell.set_attribute("aria-expanded", if is_open { "true" } else { "false" });
+    }
+}
+
+/// Is this a phone's width? Changes with the window.
+pub(crate) fn narrow() -> ReadSignal<bool> {
+    let is_narrow = || {
+        let query = web_sys::window().and_then(|window| window.match_media("(max-width: 640px)").ok().flatten());
+        query.is_some_and(|query| query.matches())
+    };
+    let (narrow, set_narrow) = signal(is_narrow());
+    let resized = window_event_listener(leptos::ev::resize, move |_| {
+        if narrow.get_untracked() != is_narrow() {
+            set_narrow.set(is_narrow());
+        }
+    });
+    on_cleanup(move || resized.remove());
+    narrow
+}
+
+/// As little scrolling as shows it.
+pub(crate) fn nearest() -> web_sys::ScrollIntoViewOptions {
+    let options = web_sys::ScrollIntoViewOptions::new();
+    options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+    options
 }
 
 /// Where the app is drawn; what was shown there until now goes.

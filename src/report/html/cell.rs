@@ -106,7 +106,7 @@ fn shape(html: &mut Html, cell: &Cell) {
     html.markup("</svg>");
 }
 
-fn tag(html: &mut Html, provenance: &Provenance) {
+pub(super) fn tag(html: &mut Html, provenance: &Provenance) {
     let (class, text) = match provenance {
         Provenance::Counted => ("tag counted", "counted".to_owned()),
         Provenance::Checked { system } => ("tag checked", format!("checked on {system}")),

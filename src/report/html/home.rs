@@ -4,8 +4,9 @@
 //! them. So Home can be read and used before any WebAssembly has arrived, and without.
 
 use super::Html;
+use super::board::head;
 use super::cell::{cell, is_bad};
-use super::picture::{hatchings, picture};
+use super::picture::hatchings;
 use crate::number::{count, plural};
 use crate::{BoardDesign, Cell, Evidence, Recorded};
 
@@ -165,29 +166,6 @@ fn table(html: &mut Html, recorded: &Recorded, first: usize, root: &str) {
         }
         html.close("tbody");
     });
-}
-
-/// Picture, name, and whether the design did the same work.
-fn head(html: &mut Html, design: &BoardDesign) {
-    picture(html, &design.picture);
-    html.element("b", "", &design.title);
-    match design.same_rows {
-        Some(true) => html.element("small", "", "same rows ✓"),
-        Some(false) => html.element("small", "bad", "its rows differ"),
-        None => {}
-    }
-    if !design.refusals.is_empty() {
-        let refused = design.refusals.len() as u64;
-        html.element(
-            "small",
-            "warn",
-            &plural(
-                refused,
-                "statement cannot be expressed",
-                "statements cannot be expressed",
-            ),
-        );
-    }
 }
 
 fn row(html: &mut Html, recorded: &Recorded, (title, note): (&str, &str), cells: &[Cell], root: &str) {

@@ -4,10 +4,14 @@
 //! Names and values come from a person's file or from a stranger's link. So text is only ever added through
 //! [`Html::text`] and attributes through [`Html::open`], which escape; markup of ours is a literal.
 
+mod board;
 mod cell;
+mod evidence;
 mod home;
 mod picture;
 
+pub use board::{board_head, board_question, board_section, cell_name};
+pub use evidence::evidence;
 pub use home::home;
 pub use picture::{hatchings, picture};
 

@@ -1,4 +1,4 @@
-//! What can be chosen beside the scenario's text: designs, fault, seed, requests; and the last change, to be undone.
+//! What can be chosen beside the scenario's text: designs, fault, seed, requests, the target of a sizing.
 
 use leptos::prelude::*;
 use protocol::{RunOptions, ScenarioOutline};
@@ -18,6 +18,17 @@ pub(crate) struct Choices {
     pub(crate) sabotage: RwSignal<Vec<String>>,
 }
 
+/// All choices of an instant.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Chosen {
+    designs: Option<Vec<String>>,
+    fault: FaultForm,
+    seed: String,
+    requests: String,
+    target: String,
+    sabotage: Vec<String>,
+}
+
 impl Choices {
     pub(crate) fn new() -> Choices {
         Choices {
@@ -28,6 +39,27 @@ impl Choices {
             target: RwSignal::new(String::new()),
             sabotage: RwSignal::new(Vec::new()),
         }
+    }
+
+    pub(crate) fn now(self) -> Chosen {
+        Chosen {
+            designs: self.designs.get(),
+            fault: self.fault.get(),
+            seed: self.seed.get(),
+            requests: self.requests.get(),
+            target: self.target.get(),
+            sabotage: self.sabotage.get(),
+        }
+    }
+
+    /// As they were.
+    pub(crate) fn restore(self, chosen: Chosen) {
+        self.designs.set(chosen.designs);
+        self.fault.set(chosen.fault);
+        self.seed.set(chosen.seed);
+        self.requests.set(chosen.requests);
+        self.target.set(chosen.target);
+        self.sabotage.set(chosen.sabotage);
     }
 
     /// Makes the choices of a link.

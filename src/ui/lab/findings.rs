@@ -3,8 +3,30 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use protocol::Diagnostic;
-use report::{AtomicityReport, RunReport};
+use protocol::{Diagnostic, RunOptions};
+use report::{AtomicityReport, Board, RunReport};
+
+use super::texts::Source;
+
+/// What a board was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) source: Source,
+    /// Of a scenario that is not built in.
+    pub(crate) text: Option<String>,
+    /// Without the designs: the board itself says which they are.
+    pub(crate) options: RunOptions,
+}
+
+#[derive(Clone)]
+pub(crate) struct Compared {
+    pub(crate) board: Arc<Board>,
+    pub(crate) asked: Asked,
+    /// Does it have all its rows?
+    pub(crate) complete: bool,
+    /// It came with the site.
+    pub(crate) recorded: bool,
+}
 
 #[derive(Clone, Copy)]
 pub(crate) struct Findings {
@@ -12,6 +34,10 @@ pub(crate) struct Findings {
     pub(crate) refused: RwSignal<Vec<Diagnostic>>,
     pub(crate) run: RwSignal<Option<Arc<RunReport>>>,
     pub(crate) atomicity: RwSignal<Option<Arc<AtomicityReport>>>,
+    /// The board, as far as it is there.
+    pub(crate) compared: RwSignal<Option<Compared>>,
+    /// What the board that is being made was asked for.
+    pub(crate) asked: StoredValue<Option<Asked>>,
 }
 
 impl Findings {
@@ -20,6 +46,8 @@ impl Findings {
             refused: RwSignal::new(Vec::new()),
             run: RwSignal::new(None),
             atomicity: RwSignal::new(None),
+            compared: RwSignal::new(None),
+            asked: StoredValue::new(None),
         }
     }
 }

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use protocol::{Reply, Request, RunOptions, Ticket};
 
-pub(crate) use choices::Choices;
-pub(crate) use findings::Findings;
+pub(crate) use choices::{Choices, Chosen};
+pub(crate) use findings::{Asked, Compared, Findings};
 pub(crate) use line::{Activity, Line};
 pub(crate) use link::Address;
 pub(crate) use notice::Notices;
@@ -139,6 +139,43 @@ impl Lab {
         self.ask(title, request);
     }
 
+    /// The board of the scenario, row by row.
+    pub(crate) fn compare(self) {
+        let asked = untrack(move || self.asked_now());
+        let request = |question| {
+            let Question {
+                ticket,
+                slug,
+                scenario,
+                options,
+            } = question;
+            Request::Compare {
+                ticket,
+                slug,
+                scenario,
+                options,
+            }
+        };
+        if self.line.has_worker() {
+            self.findings.asked.set_value(asked);
+            self.ask("Compare".to_owned(), request);
+        }
+    }
+
+    /// What a board would be asked for now; `None` while there is no text, or something is wrong in the choices.
+    pub(crate) fn asked_now(self) -> Option<Asked> {
+        let source = self.texts.source.get();
+        let text = match source {
+            Source::BuiltIn(_) => None,
+            Source::Own | Source::Linked => Some(self.texts.text()?),
+        };
+        let options = RunOptions {
+            architectures: Vec::new(),
+            ..self.choices.options().ok()?
+        };
+        Some(Asked { source, text, options })
+    }
+
     /// Asks a long question about the scenario and the choices of now, unless something is wrong in them.
     pub(crate) fn ask(self, title: String, request: impl FnOnce(Question) -> Request) {
         let scenario = untrack(move || self.texts.text());
@@ -183,6 +220,23 @@ impl Lab {
             Reply::Explored { ticket, report } if busy_with == Some(ticket) => {
                 self.findings.atomicity.set(Some(Arc::new(*report)));
                 self.line.end();
+            }
+            Reply::Compared {
+                ticket,
+                board,
+                complete,
+            } if busy_with == Some(ticket) => {
+                if let Some(asked) = self.findings.asked.get_value() {
+                    self.findings.compared.set(Some(Compared {
+                        board: Arc::new(*board),
+                        asked,
+                        complete,
+                        recorded: false,
+                    }));
+                }
+                if complete {
+                    self.line.end();
+                }
             }
             Reply::Packed { ticket, packed } => self.address.packed(ticket, packed),
             Reply::Unpacked { ticket, scenario } => self.address.unpacked(ticket, scenario),

@@ -18,7 +18,9 @@ const WIDTH: f64 = 560.0;
 pub(crate) fn Latencies(report: Arc<RunReport>, operation: RwSignal<String>) -> impl IntoView {
     let charts = move || {
         let name = operation.get();
-        view! { {percentiles(&report, &name)} {distribution(&report, &name)} }
+        let of = |design: &DesignReport| (design.title.clone(), latency(design, &name).cloned());
+        let designs: ByDesign = report.designs.iter().map(of).collect();
+        view! { {percentiles(&name, &designs, percentile_table(&report, &name))} {distribution(&name, &designs)} }
     };
     view! { <div class="charts">{charts}</div> }
 }
@@ -32,12 +34,16 @@ fn latency<'a>(design: &'a DesignReport, operation: &str) -> Option<&'a Latency>
         .as_ref()
 }
 
-fn percentiles(report: &RunReport, operation: &str) -> impl IntoView + use<> {
-    let row = |design: &DesignReport| Percentiles {
-        title: design.title.clone(),
-        values: latency(design, operation).map(|latency| [latency.p50, latency.p90, latency.p99]),
+/// One operation's latencies by design; `None`: no answers.
+pub(crate) type ByDesign = Vec<(String, Option<Latency>)>;
+
+/// Percentiles on one axis, `table` behind them.
+pub(crate) fn percentiles(operation: &str, designs: &ByDesign, table: DataTable) -> impl IntoView + use<> {
+    let row = |(title, latency): &(String, Option<Latency>)| Percentiles {
+        title: title.clone(),
+        values: latency.as_ref().map(|latency| [latency.p50, latency.p90, latency.p99]),
     };
-    let rows: Vec<Percentiles> = report.designs.iter().map(row).collect();
+    let rows: Vec<Percentiles> = designs.iter().map(row).collect();
     let most = rows
         .iter()
         .filter_map(|row| Some(row.values?[2]))
@@ -47,13 +53,7 @@ fn percentiles(report: &RunReport, operation: &str) -> impl IntoView + use<> {
     let note =
         "Median dark, 90th percentile lighter, 99th lightest. Answered requests, measured from when each was due.";
     let title = format!("Latency of {operation}");
-    figure(
-        title,
-        note.to_owned(),
-        format!("latency-{operation}"),
-        chart,
-        percentile_table(report, operation),
-    )
+    figure(title, note.to_owned(), format!("latency-{operation}"), chart, table)
 }
 
 fn percentile_table(report: &RunReport, operation: &str) -> DataTable {
@@ -91,14 +91,12 @@ fn percentile_table(report: &RunReport, operation: &str) -> DataTable {
     table
 }
 
-fn distribution(report: &RunReport, operation: &str) -> impl IntoView + use<> {
-    let points = |design: &DesignReport| {
-        latency(design, operation)
-            .map(|latency| latency.cdf.clone())
-            .unwrap_or_default()
+pub(crate) fn distribution(operation: &str, designs: &ByDesign) -> impl IntoView + use<> {
+    let points = |(_, latency): &(String, Option<Latency>)| {
+        latency.as_ref().map(|latency| latency.cdf.clone()).unwrap_or_default()
     };
-    let lines: Vec<geometry::cdf::Points> = report.designs.iter().map(points).collect();
-    let titles: Vec<String> = report.designs.iter().map(|design| design.title.clone()).collect();
+    let lines: Vec<geometry::cdf::Points> = designs.iter().map(points).collect();
+    let titles: Vec<String> = designs.iter().map(|(title, _)| title.clone()).collect();
     let chart = cdf::cdf(geometry::cdf::cdf(&lines, WIDTH), &titles);
     let mut table = DataTable::new(&["Design", "latency, ms", "share of requests at most that slow"]);
     for (title, line) in titles.iter().zip(&lines) {

@@ -5,7 +5,7 @@ mod board;
 mod editor;
 mod evidence;
 mod experiment;
-mod latency;
+pub(crate) mod latency;
 mod programs;
 mod results;
 

@@ -7,11 +7,12 @@ use report::{RunReport, ScenarioSummary};
 
 use super::atomicity::Atomicity;
 use super::board::Board;
-use super::evidence::{Evidence, Limits};
+use super::evidence::Evidence;
 use super::latency::Latencies;
 use super::programs::Programs;
 use crate::format::count;
 use crate::lab::lab;
+use crate::page::limits::{Limited, Limits};
 
 #[component]
 pub(crate) fn Results() -> impl IntoView {
@@ -46,6 +47,12 @@ fn RunResults(report: Arc<RunReport>) -> impl IntoView {
     let names: Vec<String> = operations(&report);
     let first = first_operation(&report, &names);
     let operation = RwSignal::new(first);
+    let of = |design: &report::DesignReport| Limited {
+        title: design.title.clone(),
+        weakened: design.weakened.clone(),
+        refusals: design.refusals.clone(),
+    };
+    let limited: Vec<Limited> = report.designs.iter().map(of).collect();
     let option = move |name: String| {
         let value = name.clone();
         view! { <option value=name.clone() selected=move || operation.with(|now| *now == value)>{name.clone()}</option> }
@@ -64,7 +71,7 @@ fn RunResults(report: Arc<RunReport>) -> impl IntoView {
             </div>
             <Latencies report=report.clone() operation=operation/>
             <Programs report=report.clone() operation=operation/>
-            <Limits report=report/>
+            <Limits designs=limited assumptions=report.scenario.assumptions.clone()/>
         </section>
     }
 }

@@ -1,0 +1,130 @@
+//! What a cell rests on: statement and rows, or schedule, then formula, then the way to see it again.
+
+use leptos::ev;
+use leptos::html::Section;
+use leptos::prelude::*;
+use protocol::Link;
+use report::html::{cell_name, evidence};
+use report::{Board, BoardDesign, BoardRow, Cell, Evidence};
+
+use crate::browser;
+use crate::chart::sequence::SequenceView;
+use crate::lab::{Asked, Compared, Source, lab};
+
+#[component]
+pub(super) fn Drawer(open: RwSignal<Option<String>>) -> impl IntoView {
+    let lab = lab();
+    let place = NodeRef::<Section>::new();
+    let close = move || {
+        if let Some(name) = open.get_untracked() {
+            open.set(None);
+            browser::focus(&format!("[data-cell=\"{name}\"]"));
+        }
+    };
+    let escape = window_event_listener(ev::keydown, move |event| {
+        if event.key() == "Escape" && !event.default_prevented() {
+            close();
+        }
+    });
+    on_cleanup(move || escape.remove());
+    Effect::new(move |_| browser::set_fragment(open.get().as_deref()));
+    Effect::new(move |_| {
+        if let Some(place) = place.get() {
+            place.scroll_into_view_with_scroll_into_view_options(&browser::nearest());
+            let _ = place.focus();
+        }
+    });
+    let content = move || {
+        let name = open.get()?;
+        lab.findings.compared.with(|compared| {
+            let compared = compared.as_ref()?;
+            let (row, design, cell) = find(&compared.board, &name)?;
+            Some(view! {
+                <section class="drawer card" id="evidence" node_ref=place tabindex="-1" aria-label="Evidence">
+                    {inside(compared, row, design, cell, Callback::new(move |()| close()))}
+                </section>
+            })
+        })
+    };
+    view! { <div>{content}</div> }
+}
+
+fn find<'a>(board: &'a Board, name: &str) -> Option<(&'a BoardRow, &'a BoardDesign, &'a Cell)> {
+    let rows = board.sections.iter().flat_map(|section| &section.rows);
+    rows.into_iter().find_map(|row| {
+        let mut cells = board.designs.iter().zip(&row.cells);
+        let (design, cell) = cells.find(|(design, _)| cell_name(row, design) == name)?;
+        Some((row, design, cell))
+    })
+}
+
+fn inside(
+    compared: &Compared,
+    row: &BoardRow,
+    design: &BoardDesign,
+    cell: &Cell,
+    close: Callback<()>,
+) -> impl IntoView + use<> {
+    let lab = lab();
+    let schedule = cell.evidence.iter().find_map(|piece| match piece {
+        Evidence::Schedule(sequence) => Some(sequence.clone()),
+        _ => None,
+    });
+    let schedule = schedule.map(|sequence| view! { <SequenceView sequence=*sequence/> });
+    let replay = replay(&compared.asked, design, cell)
+        .map(|address| view! { <a class="button primary" href=address>"See it again"</a> });
+    let copy = move |_| {
+        lab.address.show();
+        leptos::task::spawn_local(async move {
+            let Some(address) = browser::address() else { return };
+            lab.notices.say(if browser::copy(&address).await {
+                "The link to this cell is copied.".to_owned()
+            } else {
+                format!("The browser does not let the page copy. The link is: {address}")
+            });
+        });
+    };
+    let nothing = cell.evidence.is_empty().then(|| view! { <p>{cell.words.clone()}</p> });
+    view! {
+        <div class="drawer-head">
+            <div>
+                <h2>{row.title.clone()} ": " {cell.sentence()}</h2>
+                <p class="hint">{design.title.clone()} " · " {row.note.clone()}</p>
+            </div>
+            <button type="button" class="button small" on:click=move |_| close.run(())>"Close"</button>
+        </div>
+        <div class="pieces" inner_html=evidence(cell)></div>
+        {nothing}
+        {schedule}
+        <div class="links">
+            {replay}
+            <button type="button" class="button" on:click=copy>"Copy link to this cell"</button>
+            <a class="button" rel="external" href=format!("../designs/{}/", slug_of_page(&design.architecture))>"About this design"</a>
+        </div>
+    }
+}
+
+/// Variants share their design's page.
+fn slug_of_page(architecture: &str) -> &str {
+    architecture.split_once('+').map_or(architecture, |(slug, _)| slug)
+}
+
+/// The address that draws what a cell was found with; a text of one's own is still there when it opens.
+fn replay(asked: &Asked, design: &BoardDesign, cell: &Cell) -> Option<String> {
+    let fault = cell.evidence.iter().find_map(|piece| match piece {
+        Evidence::Replay { fault, .. } => Some(fault.clone()),
+        _ => None,
+    })?;
+    let Source::BuiltIn(scenario) = &asked.source else {
+        return None;
+    };
+    let mut options = asked.options.clone();
+    options.architectures = vec![design.architecture.clone()];
+    options.fault = fault.or(options.fault);
+    let link = Link {
+        scenario: Some(scenario.clone()),
+        text: None,
+        options,
+    };
+    Some(format!("../run/?{link}"))
+}
