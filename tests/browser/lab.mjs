@@ -75,8 +75,8 @@ export async function start() {
   };
 }
 
-/** Opens the page and waits until it can run; `complaints` collects what no journey expects. */
-export async function open(context, address) {
+/** A page whose `complaints` collect what no journey expects. */
+export async function watched(context, address) {
   const page = await context.newPage();
   page.complaints = [];
   const origin = new URL(address).origin;
@@ -88,6 +88,12 @@ export async function open(context, address) {
     const from = new URL(request.url());
     if (from.origin !== origin && from.protocol.startsWith("http")) page.complaints.push(`reached for ${request.url()}`);
   });
+  return page;
+}
+
+/** Opens the page where one's own scenario is run, and waits until it can run. */
+export async function open(context, address) {
+  const page = await watched(context, address);
   await page.goto(address);
   await page.getByRole("button", { name: "Run", exact: true }).waitFor();
   return page;

@@ -147,7 +147,7 @@ fn button(html: &mut Html, row: &BoardRow, design: &BoardDesign, of: &Cell, base
 fn beside(of: &Cell, baseline: &Cell) -> Option<(String, &'static str)> {
     let unit = of.figure?.unit;
     match of.difference(baseline)? {
-        Difference::Same => Some(("as the baseline".to_owned(), "difference")),
+        Difference::Same => Some(("as the baseline".to_owned(), "difference close")),
         Difference::TooClose => Some(("too close to the baseline".to_owned(), "difference close")),
         Difference::By { value, band } => {
             let mut text = signed(value, unit);

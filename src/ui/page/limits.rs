@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use program::{Refusal, Weakening};
 
 use crate::chart::figure::{DataTable, table};
+use crate::format::count;
 
 /// One design's limits.
 pub(crate) struct Limited {
@@ -36,12 +37,16 @@ pub(crate) fn Limits(designs: Vec<Limited>, assumptions: Vec<(String, String)>) 
         }));
     }
     let section = |title: &'static str, none: &'static str, data: DataTable| {
-        let body = if data.rows.is_empty() {
-            view! { <p>{none}</p> }.into_any()
-        } else {
-            view! { <div class="scroll" tabindex="0" role="region" aria-label=title>{table(&data)}</div> }.into_any()
-        };
-        view! { <div class="card"><h3>{title}</h3>{body}</div> }
+        let number = data.rows.len() as u64;
+        if number == 0 {
+            return view! { <div class="card"><h3>{title}</h3><p>{none}</p></div> }.into_any();
+        }
+        view! {
+            <details class="card"><summary><h3>{title}</h3> <span class="hint">{count(number)}</span></summary>
+                <div class="scroll" tabindex="0" role="region" aria-label=title>{table(&data)}</div>
+            </details>
+        }
+        .into_any()
     };
     let assumption = |(figure, source): &(String, String)| {
         // What is assumed wholly or in part wears the weaker word.
@@ -57,12 +62,23 @@ pub(crate) fn Limits(designs: Vec<Limited>, assumptions: Vec<(String, String)>) 
             .to_owned();
         view! { <li><code>{figure.clone()}</code> <span class=class>{word}</span> <small>{why}</small></li> }
     };
+    let guessed = assumptions
+        .iter()
+        .filter(|(_, source)| source.contains("assumed"))
+        .count() as u64;
+    let assumed = format!(
+        "{} of {} assumed, wholly or in part",
+        count(guessed),
+        count(assumptions.len() as u64)
+    );
     view! {
         <div class="limits">
             {section("Constraints that a design weakens", "None in these designs.", weakened)}
             {section("What a design cannot express", "Everything in this scenario can be expressed.", refused)}
             {(!assumptions.is_empty()).then(|| view! {
-                <div class="card"><h3>"What the figures rest on"</h3><ul>{assumptions.iter().map(assumption).collect_view()}</ul></div>
+                <details class="card"><summary><h3>"What the figures rest on"</h3> <span class="hint">{assumed}</span></summary>
+                    <ul>{assumptions.iter().map(assumption).collect_view()}</ul>
+                </details>
             })}
         </div>
     }

@@ -132,7 +132,7 @@ fn fault_text(lab: Lab) -> Signal<String> {
 
 fn target_text(lab: Lab) -> Signal<String> {
     Signal::derive(move || match lab.choices.target.get().trim() {
-        "" => "p99 as usual".to_owned(),
+        "" => "the usual p99".to_owned(),
         target => format!("p99 under {target} ms"),
     })
 }

@@ -138,13 +138,14 @@ fn Questions(shown: Memo<Option<Shown>>) -> impl IntoView {
             at.set(((list.scroll_left() + width / 2) / width).max(0) as usize);
         }
     };
+    let last = move || at.get() + 1 >= number.get();
     let place = move || format!("{} of {}", at.get() + 1, number.get());
     view! {
         <section class="questions card" aria-label="The board, question by question">
             <div class="pager">
                 <button type="button" class="button small" prop:disabled=move || at.get() == 0 on:click=move |_| go(-1)>"Previous"</button>
                 <span aria-live="polite">{place}</span>
-                <button type="button" class="button small" prop:disabled=move || at.get() + 1 >= number.get() on:click=move |_| go(1)>"Next"</button>
+                <button type="button" class="button small" prop:disabled=last on:click=move |_| go(1)>"Next"</button>
             </div>
             <ol node_ref=list tabindex="0" aria-label="Questions" on:scroll=swiped>
                 <For each=move || 0..drawn.get() key=|index| *index children=question/>

@@ -1,5 +1,7 @@
 //! What a cell rests on: statement and rows, or schedule, then formula, then the way to see it again.
 
+use std::time::Duration;
+
 use leptos::ev;
 use leptos::html::Section;
 use leptos::prelude::*;
@@ -10,6 +12,9 @@ use report::{Board, BoardDesign, BoardRow, Cell, Evidence};
 use crate::browser;
 use crate::chart::sequence::SequenceView;
 use crate::lab::{Asked, Compared, Source, lab};
+
+/// A dozen frames.
+const UNTIL_DRAWN: Duration = Duration::from_millis(200);
 
 #[component]
 pub(super) fn Drawer(open: RwSignal<Option<String>>) -> impl IntoView {
@@ -30,8 +35,13 @@ pub(super) fn Drawer(open: RwSignal<Option<String>>) -> impl IntoView {
     Effect::new(move |_| browser::set_fragment(open.get().as_deref()));
     Effect::new(move |_| {
         if let Some(place) = place.get() {
-            place.scroll_into_view_with_scroll_into_view_options(&browser::nearest());
-            let _ = place.focus();
+            // What a link opens stands below a board that is still being drawn.
+            let show = move || {
+                place.scroll_into_view_with_scroll_into_view_options(&browser::nearest());
+                // Where the focus cannot be had, nothing is lost.
+                let _ = place.focus();
+            };
+            set_timeout(show, UNTIL_DRAWN);
         }
     });
     let content = move || {
@@ -95,6 +105,7 @@ fn inside(
         </div>
         <div class="pieces" inner_html=evidence(cell)></div>
         {nothing}
+        // A real PostgreSQL, asked the same, belongs here: after what our engines answered, before the way to see it again.
         {schedule}
         <div class="links">
             {replay}
