@@ -78,7 +78,8 @@ fn sorted(text: &str) -> String {
     lines.join("\n")
 }
 
-fn scenarios() -> Result<Vec<PathBuf>> {
+/// The project's own scenarios, those for tests included.
+pub(crate) fn scenarios() -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for folder in ["public/scenarios", "tests/scenarios"] {
         let found = site::entries(&root().join(folder))?;

@@ -14,6 +14,7 @@ mod browser;
 mod compare;
 mod decisions;
 mod designs;
+mod dynamo;
 mod frame;
 mod page;
 mod pglite;

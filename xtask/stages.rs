@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::shell::{Captured, Failure, Result, capture, cargo, duration, root};
 use crate::tools::{self, Tools};
-use crate::{borders, browser, compare, postgres, site, source};
+use crate::{borders, browser, compare, dynamo, postgres, site, source};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -55,6 +55,10 @@ pub(crate) fn test(extent: Extent) -> Result<()> {
     match postgres::installed() {
         Ok(()) => tally.stage("designs on PostgreSQL 15", designs_on_postgres),
         Err(Failure(sentence)) => println!("  designs are not compared with a real server: {sentence}"),
+    }
+    match dynamo::installed() {
+        Ok(()) => tally.stage("DynamoDB design on moto", design_on_moto),
+        Err(Failure(sentence)) => println!("  the DynamoDB design is not compared with another server: {sentence}"),
     }
     tally.stage("documentation", || {
         let mut doc = cargo();
@@ -154,6 +158,18 @@ fn designs_on_postgres() -> Outcome {
             passed: compared - differing.len() as u64,
             failed: differing.len() as u64,
             output: differing.join("\n"),
+        },
+        Err(reason) => failure(reason),
+    }
+}
+
+/// Another server answers what the DynamoDB design sends as our engine does, and holds the same items in the end.
+fn design_on_moto() -> Outcome {
+    match native_program().and_then(|program| dynamo::compare(&program)) {
+        Ok(found) => Outcome {
+            passed: (found.requests + found.items).saturating_sub(found.differing.len() as u64),
+            failed: found.differing.len() as u64,
+            output: found.differing.join("\n"),
         },
         Err(reason) => failure(reason),
     }

@@ -135,7 +135,8 @@ fn has_version(tool: &Tool) -> bool {
     })
 }
 
-fn toolbox() -> Result<PathBuf> {
+/// Where what is installed lies.
+pub(crate) fn toolbox() -> Result<PathBuf> {
     let variable = |name| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())

@@ -86,6 +86,17 @@ pub(crate) fn compile(what: &What, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Requests to DynamoDB, a line each.
+pub(crate) fn item_script(what: &What) -> Result<ExitCode> {
+    let input = input::read(&what.scenario)?;
+    let scripts =
+        experiment::item_script(&input.text, &choice(what)).map_err(|found| complaints(&input.name, &found))?;
+    for script in scripts {
+        print!("{script}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// One script per design, one after the other.
 pub(crate) fn script(what: &What) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;

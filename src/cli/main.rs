@@ -46,6 +46,9 @@ enum Command {
         /// Print a script for psql instead: definitions, initial rows, and each operation once
         #[arg(long)]
         sql: bool,
+        /// Print what the DynamoDB design sends instead: requests and replies as JSON lines, and what is there in the end
+        #[arg(long, conflicts_with_all = ["json", "sql"])]
+        requests: bool,
     },
     /// Run a scenario's load on designs and compare
     Run {
@@ -214,6 +217,9 @@ fn main() -> ExitCode {
         Command::List => commands::list(),
         Command::Check { scenario } => commands::check(&scenario),
         Command::Compile { what, sql: true, .. } => commands::script(&what),
+        Command::Compile {
+            what, requests: true, ..
+        } => commands::item_script(&what),
         Command::Compile { what, json, .. } => commands::compile(&what, json),
         Command::Sql => streamed(psql::run),
         Command::Iso => streamed(iso::run),

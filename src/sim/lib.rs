@@ -45,7 +45,7 @@ mod world;
 
 pub use compare::{Difference, first_difference};
 pub use estimate::{Estimate, estimate};
-pub use item::ItemUse;
+pub use item::{ItemSent, ItemUse, ItemsHeld};
 pub use measure::{Measurements, OperationMeasurements};
 pub use scheduler::Scheduler;
 pub use setup::SetupError;

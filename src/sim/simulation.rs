@@ -8,7 +8,7 @@ use program::profile::Profile;
 use program::workload::ClientLoop;
 use program::{Compilation, Event, Fault, NodeId, RequestId};
 
-use crate::item::ItemUse;
+use crate::item::{ItemSent, ItemUse, ItemsHeld};
 use crate::measure::Measurements;
 use crate::plan::Plan;
 use crate::setup::{self, SetupError};
@@ -25,7 +25,8 @@ pub struct Options {
     pub warm_up: u64,
     pub checks: Checks,
     pub record: Record,
-    /// Keep every statement that programs send: [`Simulation::sent`].
+    /// Keep every statement and every request to items that programs send: [`Simulation::sent`],
+    /// [`Simulation::items_sent`].
     pub statements: bool,
     /// Keeps the rows that each request was answered with.
     pub keep_answers: bool,
@@ -219,6 +220,21 @@ impl Simulation {
     /// The statements that were answered, in that order, if [`Options::statements`] asked for them.
     pub fn sent(&self) -> &[Sent] {
         self.world.trace.sent()
+    }
+
+    /// The requests to tables of items that were carried out, in that order, if [`Options::statements`] asked for them.
+    pub fn items_sent(&self) -> Vec<ItemSent> {
+        self.world.trace.items().iter().map(ItemSent::of).collect()
+    }
+
+    /// Every table of items as it is at present.
+    pub fn items_held(&self) -> Vec<ItemsHeld> {
+        let tables = self.plan.compilation.deployment.item_tables.iter();
+        let held = tables.filter_map(|table| {
+            let service = self.world.nodes[table.node.index()].items.as_ref()?;
+            ItemsHeld::of(&service.engine, &table.name)
+        });
+        held.collect()
     }
 
     /// By the compilation's order.

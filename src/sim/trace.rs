@@ -9,6 +9,7 @@ use std::sync::Arc;
 use base::{Fingerprint, Fingerprinter, Time, Value};
 use program::{Error, Event, EventKind, PoolId, ProgramId, RequestId, StepId};
 
+use crate::item::KeptItem;
 use crate::measure::Measurements;
 
 /// Which events to keep.
@@ -58,6 +59,7 @@ pub(crate) struct Trace {
     recorded: Vec<Event>,
     /// `None`: nobody asked for them.
     sent: Option<Vec<Sent>>,
+    items: Vec<KeptItem>,
     pub(crate) measurements: Measurements,
 }
 
@@ -72,6 +74,7 @@ impl Trace {
             record,
             recorded: Vec::new(),
             sent: None,
+            items: Vec::new(),
             measurements,
         }
     }
@@ -131,8 +134,19 @@ impl Trace {
         }
     }
 
+    /// As [`Trace::statement`].
+    pub(crate) fn item(&mut self, sent: impl FnOnce() -> KeptItem) {
+        if self.sent.is_some() {
+            self.items.push(sent());
+        }
+    }
+
     pub(crate) fn sent(&self) -> &[Sent] {
         self.sent.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn items(&self) -> &[KeptItem] {
+        &self.items
     }
 
     pub(crate) fn take_recorded(&mut self) -> Vec<Event> {

@@ -12,6 +12,7 @@ mod convert;
 mod request;
 pub(crate) mod table;
 mod travel;
+mod wire;
 
 use base::random::Stream;
 use base::{Fingerprint, Nanos};
@@ -20,6 +21,8 @@ use std::hash::{Hash, Hasher};
 
 pub(crate) use request::ItemCall;
 pub(crate) use travel::{ItemAnswer, ItemMessage};
+pub(crate) use wire::KeptItem;
+pub use wire::{ItemSent, ItemsHeld};
 
 /// DynamoDB at its node.
 #[derive(Clone, Debug)]

@@ -187,6 +187,11 @@ impl World {
 
     /// What it has come to, and what that has used up.
     fn item_done(&mut self, plan: &Plan, node: NodeId, message: ItemMessage, outcome: Outcome) {
+        self.trace.item(|| super::KeptItem {
+            on_behalf: message.on_behalf,
+            request: Arc::clone(&message.request),
+            outcome: outcome.clone(),
+        });
         let Outcome { result, consumed } = outcome;
         let (activation, step, on_behalf) = (message.activation, message.step, message.on_behalf);
         if let Some(service) = &mut self.nodes[node.index()].items {

@@ -116,3 +116,38 @@ fn no_fault_breaks_the_transaction() {
         "nobody sees a half of it"
     );
 }
+
+/// What is sent is written down for other servers: the table, its items, requests with their replies, what is left.
+#[test]
+fn requests_are_written_down_as_a_client_sends_them() {
+    let text = include_str!("../../../../public/scenarios/sign-up.toml");
+    let of = |design: &str| Choice {
+        designs: vec![design.to_owned()],
+        ..Choice::default()
+    };
+    let scripts = experiment::item_script(text, &of("dynamodb-single-table")).expect("a script");
+    let lines: Vec<serde_json::Value> = scripts[0]
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    assert_eq!(lines[0]["operation"], "CreateTable");
+    assert_eq!(lines[0]["request"]["TableName"], "main");
+    let written: Vec<_> = lines
+        .iter()
+        .filter(|line| line["operation"] == "TransactWriteItems")
+        .collect();
+    assert!(!written.is_empty());
+    for line in written {
+        assert!(
+            line["request"]["ClientRequestToken"].is_string() && line["reply"].is_object(),
+            "{line}"
+        );
+    }
+    let left = lines
+        .last()
+        .and_then(|line| line["items"].as_array())
+        .expect("items in the end");
+    assert!(!left.is_empty());
+    let refused = experiment::item_script(text, &of("schemas-in-one-database")).expect_err("it speaks SQL");
+    assert!(refused[0].message.contains("DynamoDB"), "{refused:?}");
+}
