@@ -138,7 +138,7 @@ impl BoardJob {
                         WHOSE_DATA,
                         report.probes.iter().map(report::Probe::row).collect(),
                     );
-                    mark_holes(&mut self.board);
+                    mark_holes(&mut self.board, &report.probes);
                     self.after_probes()?
                 }
                 Progress::Failed(found) => return Err(found),
@@ -222,12 +222,12 @@ fn put(board: &mut Board, question: &str, rows: Vec<BoardRow>) {
     }
 }
 
-/// A wall between tenants that a probe came through has a hole.
-fn mark_holes(board: &mut Board) {
+/// A wall between tenants that a probe came through has a hole: the wall as it is built, without a mistake in it.
+fn mark_holes(board: &mut Board, probes: &[report::Probe]) {
     for (index, design) in board.designs.iter_mut().enumerate() {
-        let rows = board.sections.iter().flat_map(|section| &section.rows);
-        let mut cells = rows.filter_map(|row| row.cells.get(index));
-        let leaked = cells.any(|cell| cell.verdict == Verdict::Leaked);
+        let as_built = probes.iter().filter(|probe| probe.as_built);
+        let mut cells = as_built.filter_map(|probe| probe.designs.get(index));
+        let leaked = cells.any(|found| found.cell.verdict == Verdict::Leaked);
         if let Some(wall) = &mut design.picture.tenant_wall {
             wall.hole = leaked;
         }
@@ -340,8 +340,8 @@ fn latency_cell(design: &report::DesignReport, operation: &Operation, profile: &
 fn bill_row(designs: &[Design], bill: &BillReport) -> BoardRow {
     BoardRow {
         slug: "monthly-bill".to_owned(),
-        title: "Now".to_owned(),
-        note: format!("a month, each sized for a p99 of {}", bill.target_p99),
+        title: "Monthly bill".to_owned(),
+        note: format!("each sized for a p99 of {}", bill.target_p99),
         cells: designs
             .iter()
             .map(|design| bill.cell(&design.slug()).unwrap_or_else(Cell::not_tested))

@@ -29,6 +29,8 @@ pub struct Probe {
     pub slug: String,
     pub title: String,
     pub note: String,
+    /// On the designs as they are meant to be built; else with a mistake in the design.
+    pub as_built: bool,
     pub designs: Vec<ProbeDesign>,
 }
 

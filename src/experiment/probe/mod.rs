@@ -344,6 +344,7 @@ impl Job for ProbeJob {
                 slug: kind.slug().to_owned(),
                 title: kind.title().to_owned(),
                 note: kind.note().to_owned(),
+                as_built: kind.mistake().is_none(),
                 designs: Vec::new(),
             });
         }
