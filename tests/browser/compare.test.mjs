@@ -91,7 +91,7 @@ describe("home and the board", () => {
 
   journey("another baseline changes the differences, and the link says it", async (context) => {
     const page = await visit(context, "compare/");
-    await page.getByRole("button", { name: /^Make “Shared tables/ }).click();
+    await page.getByRole("button", { name: /^make baseline.*Shared tables/ }).click();
     await page.locator("th.baseline", { hasText: "Shared tables" }).waitFor();
     await page.waitForFunction(() => location.search.includes("on=shared-tables"));
     assert.match(await cell(page, "forgotten-filter", DESIGNS[0]).innerText(), /\+4,434/);
@@ -106,14 +106,14 @@ describe("home and the board", () => {
     const page = await visit(context, `compare/?v=1&scenario=sign-up&on=${DESIGNS.join(",")}`);
     await cells(page).first().waitFor();
     await chip(page, "Seed").click();
-    await page.getByLabel("Seed", { exact: true }).fill("11");
+    await page.getByRole("textbox", { name: "Seed" }).fill("11");
     await page.keyboard.press("Escape");
     await page.waitForFunction(() => document.activeElement?.textContent.startsWith("Seed"));
     await page.getByText("Run again to see what your changes make of it.").waitFor();
     await page.getByRole("button", { name: "Undo the last change" }).click();
     await chip(page, "Seed 7").waitFor();
     await chip(page, "Requests").click();
-    await page.getByLabel("Requests", { exact: true }).fill("300");
+    await page.getByRole("textbox", { name: "Requests" }).fill("300");
     await page.getByRole("button", { name: "Done" }).click();
     await again(page).click();
     await page.getByRole("button", { name: "Cancel" }).click();

@@ -14,21 +14,27 @@ pub fn board_head(board: &Board, columns: &[usize]) -> String {
     html.markup("<tr><td></td>");
     for (place, design) in shown(board, columns).enumerate() {
         let class = if place == 0 { "baseline" } else { "" };
-        html.within("th", &[("scope", "col"), ("class", class)], |html| {
-            head(html, design);
-            if place == 0 {
-                html.element("small", "is-baseline", "baseline");
-            } else {
-                let label = format!("Make “{}” the baseline", design.title);
-                let button = [
-                    ("type", "button"),
-                    ("class", "make-baseline"),
-                    ("data-baseline", design.architecture.as_str()),
-                    ("aria-label", label.as_str()),
-                ];
-                html.within("button", &button, |html| html.text("make baseline"));
-            }
-        });
+        // The focus goes here when a design becomes the baseline.
+        html.within(
+            "th",
+            &[("scope", "col"), ("class", class), ("tabindex", "-1")],
+            |html| {
+                head(html, design);
+                if place == 0 {
+                    html.element("small", "is-baseline", "baseline");
+                } else {
+                    let button = [
+                        ("type", "button"),
+                        ("class", "make-baseline"),
+                        ("data-baseline", design.architecture.as_str()),
+                    ];
+                    html.within("button", &button, |html| {
+                        html.text("make baseline");
+                        html.element("span", "visually-hidden", &format!(" ({})", design.title));
+                    });
+                }
+            },
+        );
     }
     html.markup("</tr>");
     html.finish()

@@ -161,8 +161,11 @@ fn table(html: &mut Html, recorded: &Recorded, first: usize, root: &str) {
             html.close("tbody");
         }
         html.open("tbody", &[]);
-        for of in board.sections.iter().flat_map(|section| &section.rows) {
-            row(html, recorded, (&of.title, &of.note), &of.cells, root);
+        for section in &board.sections {
+            for of in &section.rows {
+                let note = format!("{}: {}", of.title, of.note);
+                row(html, recorded, (&section.question, &note), &of.cells, root);
+            }
         }
         html.close("tbody");
     });
