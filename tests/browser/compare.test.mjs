@@ -111,7 +111,7 @@ describe("home and the board", () => {
     await page.waitForFunction(() => document.activeElement?.textContent.startsWith("Seed"));
     await page.getByText("Run again to see what your changes make of it.").waitFor();
     await page.getByRole("button", { name: "Undo the last change" }).click();
-    await chip(page, "Seed 7").waitFor();
+    await page.getByRole("button", { name: "Seed 7", exact: true }).waitFor();
     await chip(page, "Requests").click();
     await page.getByRole("textbox", { name: "Requests" }).fill("300");
     await page.getByRole("button", { name: "Done" }).click();

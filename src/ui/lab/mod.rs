@@ -184,6 +184,7 @@ impl Lab {
             return;
         };
         let Some(ticket) = self.line.begin(title) else { return };
+        self.notices.pass();
         self.findings.refused.set(Vec::new());
         self.address.show();
         self.line.send(request(Question {

@@ -39,4 +39,14 @@ impl Notices {
     pub(crate) fn put_away(self) {
         self.0.set(None);
     }
+
+    /// What was said in passing has had its time; what is bad stays until it is put away.
+    pub(crate) fn pass(self) {
+        if self
+            .0
+            .with_untracked(|notice| notice.as_ref().is_some_and(|notice| !notice.bad))
+        {
+            self.put_away();
+        }
+    }
 }
