@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use base::Time;
 use program::{
     Activation, Compilation, Event, EventKind, Fault, FaultAction, NodeId, Op, OperationId, ProgramId, ProgramKind,
     RequestId, StepId, StepPoint, StepTrigger, Trigger,
@@ -26,6 +27,10 @@ pub(crate) struct PhysicalStep {
     pub(crate) label: String,
     /// Whom its first request went to, if it sent one.
     pub(crate) asked: Option<NodeId>,
+    pub(crate) began: Time,
+    /// When the first answer to it set out: its effect has happened, the one who asked does not know yet.
+    pub(crate) answered: Option<Time>,
+    pub(crate) ended: Option<Time>,
 }
 
 /// The physical steps of a request among recorded events, in order of start, with those of relays and
@@ -36,21 +41,7 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
     let mut asked = false;
     for event in events {
         asked |= event.request == Some(request);
-        if let EventKind::MessageSent {
-            activation,
-            step,
-            to,
-            reply: false,
-            ..
-        } = event.kind
-        {
-            let sent = |known: &&mut PhysicalStep| {
-                known.activation == activation && known.step == step && known.asked.is_none()
-            };
-            if let Some(found) = steps.iter_mut().find(sent) {
-                found.asked = Some(to);
-            }
-        }
+        note(&mut steps, event);
         let EventKind::StepStarted { activation, step } = event.kind else {
             continue;
         };
@@ -70,10 +61,33 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
                 request: event.request,
                 label: definition.label.clone(),
                 asked: None,
+                began: event.at,
+                answered: None,
+                ended: None,
             });
         }
     }
     steps
+}
+
+/// Writes down what becomes of a step that has begun.
+fn note(steps: &mut [PhysicalStep], event: &Event) {
+    let (activation, step) = match event.kind {
+        EventKind::MessageSent { activation, step, .. } | EventKind::StepEnded { activation, step, .. } => {
+            (activation, step)
+        }
+        _ => return,
+    };
+    // A step in a loop ends before it begins again.
+    let begun = |known: &&mut PhysicalStep| known.activation == activation && known.step == step;
+    let Some(found) = steps.iter_mut().rev().find(begun) else {
+        return;
+    };
+    match event.kind {
+        EventKind::MessageSent { to, reply: false, .. } => found.asked = found.asked.or(Some(to)),
+        EventKind::MessageSent { reply: true, .. } => found.answered = found.answered.or(Some(event.at)),
+        _ => found.ended = found.ended.or(Some(event.at)),
+    }
 }
 
 /// Does the step leave its process, or take time? Decisions over registers do not.

@@ -4,6 +4,7 @@
 //! text, choice ─check─▶ Outline
 //!              ─compile─▶ Compilations
 //!              ─RunJob─▶ load run of every design ─▶ RunReport
+//!              ─DrawJob─▶ one request alone, drawn, and where it can be broken ─▶ DrawReport
 //!              ─ProbeJob─▶ queries without their tenant filter ─▶ ProbeReport
 //!              ─AtomicityJob─▶ a fault at every physical step ─▶ AtomicityReport
 //!              ─Ground::check─▶ one number, and whether it is as a decision claims ─▶ CheckFinding
@@ -24,6 +25,7 @@ mod claims;
 mod crash;
 mod design_report;
 mod design_sheet;
+mod draw;
 mod fault;
 mod home;
 mod item_script;
@@ -51,6 +53,7 @@ pub use bill::BillJob;
 pub use board::BoardJob;
 pub use claims::{Ground, LatencyClaim};
 pub use design_sheet::design_sheets;
+pub use draw::DrawJob;
 pub use home::{RecordedBoard, record_board};
 pub use item_script::item_script;
 pub use job::{Job, Progress};

@@ -9,14 +9,13 @@
 use std::sync::Arc;
 
 use program::{Compilation, Fault, OperationId};
-use report::{DesignReport, RunReport, ScenarioSummary, Sequence};
+use report::{DesignReport, RunReport, ScenarioSummary};
 use scenario::{Diagnostic, Scenario};
 use sim::{Options, Simulation};
 
-use crate::fault::{self, Unplaceable};
 use crate::job::{Job, Progress};
 use crate::settings::{Choice, Settings, problem, settings};
-use crate::{design_report, same_rows, sequence, solo, summary};
+use crate::{design_report, draw, same_rows, summary};
 
 /// A run that would need more memory is refused: a browser's tab has little more.
 const MOST_BYTES: u64 = 1 << 30;
@@ -132,7 +131,9 @@ impl RunJob {
                 }
             }
             Phase::Draw { compilation, operation } if operation < compilation.entries.len() => {
-                let drawing = self.draw(&compilation, OperationId(operation as u16))?;
+                let (profile, faults) = (&self.settings.profile, &self.settings.faults);
+                let drawing = draw::drawn(&compilation, profile, faults, OperationId(operation as u16));
+                let drawing = self.sound(drawing)?;
                 if let (Some(drawing), Some(report)) = (drawing, self.reports.last_mut()) {
                     report.sequences.push(drawing);
                 }
@@ -183,9 +184,10 @@ impl RunJob {
         }
         let (mut faults, mut spared) = (Vec::new(), Vec::new());
         for fault in &self.settings.faults {
-            match self.place(&compilation, fault)? {
+            let placed = draw::place(&compilation, &self.settings.profile, fault);
+            match self.sound(placed)? {
                 Ok(placed) => faults.push(placed),
-                Err(why) => spared.push(sentence(fault, &why)),
+                Err(why) => spared.push(draw::sentence(fault, &why)),
             }
         }
         Ok(Phase::Load {
@@ -193,49 +195,6 @@ impl RunJob {
             faults,
             spared,
         })
-    }
-
-    /// A fault by role, on this design; the physical steps are those of its operation alone.
-    /// The inner error says why the fault cannot strike on this design.
-    fn place(
-        &self,
-        compilation: &Compilation,
-        fault: &scenario::Fault,
-    ) -> Result<Result<Fault, Unplaceable>, Vec<Diagnostic>> {
-        let steps = match &fault.moment {
-            scenario::Moment::At(_) => Vec::new(),
-            scenario::Moment::Step { operation, .. } => match fault::operation_id(compilation, operation) {
-                Some(operation) => {
-                    let alone = solo::compilation(compilation, operation);
-                    let events = solo::events(&alone, &self.settings.profile);
-                    fault::physical_steps(&alone, &self.sound(events)?, solo::REQUEST)
-                }
-                None => Vec::new(),
-            },
-        };
-        Ok(fault::place(compilation, fault, &steps))
-    }
-
-    fn draw(&self, full: &Compilation, operation: OperationId) -> Result<Option<Sequence>, Vec<Diagnostic>> {
-        if full.entries.get(operation.index()).copied().flatten().is_none() {
-            return Ok(None);
-        }
-        let alone = solo::compilation(full, operation);
-        let mut faults = Vec::new();
-        for fault in &self.settings.faults {
-            if matches!(&fault.moment, scenario::Moment::Step { operation: name, .. } if *name == alone.workload.operation(operation).name)
-            {
-                let Ok(mut placed) = self.place(full, fault)? else {
-                    continue;
-                };
-                if let program::Trigger::Step(trigger) = &mut placed.trigger {
-                    trigger.request = Some(solo::REQUEST);
-                }
-                faults.push(placed);
-            }
-        }
-        let simulation = self.sound(solo::run(&alone, &self.settings.profile, faults))?;
-        Ok(sequence::draw(&alone, simulation.recorded(), solo::REQUEST))
     }
 
     /// What a compiled program cannot be loaded for is a defect of ours, and said so.
@@ -283,17 +242,6 @@ fn expresses_nothing(compilation: &Compilation) -> bool {
 
 fn share(done: u64, of: u64, whole: u64) -> u64 {
     done.saturating_mul(whole) / of.max(1)
-}
-
-/// Why a fault does not strike on a design.
-fn sentence(fault: &scenario::Fault, why: &Unplaceable) -> String {
-    match why {
-        Unplaceable::Operation => format!("“{fault}” does not strike: the operation cannot be expressed here"),
-        Unplaceable::Step { steps } => {
-            format!("“{fault}” does not strike: the operation has {steps} physical steps here")
-        }
-        Unplaceable::Actor => format!("“{fault}” does not strike: nobody plays this part in this step here"),
-    }
 }
 
 impl Job for RunJob {

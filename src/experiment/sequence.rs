@@ -3,27 +3,129 @@
 use std::collections::BTreeMap;
 
 use base::Time;
-use program::{Activation, Compilation, Event, EventKind, NodeId, Outcome, RequestId, StepId, WaitCause};
+use program::{Activation, Compilation, Event, EventKind, NodeId, Outcome, RequestId, Role, StepId, WaitCause};
 use report::{Lane, Mark, Sentence, Sequence, Tone};
+use sim::{InvariantState, Simulation};
 
 use crate::{fault, listing};
 
-/// Draws one request from the events of a run that ends with it. What belongs to nobody's request (crashes,
+/// Draws one request from the events of a run that ends with it; undisturbed it has `whole` parts. What belongs to nobody's request (crashes,
 /// recoveries, relays, invariants) is drawn from the moment when it was asked, to the end: what is mended after
 /// the answer belongs to the story.
-pub(crate) fn draw(compilation: &Compilation, events: &[Event], request: RequestId) -> Option<Sequence> {
+pub(crate) fn draw(
+    compilation: &Compilation,
+    simulation: &Simulation,
+    request: RequestId,
+    whole: u32,
+) -> Option<Sequence> {
+    let events = simulation.recorded();
     let from = events.iter().find(|event| event.request == Some(request))?.at;
-    let mut drawing = Drawing::new(compilation, from);
-    for event in events {
-        if event.request == Some(request) || (event.request.is_none() && event.at >= from) {
-            drawing.add(event);
+    let mut drawing = Drawing::new(compilation, simulation.invariants(), from);
+    for event in of_interest(events, request, from) {
+        drawing.add(event);
+    }
+    Some(drawing.finish(from, whole))
+}
+
+/// How many transactions an operation consists of that others can see one without the other. With nothing broken.
+pub(crate) fn parts(compilation: &Compilation, events: &[Event], request: RequestId) -> u32 {
+    let Some(from) = events.iter().find(|event| event.request == Some(request)) else {
+        return 0;
+    };
+    let mut parts = Parts::default();
+    for event in of_interest(events, request, from.at) {
+        parts.add(compilation, event);
+    }
+    parts.committed.iter().map(|(_, done)| *done).max().unwrap_or(0)
+}
+
+fn of_interest(events: &[Event], request: RequestId, from: Time) -> impl Iterator<Item = &Event> {
+    let concerns =
+        move |event: &&Event| event.request == Some(request) || (event.request.is_none() && event.at >= from);
+    events.iter().filter(concerns)
+}
+
+/// The transactions that carry the operation's own statements, as they commit one after the other. What only keeps
+/// books (a saga's log, idempotency keys, the outbox) shows nobody half of anything.
+#[derive(Default)]
+struct Parts {
+    /// What an open transaction has done: a part, or the undoing of one.
+    open: BTreeMap<(Activation, NodeId), Change>,
+    /// After each commit: how many parts are done.
+    committed: Vec<(Time, u32)>,
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    Done,
+    Undone,
+}
+
+impl Parts {
+    fn add(&mut self, compilation: &Compilation, event: &Event) {
+        let change = |activation: &Activation, step: &StepId| {
+            let definition = compilation.programs[activation.program.index()].step(*step);
+            match definition.role {
+                Role::Compensation if listing::sends(&definition.op) => Some(Change::Undone),
+                Role::Work | Role::Compensatable | Role::Pivot | Role::Retriable if listing::sends(&definition.op) => {
+                    Some(Change::Done)
+                }
+                _ => None,
+            }
+        };
+        match &event.kind {
+            EventKind::WorkStarted { activation, step, .. } => {
+                if let Some(change) = change(activation, step) {
+                    self.open.insert((*activation, event.node), change);
+                }
+            }
+            EventKind::TransactionRolledBack {
+                activation: Some(activation),
+            } => {
+                self.open.remove(&(*activation, event.node));
+            }
+            EventKind::TransactionCommitted {
+                activation,
+                step,
+                wrote,
+            } => {
+                let touched = self.open.remove(&(*activation, event.node));
+                if let Some(change) = touched.or_else(|| change(activation, step)).filter(|_| *wrote) {
+                    let done = self.committed.last().map_or(0, |(_, done)| *done);
+                    let done = match change {
+                        Change::Done => done + 1,
+                        Change::Undone => done.saturating_sub(1),
+                    };
+                    self.committed.push((event.at, done));
+                }
+            }
+            _ => {}
         }
     }
-    Some(drawing.finish(from))
+
+    /// The times in which some are done and others are not.
+    fn marks(&self, whole: u32, end: Time) -> Vec<Mark> {
+        let until = self.committed.iter().skip(1).map(|(at, _)| *at).chain([end]);
+        let partly = |((from, done), to): (&(Time, u32), Time)| {
+            (*done > 0 && *done < whole).then_some(Mark::Partly {
+                from: *from,
+                to,
+                done: *done,
+                of: whole,
+            })
+        };
+        self.committed.iter().zip(until).filter_map(partly).collect()
+    }
 }
 
 struct Drawing<'a> {
     compilation: &'a Compilation,
+    /// By invariant: who read it while it was broken.
+    watched: &'a [InvariantState],
+    parts: Parts,
+    /// Requests and answers of the client on their way: from whom, since when.
+    asked: Option<(NodeId, Time)>,
+    answer: Option<(NodeId, Time)>,
     operation: String,
     lanes: Vec<NodeId>,
     marks: Vec<Mark>,
@@ -39,9 +141,13 @@ struct Drawing<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    fn new(compilation: &'a Compilation, from: Time) -> Drawing<'a> {
+    fn new(compilation: &'a Compilation, watched: &'a [InvariantState], from: Time) -> Drawing<'a> {
         Drawing {
             compilation,
+            watched,
+            parts: Parts::default(),
+            asked: None,
+            answer: None,
             operation: String::new(),
             lanes: Vec::new(),
             marks: Vec::new(),
@@ -71,12 +177,27 @@ impl<'a> Drawing<'a> {
 
     fn add(&mut self, event: &Event) {
         self.last = self.last.max(event.at);
+        self.parts.add(self.compilation, event);
         self.say(event);
         let at = event.at;
         match &event.kind {
             EventKind::RequestIssued { operation, .. } => {
                 self.lane(event.node);
                 self.operation = self.compilation.workload.operation(*operation).name.clone();
+                self.asked = Some((event.node, at));
+            }
+            EventKind::ProgramStarted { .. } => {
+                if let Some((client, sent)) = self.asked.take() {
+                    self.between(client, event.node, sent, at, false);
+                }
+            }
+            EventKind::ProgramEnded { activation, .. } if self.is_entry(*activation) => {
+                self.answer = Some((event.node, at));
+            }
+            EventKind::RequestAnswered { .. } => {
+                if let Some((from, sent)) = self.answer.take() {
+                    self.between(from, event.node, sent, at, true);
+                }
             }
             EventKind::StepStarted { activation, step } => {
                 let definition = self.compilation.programs[activation.program.index()].step(*step);
@@ -161,6 +282,22 @@ impl<'a> Drawing<'a> {
         }
     }
 
+    /// What the client asked, and what it was answered: the machinery has no event for these messages.
+    fn between(&mut self, from: NodeId, to: NodeId, sent: Time, arrives: Time, reply: bool) {
+        let (from_lane, to_lane) = (self.lane(from), self.lane(to));
+        self.marks.push(Mark::Message {
+            from_lane,
+            to_lane,
+            sent,
+            arrives: Some(arrives),
+            reply,
+        });
+    }
+
+    fn is_entry(&self, activation: Activation) -> bool {
+        self.compilation.entries.contains(&Some(activation.program))
+    }
+
     fn end_wait(&mut self, activation: Activation, step: StepId, cause: &WaitCause, to: Time) {
         let found = self
             .waits
@@ -208,11 +345,13 @@ impl<'a> Drawing<'a> {
         if let Some(index) = self.broken.iter().position(|broken| broken.0 == invariant) {
             let (_, from) = self.broken.remove(index);
             let name = self.compilation.invariants[usize::from(invariant)].name.clone();
+            let windows = self.watched.get(usize::from(invariant)).map(|state| &state.windows);
+            let window = windows.and_then(|windows| windows.iter().find(|window| window.from == from));
             self.marks.push(Mark::Broken {
                 invariant: name,
                 from,
                 to,
-                readers: 0,
+                readers: window.map_or(0, |window| window.readers),
             });
         }
     }
@@ -250,16 +389,23 @@ impl<'a> Drawing<'a> {
             EventKind::NodeRestarted | EventKind::InvariantHolds { .. } => Tone::Good,
             _ => return,
         };
+        let nowhere = matches!(
+            event.kind,
+            EventKind::InvariantBroken { .. } | EventKind::InvariantHolds { .. }
+        );
+        let lane = (!nowhere).then(|| self.lane(event.node));
         self.sentences.push(Sentence {
             at: event.at,
             text: event.sentence(self.compilation),
             tone,
+            lane,
         });
     }
 
     /// What is still open lasts to the end of the drawing.
-    fn finish(mut self, from: Time) -> Sequence {
+    fn finish(mut self, from: Time, whole: u32) -> Sequence {
         let to = self.last;
+        self.marks.extend(self.parts.marks(whole, to));
         for (activation, step, cause, _, _) in self.waits.clone() {
             self.end_wait(activation, step, &cause, to);
         }
@@ -283,14 +429,14 @@ impl<'a> Drawing<'a> {
             name: nodes.node(*id).name.clone(),
             kind: nodes.node(*id).kind,
         };
-        Sequence {
+        let sequence = Sequence {
             title: format!("{} on {}", self.operation, self.compilation.title),
             operation: self.operation,
-            from,
             to,
             lanes: self.lanes.iter().map(lane).collect(),
             marks: self.marks,
             sentences: self.sentences,
-        }
+        };
+        sequence.since(from)
     }
 }

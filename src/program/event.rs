@@ -145,6 +145,13 @@ impl Event {
     }
 }
 
+fn counted(rows: u64) -> String {
+    match rows {
+        1 => "1 row".to_owned(),
+        rows => format!("{rows} rows"),
+    }
+}
+
 struct Sentence<'a> {
     event: &'a Event,
     compilation: &'a Compilation,
@@ -244,7 +251,12 @@ impl fmt::Display for Sentence<'_> {
                 outcome: Outcome::Done,
                 rows,
             } => {
-                write!(f, "{here} has {} done ({rows} rows)", self.step(activation, *step))
+                write!(
+                    f,
+                    "{here} has {} done ({})",
+                    self.step(activation, *step),
+                    counted(*rows)
+                )
             }
             EventKind::StepEnded {
                 activation,
@@ -346,7 +358,7 @@ impl fmt::Display for Sentence<'_> {
             EventKind::NodeCrashed => write!(f, "{here} crashes"),
             EventKind::NodeRestarted => write!(f, "{here} is up again"),
             EventKind::InvariantBroken { invariant, rows } => {
-                write!(f, "“{}” breaks: {rows} rows", self.invariant(*invariant))
+                write!(f, "“{}” breaks: {}", self.invariant(*invariant), counted(*rows))
             }
             EventKind::InvariantHolds { invariant } => write!(f, "“{}” holds again", self.invariant(*invariant)),
         }

@@ -2,8 +2,8 @@
 //! is refused, so that a cached page never misreads a new worker.
 //!
 //! ```text
-//! page ── Check, Run, Atomicity, Compare, Pack, Unpack, Cancel ──▶ worker
-//! page ◀── Ready, Checked, Progress, Ran, Explored, Compared, Packed, Unpacked, Refused, Cancelled, Panicked ── worker
+//! page ── Check, Run, Atomicity, Compare, Draw, Pack, Unpack, Cancel ──▶ worker
+//! page ◀── Ready, Checked, Progress, Ran, Explored, Compared, Drawn, Packed, Unpacked, Refused, Cancelled, Panicked ── worker
 //! ```
 //!
 //! **Architecture invariant:** a scenario crosses as its text; the page parses neither TOML nor SQL.
@@ -12,7 +12,7 @@ mod link;
 
 pub use link::{Link, LinkError};
 
-use report::{AtomicityReport, Board, RunReport};
+use report::{AtomicityReport, Board, DrawReport, RunReport};
 use serde::{Deserialize, Serialize};
 
 /// Raised with every incompatible change.
@@ -50,6 +50,14 @@ pub enum Request {
         slug: String,
         scenario: String,
         options: RunOptions,
+    },
+    /// One request of one operation on some designs, drawn, and where it can be broken.
+    Draw {
+        ticket: Ticket,
+        slug: String,
+        scenario: String,
+        options: RunOptions,
+        operation: String,
     },
     /// A scenario's text in the form that a link carries.
     Pack {
@@ -109,6 +117,10 @@ pub enum Reply {
         ticket: Ticket,
         board: Box<Board>,
         complete: bool,
+    },
+    Drawn {
+        ticket: Ticket,
+        report: Box<DrawReport>,
     },
     Refused {
         ticket: Ticket,

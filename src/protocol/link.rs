@@ -42,6 +42,10 @@ pub struct Link {
     /// A scenario's text, packed; goes before `scenario`.
     pub text: Option<String>,
     pub options: RunOptions,
+    /// The operation that is drawn.
+    pub operation: Option<String>,
+    /// Where the time cursor stands in its drawing, in nanoseconds since it was asked for.
+    pub at_ns: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +132,8 @@ impl fmt::Display for Link {
             "target",
             options.target_p99_ms.map(|target| target.to_string()).as_deref(),
         )?;
+        part("operation", self.operation.as_deref())?;
+        part("at_ns", self.at_ns.map(|at| at.to_string()).as_deref())?;
         part("text", self.text.as_deref())?;
         write!(f, "v={VERSION}.{}{rest}", check(&rest))
     }
@@ -186,6 +192,9 @@ impl Link {
                 let target = value.parse().map_err(|_| wrong("target in ms", &value))?;
                 self.options.target_p99_ms = Some(target);
             }
+            "operation" if is_name(&value) => self.operation = Some(value),
+            "operation" => return Err(wrong("name of an operation", &value)),
+            "at_ns" => self.at_ns = Some(value.parse().map_err(|_| wrong("number of nanoseconds", &value))?),
             "text" => self.text = Some(value),
             other => return Err(LinkError::Unknown(excerpt(other))),
         }
@@ -233,6 +242,11 @@ fn is_slug(name: &str) -> bool {
     !name.is_empty() && name.len() <= 80 && name.chars().all(fits)
 }
 
+/// A name within a scenario: `create_user`. Whether there is such an operation only the scenario knows.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 80 && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+}
+
 /// Enough to recognise it, however long or odd it is.
 fn excerpt(text: &str) -> String {
     let mut short: String = text.chars().filter(|c| !c.is_control()).take(40).collect();
@@ -261,6 +275,8 @@ mod tests {
                 sabotage: vec!["compensation".to_owned()],
                 target_p99_ms: Some(60),
             },
+            operation: Some("create_user".to_owned()),
+            at_ns: Some(3_850_000),
         }
     }
 

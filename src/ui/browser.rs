@@ -226,6 +226,13 @@ pub(crate) fn empty_main() -> Option<web_sys::HtmlElement> {
     main.dyn_into().ok()
 }
 
+/// Nothing should move by itself.
+pub(crate) fn prefers_less_motion() -> bool {
+    let query = web_sys::window()
+        .and_then(|window| window.match_media("(prefers-reduced-motion: reduce)").ok().flatten());
+    query.is_some_and(|query| query.matches())
+}
+
 /// A defect of the page itself: said where it can be read, since nothing else will react any more.
 pub(crate) fn show_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let document = web_sys::window().and_then(|window| window.document());

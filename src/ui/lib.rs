@@ -1,7 +1,7 @@
 //! The page: components, charts and their geometry, the shared state, the line to the worker.
 //!
 //! ```text
-//! page/ ──▶ chart/ ──▶ geometry/      what is seen; SVG; plain arithmetic
+//! page/ ──▶ player/ ──▶ chart/ ──▶ geometry/      what is seen; what plays; SVG; plain arithmetic
 //!   └────▶ lab/ ──▶ connection ──▶ worker
 //! ```
 //!
@@ -21,6 +21,7 @@ mod format;
 mod geometry;
 mod lab;
 mod page;
+mod player;
 mod route;
 
 /// Draws the page that the address names between the site's header and footer.

@@ -61,6 +61,13 @@ impl Desk {
                 scenario,
                 options,
             } => self.begin(ticket, crate::experiments::compare(&slug, &scenario, options)),
+            Request::Draw {
+                ticket,
+                slug,
+                scenario,
+                options,
+                operation,
+            } => self.begin(ticket, crate::experiments::draw(&slug, &scenario, options, &operation)),
             Request::Cancel { ticket } => self.cancel(|current| current == ticket),
         }
     }

@@ -1,9 +1,9 @@
 //! Experiments as the desk sees them: something that is stepped until it has its answer.
 
 use base::Nanos;
-use experiment::{AtomicityJob, BoardJob, Choice, Job, Progress, RunJob};
+use experiment::{AtomicityJob, BoardJob, Choice, DrawJob, Job, Progress, RunJob};
 use protocol::{Diagnostic, Reply, RunOptions, Ticket};
-use report::{AtomicityReport, RunReport};
+use report::{AtomicityReport, DrawReport, RunReport};
 
 use crate::answer::diagnostics;
 
@@ -74,6 +74,17 @@ impl Experiment for Growing {
             })),
         }
     }
+}
+
+pub(crate) fn draw(
+    slug: &str,
+    scenario: &str,
+    options: RunOptions,
+    operation: &str,
+) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
+    let job = DrawJob::new(slug, scenario, &choice(options), operation).map_err(diagnostics)?;
+    let reply = |ticket, report: Box<DrawReport>| Reply::Drawn { ticket, report };
+    Ok(Box::new(Answered { job, reply }))
 }
 
 /// A job with the message that carries its report.

@@ -66,6 +66,7 @@ pub fn hatchings() -> &'static str {
     concat!(
         "<svg class=\"hatchings\" width=\"0\" height=\"0\" aria-hidden=\"true\" focusable=\"false\"><defs>",
         "<pattern id=\"hatch-wait\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line y2=\"6\" class=\"hatch-wait\"/></pattern>",
+        "<pattern id=\"hatch-part\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(-45)\"><line y2=\"6\" class=\"hatch-part\"/></pattern>",
         "<pattern id=\"hatch-broken\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line y2=\"7\" class=\"hatch-broken\"/></pattern>",
         "<pattern id=\"stripe-b\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect width=\"4\" height=\"4\" class=\"ground b\"/><line y2=\"4\" class=\"hatch b\"/></pattern>",
         "<pattern id=\"stripe-c\" width=\"4\" height=\"4\" patternUnits=\"userSpaceOnUse\"><rect width=\"4\" height=\"4\" class=\"ground c\"/><circle cx=\"2\" cy=\"2\" r=\".9\" class=\"hatch c\"/></pattern>",

@@ -3,16 +3,18 @@
 use leptos::prelude::*;
 
 use crate::geometry::scale::Tick;
-use crate::geometry::sequence::{Bracket, Drawing, HALF, Label, LaneLine, Line, Stretch, Work};
+use crate::geometry::sequence::{BRACKET, Bracket, Drawing, HALF, Label, Line, Row, RowKind, Sign, Stretch, Work};
 use crate::geometry::timeline::Break;
 
 /// A click on a step selects it; the list of steps does the same for the keyboard.
 pub(crate) fn marks(drawing: &Drawing, selected: RwSignal<Option<u32>>) -> impl IntoView + use<> {
     let Drawing {
-        width,
         left,
+        right,
         top,
-        lanes,
+        lanes_end,
+        height,
+        rows,
         ticks,
         breaks,
         works,
@@ -21,21 +23,22 @@ pub(crate) fn marks(drawing: &Drawing, selected: RwSignal<Option<u32>>) -> impl 
         messages,
         brackets,
         faults,
+        parts,
         bands,
         ..
     } = drawing;
-    let (right, bottom) = (width - 30.0, drawing.height);
-    let lane_bottom = lanes.last().map_or(*top, |lane| lane.y + 28.0);
+    let bottom = height - 10.0;
     view! {
         {ticks.iter().map(|tick| column(tick, *top, bottom)).collect_view()}
-        {lanes.iter().map(|lane| lane_line(lane, *left, right)).collect_view()}
-        {breaks.iter().map(|gap| break_sign(gap, *top, lane_bottom)).collect_view()}
+        {rows.iter().map(|row| row_line(row, *left, *right)).collect_view()}
         {downs.iter().map(|stretch| hatched(stretch, "down")).collect_view()}
         {messages.iter().map(message).collect_view()}
         {waits.iter().map(|stretch| hatched(stretch, "wait")).collect_view()}
+        {breaks.iter().map(|gap| break_sign(gap, *top, *lanes_end)).collect_view()}
         {works.iter().map(|box_| work(box_, selected)).collect_view()}
         {brackets.iter().map(bracket).collect_view()}
         {faults.iter().map(fault).collect_view()}
+        {parts.iter().map(|stretch| hatched(stretch, "part")).collect_view()}
         {bands.iter().map(|stretch| hatched(stretch, "broken")).collect_view()}
     }
 }
@@ -47,32 +50,46 @@ fn column(tick: &Tick, top: f64, bottom: f64) -> impl IntoView + use<> {
     }
 }
 
-fn lane_line(lane: &LaneLine, left: f64, right: f64) -> impl IntoView + use<> {
-    let sign = if lane.server {
-        // A cylinder: a database.
-        view! { <path class="glyph" d=cylinder(9.0, lane.y)></path> }.into_any()
-    } else {
-        view! { <rect class="glyph" x="4" y=lane.y - 5.0 width="10" height="10" rx="2"></rect> }.into_any()
+fn row_line(row: &Row, left: f64, right: f64) -> impl IntoView + use<> {
+    let class = match row.kind {
+        RowKind::Process | RowKind::Store => "lane",
+        RowKind::Parts | RowKind::Invariant => "lane below",
     };
-    view! {
-        {sign}
-        <text class="lane" x="22" y=lane.y + 4.0>{lane.name.clone()}</text>
-        <line class="lane" x1=left x2=right y1=lane.y y2=lane.y></line>
-    }
+    view! { <line class=class x1=left x2=right y1=row.y y2=row.y></line> }
 }
 
-fn cylinder(x: f64, y: f64) -> String {
-    let (left, right, top, bottom) = (x - 5.0, x + 5.0, y - 4.5, y + 4.5);
-    format!("M{left} {top}a5 2 0 0 1 10 0V{bottom}a5 2 0 0 1 -10 0zM{left} {top}a5 2 0 0 0 10 0H{right}")
+/// What stands before a row's name: a box for a process, a cylinder for what keeps rows, hatching for what is half done
+/// or broken.
+pub(crate) fn row_sign(kind: RowKind) -> impl IntoView {
+    let sign = match kind {
+        RowKind::Process => {
+            view! { <rect class="glyph" x="1.5" y="2" width="11" height="11" rx="2.5"></rect> }.into_any()
+        }
+        RowKind::Store => view! {
+            <path class="glyph" d="M2 3.6a5 2.1 0 0 1 10 0V11.400a5 2.1 0 0 1 -10 0zM2 3.600a5 2.1 0 0 0 10 0"></path>
+        }
+        .into_any(),
+        RowKind::Parts => view! { <rect class="part" x="1" y="3" width="12" height="9" rx="2"></rect> }.into_any(),
+        RowKind::Invariant => {
+            view! { <rect class="broken" x="1" y="3" width="12" height="9" rx="2"></rect> }.into_any()
+        }
+    };
+    view! { <svg width="14" height="15" viewBox="0 0 14 15" aria-hidden="true">{sign}</svg> }
 }
 
-/// Idle time that is left out, and how much of it.
+/// Idle time that is left out, and how much of it: the lanes are torn here.
 fn break_sign(gap: &Break, top: f64, bottom: f64) -> impl IntoView + use<> {
     let middle = (gap.from + gap.to) / 2.0;
+    let tear = |x: f64| {
+        let teeth = ((bottom - top) / 16.0).max(1.0) as usize;
+        let zigzag: String = (0..teeth).map(|_| "l5 4l-10 8l5 4").collect();
+        format!("M{x} {top}{zigzag}")
+    };
     view! {
-        <rect class="gap" x=gap.from + 4.0 y=top width=gap.to - gap.from - 8.0 height=bottom - top></rect>
-        <path class="break" d=format!("M{} {}l6 0 4 -6 6 12 4 -6 6 0", middle - 13.0, top + 6.0)></path>
-        <text class="axis" x=middle y=top - 8.0 text-anchor="middle">{gap.label.clone()}</text>
+        <rect class="gap" x=middle - 5.0 y=top width="10" height=bottom - top></rect>
+        <path class="break" d=tear(middle - 5.0)></path>
+        <path class="break" d=tear(middle + 5.0)></path>
+        <text class="axis left-out" x=middle y=top - 8.0 text-anchor="middle">{gap.label.clone()}</text>
     }
 }
 
@@ -80,17 +97,25 @@ fn work(work: &Work, selected: RwSignal<Option<u32>>) -> impl IntoView + use<> {
     let step = work.step;
     let is_selected = move || selected.get() == Some(step);
     let toggle = move |_| selected.update(|now| *now = (*now != Some(step)).then_some(step));
-    let pivot = work.pivot.then(|| {
-        let left = work.x + work.width / 2.0 - 7.0;
-        view! { <path class="pivot" d=format!("M{left} {}l7 -7 7 7 -7 7z", work.y)></path> }
-    });
+    let middle = work.x + work.width / 2.0;
+    let (class, sign) = match work.sign {
+        Sign::None => ("work", None),
+        Sign::Pivot => {
+            let d = format!("M{} {}l7 -7 7 7 -7 7z", middle - 7.0, work.y);
+            ("work", Some(view! { <path class="pivot" d=d></path> }))
+        }
+        Sign::Compensation => {
+            let d = format!("M{} {}h-14m5 -4l-5 4 5 4", work.x + work.width / 2.0 + 7.0, work.y);
+            ("work undone", Some(view! { <path class="undo" d=d></path> }))
+        }
+    };
     let label = work.label.clone().map(|label| {
         view! { <text class="step" x=work.x y=work.y - 13.0>{label}</text> }
     });
     view! {
         <g class="work-group" class:selected=is_selected on:click=toggle>
-            <rect class="work" x=work.x y=work.y - HALF width=work.width height=HALF * 2.0 rx="2.5"><title>{work.title.clone()}</title></rect>
-            {pivot}
+            <rect class=class x=work.x y=work.y - HALF width=work.width height=HALF * 2.0 rx="2.5"><title>{work.title.clone()}</title></rect>
+            {sign}
             {label}
         </g>
     }
@@ -135,7 +160,7 @@ fn bracket(bracket: &Bracket) -> impl IntoView + use<> {
     } else {
         view! { <path class="bracket" d=cross(to, lane, 4.0)></path> }.into_any()
     };
-    view! { <path class=class d=format!("M{} {y}v6H{}v-6", from - 2.0, to + 2.0)></path> {end} }
+    view! { <path class=class d=format!("M{} {y}v{h}H{}v-{h}", from - 2.0, to + 2.0, h = BRACKET.1)></path> {end} }
 }
 
 fn fault(label: &Label) -> impl IntoView + use<> {

@@ -6,4 +6,3 @@ pub(crate) mod cdf;
 pub(crate) mod figure;
 pub(crate) mod legend;
 pub(crate) mod marks;
-pub(crate) mod sequence;

@@ -1,10 +1,21 @@
 //! The time axis of a drawn execution: linear where something happens, with long idle stretches
 //! shortened to a visible break.
 //!
+//! ```text
+//! 0      1 ms    2 ms   ⌇ 2.50 s ⌇   2.503 s
+//! ├───────┼───────┼─────⌇────────⌇──────┤
+//! ```
+//!
 //! A step takes a fraction of a millisecond and a restart takes seconds; on one linear axis either the
-//! steps vanish or the drawing is a kilometre wide. A break says how much it leaves out.
+//! steps vanish or the drawing is a kilometre wide. A logarithmic axis would show both, and bend every
+//! length: that COMMIT takes longer than INSERT could no longer be seen. So the scale is one and the
+//! same wherever anything happens, lengths compare, and a stretch in which nothing begins or ends is cut
+//! out if it outweighs the rest. A break says how much it leaves out. Playing crosses it in a moment,
+//! too: a person waits as long as the picture is wide, not as long as the server was down.
+//!
+//! Several drawings that are compared share one axis: their instants are put together.
 
-use base::Time;
+use base::{Nanos, Time};
 
 use super::scale::{Tick, axis_label, round_step};
 
@@ -38,6 +49,9 @@ pub(crate) struct Timeline {
 
 /// What a break takes, in pixels.
 const BREAK: f64 = 72.0;
+
+/// What a break takes when it is played.
+const CROSSING: Nanos = Nanos::from_millis(900);
 
 /// A stretch is broken if it takes more than this share of all that is not broken.
 const LONG: f64 = 0.4;
@@ -94,6 +108,47 @@ impl Timeline {
             }
             None => self.spans.last().map_or(self.left, |span| span.right),
         }
+    }
+
+    /// The instant at a place: the inverse of [`Timeline::at`].
+    pub(crate) fn instant(&self, x: f64) -> Time {
+        let index = self.spans.partition_point(|span| span.right < x);
+        match self.spans.get(index) {
+            Some(span) if x <= span.left => span.from,
+            Some(span) => {
+                let share = (x - span.left) / (span.right - span.left).max(f64::EPSILON);
+                span.from + Nanos((span.to.since(span.from).0 as f64 * share) as u64)
+            }
+            None => self.spans.last().map_or(self.origin, |span| span.to),
+        }
+    }
+
+    /// Where the cursor is after playing for `elapsed` of a person's time, each nanosecond of the run taking
+    /// `slowdown`. A break takes [`CROSSING`], whatever its length.
+    pub(crate) fn play(&self, from: Time, elapsed: Nanos, slowdown: u64) -> Time {
+        let mut now = from.max(self.origin);
+        let mut left = elapsed.0 as f64;
+        let first = self.spans.partition_point(|span| span.to <= now);
+        for span in &self.spans[first..] {
+            let rest = span.to.since(now).0 as f64;
+            let takes = if span.broken {
+                CROSSING.0 as f64 * rest / span.to.since(span.from).0.max(1) as f64
+            } else {
+                rest * slowdown.max(1) as f64
+            };
+            if takes > left {
+                return now + Nanos((rest * left / takes) as u64);
+            }
+            left -= takes;
+            now = span.to;
+        }
+        now
+    }
+
+    /// How long all that is not left out took.
+    pub(crate) fn drawn(&self) -> Nanos {
+        let shown = self.spans.iter().filter(|span| !span.broken);
+        Nanos(shown.map(|span| span.to.since(span.from).0).sum())
     }
 
     pub(crate) fn breaks(&self) -> Vec<Break> {
@@ -186,6 +241,50 @@ mod tests {
         let places: Vec<f64> = (0..6_000).map(|milli| line.at(Time(milli * 1_000_000))).collect();
         assert!(places.is_sorted());
         assert_eq!((places[0], places[5_999]), (100.0, 900.0));
+    }
+
+    #[test]
+    fn a_place_leads_back_to_its_instant() {
+        let line = Timeline::new(millis(&[5, 9, 10, 800, 801, 5_000, 5_001, 5_002]), 100.0, 900.0);
+        for micros in (5_000..5_002_000).step_by(997) {
+            let time = Time(micros * 1_000);
+            let back = line.instant(line.at(time));
+            let off = back.max(time).since(back.min(time));
+            assert!(off.0 <= 2_000, "{time} came back as {back}");
+        }
+        assert_eq!(line.instant(-5.0), Time(5_000_000));
+        assert_eq!(line.instant(1e9), Time(5_002_000_000));
+    }
+
+    #[test]
+    fn playing_goes_on_at_its_pace_and_crosses_a_break_in_a_moment() {
+        let line = Timeline::new(millis(&[0, 1, 2, 2_002, 2_003, 2_004]), 0.0, 472.0);
+        assert_eq!(line.play(Time(0), Nanos::from_millis(100), 100), Time(1_000_000));
+        // 200 ms for the first two milliseconds, then half of the break.
+        let half = line.play(Time(0), Nanos::from_millis(650), 100);
+        assert_eq!(half, Time(1_002_000_000));
+        let past = line.play(half, Nanos::from_millis(550), 100);
+        assert_eq!(past, Time(2_003_000_000));
+        assert_eq!(
+            line.play(past, Nanos::from_secs(60), 100),
+            Time(2_004_000_000),
+            "and ends"
+        );
+        assert_eq!(line.drawn(), Nanos::from_millis(4));
+    }
+
+    #[test]
+    fn small_frames_add_up_to_large_ones() {
+        let line = Timeline::new(millis(&[0, 1, 2, 2_002, 2_003, 2_004]), 0.0, 472.0);
+        let mut now = Time(0);
+        for _ in 0..60 {
+            let next = line.play(now, Nanos::from_millis(16), 100);
+            assert!(next >= now, "time never runs backwards");
+            now = next;
+        }
+        let at_once = line.play(Time(0), Nanos::from_millis(960), 100);
+        let off = now.max(at_once).since(now.min(at_once));
+        assert!(off < Nanos::from_micros(10), "{now} and {at_once}");
     }
 
     #[test]

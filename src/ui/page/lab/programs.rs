@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use report::{DesignReport, ProgramLine, ProgramListing, RunReport};
 
-use crate::chart::sequence::SequenceView;
+use crate::player::{Execution, Player};
 
 #[component]
 pub(crate) fn Programs(report: Arc<RunReport>, operation: RwSignal<String>) -> impl IntoView {
@@ -31,7 +31,7 @@ pub(crate) fn Programs(report: Arc<RunReport>, operation: RwSignal<String>) -> i
             Some(sequence) => view! {
                 <h3>{sequence.title.clone()}</h3>
                 <p>"Each bracket is a transaction. Between two brackets others can see half of it."</p>
-                <SequenceView sequence=sequence/>
+                <Player executions=vec![Execution { title: design.title.clone(), sequence, strikes: Vec::new(), departs: None }]/>
             }
             .into_any(),
             None => view! { <p>"No execution of this operation was sampled on this design."</p> }.into_any(),
