@@ -228,8 +228,8 @@ pub(crate) fn empty_main() -> Option<web_sys::HtmlElement> {
 
 /// Nothing should move by itself.
 pub(crate) fn prefers_less_motion() -> bool {
-    let query = web_sys::window()
-        .and_then(|window| window.match_media("(prefers-reduced-motion: reduce)").ok().flatten());
+    let query =
+        web_sys::window().and_then(|window| window.match_media("(prefers-reduced-motion: reduce)").ok().flatten());
     query.is_some_and(|query| query.matches())
 }
 

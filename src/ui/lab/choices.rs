@@ -1,7 +1,8 @@
 //! What can be chosen beside the scenario's text: designs, fault, seed, requests, the target of a sizing.
 
+use base::Time;
 use leptos::prelude::*;
-use protocol::{RunOptions, ScenarioOutline};
+use protocol::{Link, RunOptions, ScenarioOutline};
 
 use crate::fault::FaultForm;
 
@@ -16,6 +17,10 @@ pub(crate) struct Choices {
     pub(crate) target: RwSignal<String>,
     /// From a link only; shown, and taken away with one click.
     pub(crate) sabotage: RwSignal<Vec<String>>,
+    /// The operation that is drawn; `None`: the first that writes.
+    pub(crate) operation: RwSignal<Option<String>>,
+    /// Where the time cursor stands in its drawing.
+    pub(crate) at: RwSignal<Time>,
 }
 
 /// All choices of an instant.
@@ -38,6 +43,8 @@ impl Choices {
             requests: RwSignal::new(String::new()),
             target: RwSignal::new(String::new()),
             sabotage: RwSignal::new(Vec::new()),
+            operation: RwSignal::new(None),
+            at: RwSignal::new(Time::ZERO),
         }
     }
 
@@ -63,12 +70,14 @@ impl Choices {
     }
 
     /// Makes the choices of a link.
-    pub(crate) fn follow(self, options: &RunOptions) {
+    pub(crate) fn follow(self, link: &Link) {
+        let options = &link.options;
+        self.operation.set(link.operation.clone());
+        self.at.set(Time(link.at_ns.unwrap_or(0)));
         let text = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
         let designs = &options.architectures;
         self.designs.set((!designs.is_empty()).then(|| designs.clone()));
-        let fault = options.fault.as_deref();
-        self.fault.set(fault.map_or_else(FaultForm::default, FaultForm::of));
+        self.break_with(options.fault.as_deref());
         self.seed.set(text(options.seed));
         self.requests.set(text(options.requests));
         self.target.set(text(options.target_p99_ms.map(u64::from)));
@@ -90,6 +99,23 @@ impl Choices {
             .or(operations.first());
         let first = first.map(|operation| operation.name.clone()).unwrap_or_default();
         self.fault.update(|fault| fault.operation = first);
+    }
+
+    /// Breaks this; `None`: nothing beyond what the scenario says.
+    pub(crate) fn break_with(self, fault: Option<&str>) {
+        self.fault.set(fault.map_or_else(FaultForm::default, FaultForm::of));
+    }
+
+    /// The link that makes these choices; the scenario is for the caller to name.
+    pub(crate) fn link(self) -> Result<Link, String> {
+        let at = self.at.get().0;
+        let operation = self.operation.get();
+        Ok(Link {
+            at_ns: operation.is_some().then_some(at).filter(|at| *at > 0),
+            operation,
+            options: self.options()?,
+            ..Link::default()
+        })
     }
 
     /// What the form asks for, or what is wrong in it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use protocol::{Diagnostic, RunOptions};
-use report::{AtomicityReport, Board, RunReport};
+use report::{AtomicityReport, Board, DrawReport, RunReport};
 
 use super::texts::Source;
 
@@ -38,6 +38,7 @@ pub(crate) struct Findings {
     pub(crate) compared: RwSignal<Option<Compared>>,
     /// What the board that is being made was asked for.
     pub(crate) asked: StoredValue<Option<Asked>>,
+    pub(crate) drawn: RwSignal<Option<Arc<DrawReport>>>,
 }
 
 impl Findings {
@@ -48,6 +49,7 @@ impl Findings {
             atomicity: RwSignal::new(None),
             compared: RwSignal::new(None),
             asked: StoredValue::new(None),
+            drawn: RwSignal::new(None),
         }
     }
 }

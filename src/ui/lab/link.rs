@@ -45,7 +45,7 @@ impl Address {
 
     /// Makes its choices; its text waits for the worker.
     pub(crate) fn follow(self, link: &Link) {
-        self.choices.follow(&link.options);
+        self.choices.follow(link);
         self.packed.set_value(link.text.clone());
     }
 
@@ -69,17 +69,13 @@ impl Address {
 
     /// Makes the address say what runs. A text of one's own is packed by the worker first.
     pub(crate) fn show(self) {
-        let Ok(options) = untrack(move || self.choices.options()) else {
+        let Ok(link) = untrack(move || self.choices.link()) else {
             return;
         };
         match self.texts.source.get_untracked() {
             Source::BuiltIn(slug) => {
-                let link = Link {
-                    scenario: Some(slug),
-                    text: None,
-                    options,
-                };
-                browser::set_query(&link.to_string());
+                let scenario = Some(slug);
+                browser::set_query(&Link { scenario, ..link }.to_string());
             }
             Source::Own | Source::Linked => {
                 let Some(scenario) = untrack(move || self.texts.text()) else {
@@ -93,18 +89,14 @@ impl Address {
     }
 
     pub(crate) fn packed(self, ticket: Ticket, packed: String) {
-        let Ok(options) = untrack(move || self.choices.options()) else {
+        let Ok(link) = untrack(move || self.choices.link()) else {
             return;
         };
         if ticket != self.packing.get_value() {
             return;
         }
-        let link = Link {
-            scenario: None,
-            text: Some(packed),
-            options,
-        }
-        .to_string();
+        let text = Some(packed);
+        let link = Link { text, ..link }.to_string();
         if link.parse::<Link>().is_ok() {
             browser::set_query(&link);
         } else {

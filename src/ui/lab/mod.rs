@@ -176,14 +176,66 @@ impl Lab {
         Some(Asked { source, text, options })
     }
 
-    /// Asks a long question about the scenario and the choices of now, unless something is wrong in them.
-    pub(crate) fn ask(self, title: String, request: impl FnOnce(Question) -> Request) {
+    /// One operation on one or two designs, message by message; gives whether it could be asked for.
+    pub(crate) fn draw(self) -> bool {
+        let Some(operation) = untrack(move || self.operation()) else {
+            return false;
+        };
+        let pair = untrack(move || self.pair());
+        let request = |question| {
+            let Question {
+                ticket,
+                slug,
+                scenario,
+                mut options,
+            } = question;
+            options.architectures = pair;
+            Request::Draw {
+                ticket,
+                slug,
+                scenario,
+                options,
+                operation,
+            }
+        };
+        self.ask("Draw".to_owned(), request)
+    }
+
+    /// The operation that is drawn: the chosen one, else the first that writes.
+    pub(crate) fn operation(self) -> Option<String> {
+        let first = |outline: &protocol::ScenarioOutline| {
+            let operations = &outline.operations;
+            let writing = operations.iter().find(|operation| operation.writes);
+            let first = writing.or(operations.first());
+            first.map(|operation| operation.name.clone())
+        };
+        let of_scenario = || self.texts.outline.with(|outline| outline.as_ref().and_then(first));
+        self.choices.operation.get().or_else(of_scenario)
+    }
+
+    /// The designs that are drawn: the first two of those that are chosen.
+    pub(crate) fn pair(self) -> Vec<String> {
+        let all = |outline: &protocol::ScenarioOutline| {
+            let designs = outline.architectures.iter();
+            designs.map(|design| design.slug.clone()).collect::<Vec<_>>()
+        };
+        let of_scenario = || self.texts.outline.with(|outline| outline.as_ref().map(all));
+        let mut designs = self.choices.designs.get().or_else(of_scenario).unwrap_or_default();
+        designs.truncate(2);
+        designs
+    }
+
+    /// Asks a long question about the scenario and the choices of now, unless something is wrong in them; gives
+    /// whether it was asked.
+    pub(crate) fn ask(self, title: String, request: impl FnOnce(Question) -> Request) -> bool {
         let scenario = untrack(move || self.texts.text());
         let options = untrack(move || self.choices.options());
         let (Some(scenario), Ok(options)) = (scenario, options) else {
-            return;
+            return false;
         };
-        let Some(ticket) = self.line.begin(title) else { return };
+        let Some(ticket) = self.line.begin(title) else {
+            return false;
+        };
         self.notices.pass();
         self.findings.refused.set(Vec::new());
         self.address.show();
@@ -193,6 +245,7 @@ impl Lab {
             scenario,
             options,
         }));
+        true
     }
 
     /// Can a question be asked?
@@ -238,6 +291,10 @@ impl Lab {
                 if complete {
                     self.line.end();
                 }
+            }
+            Reply::Drawn { ticket, report } if busy_with == Some(ticket) => {
+                self.findings.drawn.set(Some(Arc::new(*report)));
+                self.line.end();
             }
             Reply::Packed { ticket, packed } => self.address.packed(ticket, packed),
             Reply::Unpacked { ticket, scenario } => self.address.unpacked(ticket, scenario),

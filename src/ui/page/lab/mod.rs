@@ -13,8 +13,6 @@ use leptos::prelude::*;
 
 use crate::lab::lab;
 
-pub(crate) use results::Results;
-
 #[component]
 pub(crate) fn LabPage() -> impl IntoView {
     let lab = lab();
