@@ -1,24 +1,8 @@
 // Accessibility (WCAG 2.2 AA, as far as axe-core can tell), themes and small screens.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { PATIENCE, open, quiet, run, start } from "./lab.mjs";
-
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-
-/** What axe finds, as one line each. */
-async function violations(page) {
-  // The page's policy forbids foreign scripts, so axe is evaluated by the driver instead.
-  const source = await readFile(axe, "utf8");
-  await page.evaluate(source);
-  const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), rules);
-  return result.violations.flatMap((violation) =>
-    violation.nodes.map((node) => `${violation.id}: ${node.target.join(" ")}: ${node.failureSummary}`),
-  );
-}
+import { PATIENCE, open, quiet, run, start, violations } from "./lab.mjs";
 
 describe("access", () => {
   let lab;

@@ -2,21 +2,9 @@
 // link to one cell.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { PATIENCE, quiet, start, watched } from "./lab.mjs";
+import { PATIENCE, quiet, start, violations, watched } from "./lab.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-
-async function violations(page) {
-  await page.evaluate(await readFile(axe, "utf8"));
-  const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), rules);
-  return result.violations.flatMap((violation) =>
-    violation.nodes.map((node) => `${violation.id}: ${node.target.join(" ")}: ${node.failureSummary}`),
-  );
-}
 
 const DESIGNS = ["schemas-in-one-database", "shared-tables-with-row-level-security"];
 const cells = (page) => page.locator("[data-cell]");

@@ -194,6 +194,7 @@ describe("journeys", () => {
     const current = page.locator(".sentences [aria-current=step]");
     assert.equal(await page.locator(".sentences button").nth(1).getAttribute("aria-current"), "step");
     assert.equal(await current.count(), 1);
+    await page.locator(".steps summary", { hasText: "Steps" }).click();
     const step = page.locator(".steps button.step", { hasText: "INSERT auth.users" }).first();
     await step.focus();
     await page.keyboard.press("Enter");

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import http from "node:http";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -97,6 +98,19 @@ export async function open(context, address) {
   await page.goto(address);
   await page.getByRole("button", { name: "Run", exact: true }).waitFor();
   return page;
+}
+
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+/** What axe finds (WCAG 2.2 AA, as far as it can tell), as one line each. */
+export async function violations(page) {
+  // The page's policy forbids foreign scripts, so axe is evaluated by the driver instead.
+  await page.evaluate(await readFile(axe, "utf8"));
+  const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), rules);
+  return result.violations.flatMap((violation) =>
+    violation.nodes.map((node) => `${violation.id}: ${node.target.join(" ")}: ${node.failureSummary}`),
+  );
 }
 
 export function quiet(page) {

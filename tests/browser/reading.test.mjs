@@ -2,22 +2,10 @@
 // every link on them leads somewhere.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { PATIENCE, start } from "./lab.mjs";
+import { PATIENCE, start, violations } from "./lab.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 const PAGES = ["", "adr/", "adr/one-database-many-schemas/", "adr/programs-are-data/", "designs/", "designs/database-per-service/"];
-
-async function violations(page) {
-  await page.evaluate(await readFile(axe, "utf8"));
-  const result = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), rules);
-  return result.violations.flatMap((violation) =>
-    violation.nodes.map((node) => `${violation.id}: ${node.target.join(" ")}: ${node.failureSummary}`),
-  );
-}
 
 describe("pages to read", () => {
   let lab;

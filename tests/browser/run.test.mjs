@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { PATIENCE, quiet, start, violations, visit } from "./lab.mjs";
+import { PATIENCE, quiet, start, violations, watched } from "./lab.mjs";
 
 const LINK = "run/?v=1&scenario=sign-up&on=database-per-service&operation=create_user";
 
 /** Opens the run page and waits for the drawing. */
 async function open(context, address) {
-  const page = await visit(context, address);
+  const page = await watched(context, address);
+  await page.goto(address);
   await page.locator("svg.sequence rect.work").first().waitFor();
   return page;
 }

@@ -1,13 +1,33 @@
 //! The address: what it says when a page opens, and what it says once something has run, so that it can be given away.
 
 use leptos::prelude::*;
-use protocol::{Diagnostic, Link, Request, Ticket};
+use protocol::{Diagnostic, Link, Request, RunOptions, Ticket};
+use report::ScenarioSummary;
 
 use super::choices::Choices;
 use super::line::Line;
 use super::notice::Notices;
 use super::texts::{Source, Texts};
 use crate::browser;
+
+/// The run page on one operation of one design under a fault (else the scenario's own). `None`: a text of one's own has no name to link to.
+pub(crate) fn run_page(run: &ScenarioSummary, operation: &str, design: &str, fault: Option<&str>) -> Option<String> {
+    if run.slug.is_empty() {
+        return None;
+    }
+    let link = Link {
+        scenario: Some(run.slug.clone()),
+        operation: Some(operation.to_owned()),
+        options: RunOptions {
+            architectures: vec![design.to_owned()],
+            seed: Some(run.seed),
+            fault: fault.map(str::to_owned),
+            ..RunOptions::default()
+        },
+        ..Link::default()
+    };
+    Some(format!("../run/?{link}"))
+}
 
 #[derive(Clone, Copy)]
 pub(crate) struct Address {

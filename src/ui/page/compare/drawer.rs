@@ -10,8 +10,8 @@ use report::html::{cell_name, evidence};
 use report::{Board, BoardDesign, BoardRow, Cell, Evidence};
 
 use crate::browser;
-use crate::chart::sequence::SequenceView;
 use crate::lab::{Asked, Compared, Source, lab};
+use crate::player::{Execution, Player};
 
 /// A dozen frames.
 const UNTIL_DRAWN: Duration = Duration::from_millis(200);
@@ -80,7 +80,15 @@ fn inside(
         Evidence::Schedule(sequence) => Some(sequence.clone()),
         _ => None,
     });
-    let schedule = schedule.map(|sequence| view! { <SequenceView sequence=*sequence/> });
+    let schedule = schedule.map(|sequence| {
+        let execution = Execution {
+            title: design.title.clone(),
+            sequence: *sequence,
+            strikes: Vec::new(),
+            departs: None,
+        };
+        view! { <Player executions=vec![execution]/> }
+    });
     let replay = replay(&compared.asked, design, cell)
         .map(|address| view! { <a class="button primary" href=address>"See it again"</a> });
     let copy = move |_| {
@@ -132,10 +140,15 @@ fn replay(asked: &Asked, design: &BoardDesign, cell: &Cell) -> Option<String> {
     let mut options = asked.options.clone();
     options.architectures = vec![design.architecture.clone()];
     options.fault = fault.or(options.fault);
+    let operation = cell.evidence.iter().find_map(|piece| match piece {
+        Evidence::Schedule(sequence) => Some(sequence.operation.clone()),
+        _ => None,
+    });
     let link = Link {
         scenario: Some(scenario.clone()),
-        text: None,
         options,
+        operation,
+        ..Link::default()
     };
     Some(format!("../run/?{link}"))
 }

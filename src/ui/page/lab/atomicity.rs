@@ -9,11 +9,12 @@ use report::{AtomicityDesign, AtomicityReport, FaultPoint};
 
 use super::results::chips;
 use crate::format::{modelled, plural};
+use crate::lab::run_page;
 
 #[component]
 pub(crate) fn Atomicity(report: Arc<AtomicityReport>) -> impl IntoView {
     let title = format!("Every crash of {}", report.operation);
-    let designs = report.designs.iter().map(design).collect_view();
+    let designs = report.designs.iter().map(|found| design(&report, found)).collect_view();
     view! {
         <section class="atomicity" aria-labelledby="atomicity-title">
             <h2 id="atomicity-title">{title}</h2>
@@ -24,7 +25,7 @@ pub(crate) fn Atomicity(report: Arc<AtomicityReport>) -> impl IntoView {
     }
 }
 
-fn design(design: &AtomicityDesign) -> impl IntoView + use<> {
+fn design(report: &AtomicityReport, design: &AtomicityDesign) -> impl IntoView + use<> {
     let broken = design.broken() as u64;
     let explored = design.points.len() as u64;
     let selected = RwSignal::new(None::<usize>);
@@ -47,8 +48,19 @@ fn design(design: &AtomicityDesign) -> impl IntoView + use<> {
         view! { <tr><th scope="row">{step.clone()}</th>{columns.iter().map(cell).collect_view()}</tr> }
     };
     let rows = steps(&design.points).iter().map(row).collect_view();
-    let points = design.points.clone();
-    let detail = move || selected.get().and_then(|index| points.get(index)).map(detail);
+    let watch = |point: &FaultPoint| {
+        let fault = point.replay.as_deref()?;
+        run_page(&report.scenario, &report.operation, &design.architecture, Some(fault))
+    };
+    let points: Vec<(FaultPoint, Option<String>)> = design
+        .points
+        .iter()
+        .map(|point| (point.clone(), watch(point)))
+        .collect();
+    let detail = move || {
+        let (point, watch) = selected.get().and_then(|index| points.get(index))?;
+        Some(detail(point, watch.clone()))
+    };
     let verdict = if broken == 0 {
         "none found broken"
     } else {
@@ -81,11 +93,12 @@ fn cell(index: usize, point: &FaultPoint, selected: RwSignal<Option<usize>>) -> 
     .into_any()
 }
 
-fn detail(point: &FaultPoint) -> impl IntoView + use<> {
+fn detail(point: &FaultPoint, watch: Option<String>) -> impl IntoView + use<> {
     let broken = point.broken.iter().map(|(name, rows)| {
         view! { <li class="bad">"“" {name.clone()} "”: " {plural(*rows, "row", "rows")} " at the end"</li> }
     });
     let broken = broken.collect_view();
+    let watch = watch.map(|address| view! { <p><a href=address>"Watch it, message by message"</a></p> });
     let window = if point.longest_window == Nanos::ZERO {
         "Nobody could see anything broken meanwhile.".to_owned()
     } else {
@@ -95,7 +108,7 @@ fn detail(point: &FaultPoint) -> impl IntoView + use<> {
             modelled(point.longest_window)
         )
     };
-    view! { <p><b>{point.fault.clone()}</b></p><p>"The client heard: " {point.answer.clone()} ". " {window}</p><ul>{broken}</ul> }
+    view! { <p><b>{point.fault.clone()}</b></p><p>"The client heard: " {point.answer.clone()} ". " {window}</p><ul>{broken}</ul> {watch} }
 }
 
 fn steps(points: &[FaultPoint]) -> Vec<String> {

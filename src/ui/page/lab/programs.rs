@@ -5,6 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use report::{DesignReport, ProgramLine, ProgramListing, RunReport};
 
+use crate::lab::run_page;
 use crate::player::{Execution, Player};
 
 #[component]
@@ -31,6 +32,7 @@ pub(crate) fn Programs(report: Arc<RunReport>, operation: RwSignal<String>) -> i
             Some(sequence) => view! {
                 <h3>{sequence.title.clone()}</h3>
                 <p>"Each bracket is a transaction. Between two brackets others can see half of it."</p>
+                {watch(&report, design, &name)}
                 <Player executions=vec![Execution { title: design.title.clone(), sequence, strikes: Vec::new(), departs: None }]/>
             }
             .into_any(),
@@ -44,6 +46,15 @@ pub(crate) fn Programs(report: Arc<RunReport>, operation: RwSignal<String>) -> i
             {shown}
         </div>
     }
+}
+
+/// The page where it can be broken.
+fn watch(report: &RunReport, design: &DesignReport, operation: &str) -> Option<impl IntoView + use<>> {
+    // Several faults are those of the scenario itself: no link needs to name them.
+    let fault = report.scenario.fault.as_deref().or(Some("none"));
+    let fault = fault.filter(|fault| !fault.contains(';'));
+    let address = run_page(&report.scenario, operation, &design.architecture, fault)?;
+    Some(view! { <p><a href=address>"Break it step by step"</a></p> })
 }
 
 /// The one whose drawing shows a fault or something broken, if any does.
