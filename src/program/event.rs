@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compilation::Compilation;
 use crate::ids::{NodeId, OperationId, ProgramId, RequestId, StepId};
+use crate::step::Role;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Event {
@@ -251,12 +252,13 @@ impl fmt::Display for Sentence<'_> {
                 outcome: Outcome::Done,
                 rows,
             } => {
-                write!(
-                    f,
-                    "{here} has {} done ({})",
-                    self.step(activation, *step),
-                    counted(*rows)
-                )
+                let definition = self.compilation.programs[activation.program.index()].step(*step);
+                write!(f, "{here} has {} done", definition.label)?;
+                match definition.role {
+                    // BEGIN and COMMIT have no rows that anybody would count.
+                    Role::Plumbing => Ok(()),
+                    _ => write!(f, " ({})", counted(*rows)),
+                }
             }
             EventKind::StepEnded {
                 activation,

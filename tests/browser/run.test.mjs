@@ -46,7 +46,7 @@ describe("a run, message by message", () => {
 
   journey("keys move one cursor in picture and text", async (context) => {
     const page = await open(context, lab.address + LINK);
-    await page.locator(".picture").focus();
+    await page.locator(".stage").focus();
     let last = await marked(page);
     assert.deepEqual([last.text, last.picture], [0, 0]);
     for (let step = 1; step <= 8; step++) {
@@ -129,7 +129,7 @@ describe("a run, message by message", () => {
   journey("two designs share the cursor", async (context) => {
     const page = await open(context, `${lab.address}run/?v=1&scenario=sign-up&on=schemas-in-one-database,database-per-service&operation=create_user`);
     assert.equal(await page.locator("svg.sequence").count(), 2);
-    await page.locator(".picture").first().focus();
+    await page.locator(".stage").first().focus();
     await page.keyboard.press("End");
     const places = await page.locator(".cursor line").evaluateAll((lines) => lines.map((line) => line.getAttribute("x1")));
     assert.equal(new Set(places).size, 1, "on one axis");

@@ -33,8 +33,8 @@ pub(crate) fn marks(drawing: &Drawing, selected: RwSignal<Option<u32>>) -> impl 
         {rows.iter().map(|row| row_line(row, *left, *right)).collect_view()}
         {downs.iter().map(|stretch| hatched(stretch, "down")).collect_view()}
         {messages.iter().map(message).collect_view()}
-        {waits.iter().map(|stretch| hatched(stretch, "wait")).collect_view()}
         {breaks.iter().map(|gap| break_sign(gap, *top, *lanes_end)).collect_view()}
+        {waits.iter().map(|stretch| hatched(stretch, "wait")).collect_view()}
         {works.iter().map(|box_| work(box_, selected)).collect_view()}
         {brackets.iter().map(bracket).collect_view()}
         {faults.iter().map(fault).collect_view()}
@@ -109,8 +109,11 @@ fn work(work: &Work, selected: RwSignal<Option<u32>>) -> impl IntoView + use<> {
             ("work undone", Some(view! { <path class="undo" d=d></path> }))
         }
     };
-    let label = work.label.clone().map(|label| {
-        view! { <text class="step" x=work.x y=work.y - 13.0>{label}</text> }
+    let label = work.label.clone().map(|Label { x, y, text }| {
+        let leads = work.y - y > 2.0 * HALF;
+        let leader =
+            leads.then(|| view! { <line class="leader" x1=x + 1.0 x2=x + 1.0 y1=y + 3.0 y2=work.y - HALF></line> });
+        view! { {leader} <text class="step" x=x y=y>{text}</text> }
     });
     view! {
         <g class="work-group" class:selected=is_selected on:click=toggle>
@@ -123,7 +126,13 @@ fn work(work: &Work, selected: RwSignal<Option<u32>>) -> impl IntoView + use<> {
 
 fn hatched(stretch: &Stretch, class: &'static str) -> impl IntoView + use<> {
     let label = stretch.label.clone().map(|Label { x, y, text }| {
-        view! { <text class=format!("{class}-label") x=x y=y text-anchor="middle">{text}</text> }
+        // What lies below the lanes is read from where it begins.
+        let anchor = if matches!(class, "part" | "broken") {
+            "start"
+        } else {
+            "middle"
+        };
+        view! { <text class=format!("{class}-label") x=x y=y text-anchor=anchor>{text}</text> }
     });
     view! {
         <rect class=class x=stretch.x y=stretch.y - 6.0 width=stretch.width height="12" rx="2"><title>{stretch.title.clone()}</title></rect>

@@ -45,7 +45,7 @@ pub(crate) fn Controls(playback: Playback, panel: Option<RwSignal<Option<Panel>>
     };
     view! {
         <div class="controls" role="group" aria-label="Player">
-            <button type="button" class="button small" on:click=move |_| playback.rewind()>"⏮\u{fe0e} Rewind"</button>
+            <button type="button" class="button small" on:click=move |_| playback.rewind()>"Rewind"</button>
             <button type="button" class="button small" on:click=move |_| playback.step_back()>"◀\u{fe0e} Step"</button>
             <button type="button" class="button small primary play" on:click=move |_| playback.toggle()>
                 {move || if playback.playing.get() { "Pause" } else { "Play" }}

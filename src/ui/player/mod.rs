@@ -56,22 +56,27 @@ pub(crate) fn Player(
     on_cleanup(move || playback.pause());
     let panel = RwSignal::new(None::<Panel>);
     let several = executions.len() > 1;
-    let execution = |(index, execution): (usize, &Execution)| {
-        let selected = RwSignal::new(None::<u32>);
+    let execution = |(index, (execution, selected)): (usize, (&Execution, RwSignal<Option<u32>>))| {
         let sequence = execution.sequence.clone();
         let (title, sentences) = (sequence.title.clone(), sequence.sentences.clone());
         view! {
             <section class="run" aria-label=title>
                 <div class="drawing">
                     {several.then(|| view! { <h4 class="run-title">{execution.title.clone()}</h4> })}
-                    <Picture playback=playback index=index sequence=sequence.clone() selected=selected/>
+                    <Picture playback=playback index=index sequence=sequence selected=selected/>
                 </div>
                 <Story playback=playback index=index sentences=sentences/>
-                <Steps sequence=sequence selected=selected/>
             </section>
         }
     };
-    let views = executions.iter().enumerate().map(execution).collect_view();
+    let selected: Vec<RwSignal<Option<u32>>> = executions.iter().map(|_| RwSignal::new(None)).collect();
+    let pairs = || executions.iter().zip(selected.iter().copied());
+    let views = pairs().enumerate().map(execution).collect_view();
+    let steps = pairs().map(|(execution, selected)| {
+        let title = several.then(|| view! { <h4>{execution.title.clone()}</h4> });
+        view! { {title} <Steps sequence=execution.sequence.clone() selected=selected/> }
+    });
+    let steps = steps.collect_view();
     let offers_faults = breaking.is_some();
     let panels = breaking.map(|breaking| {
         view! { <BreakPanel playback=playback executions=executions.clone() breaking=breaking panel=panel/> }
@@ -84,6 +89,7 @@ pub(crate) fn Player(
                 {panels}
             </div>
             {legend()}
+            {steps}
             <p class="visually-hidden" aria-live="polite">{move || playback.said.get()}</p>
         </div>
     }

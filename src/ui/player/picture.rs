@@ -43,7 +43,7 @@ pub(crate) fn Picture(
     let size = move || drawing.with(|drawing| (drawing.width, drawing.height));
     let drawn = move || drawing.with(|drawing| marks(drawing, selected).into_any());
     view! {
-        <div class="scroll picture" node_ref=frame tabindex="0" role="group" aria-label="Drawing; arrow keys step through it">
+        <div class="scroll stage" node_ref=frame tabindex="0" role="group" aria-label="Drawing; arrow keys step through it">
             <ul class="lane-names" node_ref=names style:height=move || format!("{}px", size().1)>
                 {move || drawing.with(|drawing| drawing.rows.iter().map(name).collect_view())}
             </ul>

@@ -73,7 +73,7 @@ pub(crate) struct Work {
     pub(crate) x: f64,
     pub(crate) y: f64,
     pub(crate) width: f64,
-    pub(crate) label: Option<String>,
+    pub(crate) label: Option<Label>,
     pub(crate) title: String,
     pub(crate) sign: Sign,
 }
@@ -133,11 +133,13 @@ const LANE: f64 = 62.0;
 const BAND: f64 = 46.0;
 const RIGHT_MARGIN: f64 = 34.0;
 /// Below this width steps would stand on each other.
-const PIXELS_PER_MARK: f64 = 13.0;
+const PIXELS_PER_MARK: f64 = 16.0;
 const LEAST_BOX: f64 = 5.0;
 /// From a lane's line to the baseline of a label above it, and below it.
 const ABOVE: f64 = -13.0;
 const BELOW: f64 = 31.0;
+/// A second line above, for what has no room on the first: the line of what the lane above says below.
+const HIGH_ABOVE: f64 = BELOW - LANE;
 
 /// The axis over some executions, all measured from when they were asked: as wide as is given, or as much
 /// wider as steps need to be told apart, times `zoom`. Zoom zero fits everything into the width.
@@ -216,7 +218,11 @@ impl Drawing {
                     x,
                     y: lane_y(*lane),
                     width: (right - x).max(LEAST_BOX),
-                    label: Some(format!("{step} {label}")),
+                    label: Some(Label {
+                        x,
+                        y: lane_y(*lane) + ABOVE,
+                        text: format!("{step} {label}"),
+                    }),
                     title: format!("{step} {label}: {}", to.since(*from)),
                     sign: match role {
                         Role::Pivot => Sign::Pivot,
@@ -329,7 +335,7 @@ impl Drawing {
             let text = format!("{done} of {of} committed");
             let title = format!("others can see {done} of {of} parts for {}", to.since(from));
             let stretch = self.stretch(y, from, to, ABOVE, text, title);
-            self.parts.push(stretch);
+            self.parts.push(self.from_its_start(stretch));
         }
     }
 
@@ -350,13 +356,18 @@ impl Drawing {
             let y = y.unwrap_or_else(|| self.add_row(invariant.clone(), RowKind::Invariant));
             let text = report::broken_for(*from, *to, *readers);
             let title = format!("{invariant}: {text}");
-            let mut stretch = self.stretch(y, *from, *to, ABOVE, text, title);
-            if let Some(label) = &mut stretch.label {
-                let half = text_width(&label.text) / 2.0;
-                label.x = label.x.min(self.right - half).max(self.left + half);
-            }
-            self.bands.push(stretch);
+            let stretch = self.stretch(y, *from, *to, ABOVE, text, title);
+            self.bands.push(self.from_its_start(stretch));
         }
+    }
+
+    /// Its words begin where it begins, as far as they fit into the drawing.
+    fn from_its_start(&self, mut stretch: Stretch) -> Stretch {
+        if let Some(label) = &mut stretch.label {
+            let last = self.right - text_width(&label.text);
+            label.x = stretch.x.min(last).max(self.left);
+        }
+        stretch
     }
 
     /// A step works at several places: who asks, who does it, who takes the answer. It is named once, where it is done.
@@ -399,16 +410,28 @@ impl Drawing {
                 .filter(|work| work.y == y && work.x > x && work.label.is_some())
                 .map(|work| work.x);
             let end = next.fold(self.width, f64::min);
-            self.works[index].label = [full, step.to_string()].into_iter().find(|text| {
-                let right = x + text_width(text) + 4.0;
-                right <= end && room.take(y + ABOVE, x, right)
+            let at = |off: f64, text: String| Label { x, y: y + off, text };
+            let candidates = [
+                at(ABOVE, full.text.clone()),
+                at(HIGH_ABOVE, full.text),
+                at(ABOVE, step.to_string()),
+            ];
+            self.works[index].label = candidates.into_iter().find(|label| {
+                let right = x + text_width(&label.text) + 4.0;
+                let covers_the_next = label.y == y + ABOVE && right > end;
+                !covers_the_next && right <= self.width && room.take(label.y, x, right)
             });
         }
         let stretches = self.downs.iter_mut().chain(&mut self.waits);
         for stretch in stretches.chain(&mut self.parts).chain(&mut self.bands) {
             let Some(label) = &stretch.label else { continue };
             let half = text_width(&label.text) / 2.0;
-            if !room.take(label.y, label.x - half, label.x + half) {
+            // Rows below are read from where they begin.
+            let (from, to) = match label.y > self.lanes_end {
+                true => (label.x, label.x + 2.0 * half),
+                false => (label.x - half, label.x + half),
+            };
+            if !room.take(label.y, from, to) {
                 stretch.label = None;
             }
         }

@@ -80,9 +80,10 @@ fn labels_never_cover_each_other() {
     let marks = (0..40).map(|step| work(2, step, step + 1, step as u32 + 1)).collect();
     let drawing = drawn(&sequence(marks), 680.0);
     let mut right = 0.0;
-    for work in drawing.works.iter().filter(|work| work.label.is_some()) {
-        assert!(work.x >= right, "{work:?}");
-        right = work.x + work.label.as_ref().map_or(0, String::len) as f64 * 6.7;
+    let above = drawing.works.iter().filter_map(|work| work.label.as_ref());
+    for label in above.filter(|label| label.y == drawing.rows[2].y + ABOVE) {
+        assert!(label.x >= right, "{label:?}");
+        right = label.x + label.text.len() as f64 * 6.7;
     }
 }
 
