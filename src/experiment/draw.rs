@@ -13,6 +13,7 @@ use program::profile::Profile;
 use program::{Compilation, Event, Fault, NodeId, Op, OperationId, Trigger};
 use report::{DrawReport, Drawing, Mishap, ScenarioSummary, Sequence, Strike, Target};
 use scenario::{Actor, Diagnostic, FaultAction, Message, Moment, Scenario, StepPlace};
+use sim::Simulation;
 
 use crate::fault::{self, PhysicalStep, Unplaceable};
 use crate::job::{Job, Progress};
@@ -184,7 +185,7 @@ pub(crate) fn drawn(
 struct Alone {
     compilation: Arc<Compilation>,
     operation: OperationId,
-    events: Vec<Event>,
+    sound: Simulation,
     steps: Vec<PhysicalStep>,
     /// When the client asks; what is drawn is measured from here.
     asked: Time,
@@ -193,14 +194,15 @@ struct Alone {
 impl Alone {
     fn new(full: &Compilation, profile: &Profile, operation: OperationId) -> Result<Alone, String> {
         let compilation = solo::compilation(full, operation);
-        let events = solo::events(&compilation, profile)?;
+        let sound = solo::run(&compilation, profile, Vec::new())?;
+        let events = sound.recorded();
         let asked = events.iter().find(|event| event.request == Some(solo::REQUEST));
         Ok(Alone {
             asked: asked.map_or(Time::ZERO, |event| event.at),
-            steps: fault::physical_steps(&compilation, &events, solo::REQUEST),
+            steps: fault::physical_steps(&compilation, events, solo::REQUEST),
             compilation,
             operation,
-            events,
+            sound,
         })
     }
 
@@ -233,11 +235,15 @@ impl Alone {
     }
 
     fn sequence(&self, profile: &Profile, faults: Vec<Fault>) -> Result<(Option<Sequence>, Option<Time>), String> {
-        let whole = sequence::parts(&self.compilation, &self.events, solo::REQUEST);
-        let simulation = solo::run(&self.compilation, profile, faults)?;
-        let departs = departure(&self.events, simulation.recorded()).map(|at| self.since_asked(at));
-        let drawn = sequence::draw(&self.compilation, &simulation, solo::REQUEST, whole);
-        Ok((drawn, departs))
+        let sound = self.sound.recorded();
+        let whole = sequence::parts(&self.compilation, sound, solo::REQUEST);
+        let draw = |simulation| sequence::draw(&self.compilation, simulation, solo::REQUEST, whole);
+        if faults.is_empty() {
+            return Ok((draw(&self.sound), None));
+        }
+        let broken = solo::run(&self.compilation, profile, faults)?;
+        let departs = departure(sound, broken.recorded()).map(|at| self.since_asked(at));
+        Ok((draw(&broken), departs))
     }
 
     /// Every fault that can be placed, once per node and instant.
