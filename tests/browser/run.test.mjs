@@ -108,7 +108,7 @@ describe("a run, message by message", () => {
     await page.locator("svg.sequence path.fault").first().waitFor({ state: "attached" });
     await page.locator(".broken-by code", { hasText: sentence }).waitFor();
     await page.locator(".sentences li.bad", { hasText: "crashes" }).waitFor();
-    await page.locator(".now b", { hasText: at }).waitFor();
+    await page.locator(".clock b", { hasText: at }).waitFor();
     assert.match(decodeURIComponent(page.url()), new RegExp(sentence.replaceAll(" ", "\\+")), "the link says it");
 
     await page.getByRole("button", { name: "Rewind" }).click();
@@ -139,12 +139,12 @@ describe("a run, message by message", () => {
   journey("less motion: play goes from event to event", async (context) => {
     const page = await open(context, lab.address + LINK);
     await page.getByRole("button", { name: "Play" }).click();
-    await page.waitForFunction(() => document.querySelector(".now b").textContent !== "0 ns");
+    await page.waitForFunction(() => document.querySelector(".clock b").textContent !== "0 ns");
     const { text, picture } = await marked(page);
     assert.equal(text, picture);
     const times = await page.locator(".sentences time").allInnerTexts();
     await page.getByRole("button", { name: "Pause" }).click();
-    assert.ok(times.includes(await page.locator(".now b").innerText()), "it stands at an event");
+    assert.ok(times.includes(await page.locator(".clock b").innerText()), "it stands at an event");
     quiet(page);
   }, { reducedMotion: "reduce" });
 

@@ -17,7 +17,7 @@
 
 use base::{Nanos, Time};
 
-use super::scale::{Tick, axis_label, round_step};
+use super::scale::{Tick, round_step};
 
 /// A stretch that is drawn shorter than it was.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,7 +181,7 @@ impl Timeline {
                 if !covered && ticks.last().is_none_or(|last| at - last.at >= 56.0) {
                     ticks.push(Tick {
                         at,
-                        label: axis_label(value),
+                        label: tick_label(value, step),
                     });
                 }
                 value += step;
@@ -189,6 +189,24 @@ impl Timeline {
         }
         ticks
     }
+}
+
+/// Beyond a break values are large and steps small: with as many decimals as tell neighbours apart.
+fn tick_label(value: f64, step: f64) -> String {
+    let (unit, name) = match value {
+        v if v < 0.5 => return "0".to_owned(),
+        v if v < 1e3 => (1.0, "ns"),
+        v if v < 1e6 => (1e3, "µs"),
+        v if v < 1e9 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    };
+    let mut decimals = 0;
+    let mut finest = unit;
+    while finest > step * 1.000_001 && decimals < 9 {
+        finest /= 10.0;
+        decimals += 1;
+    }
+    format!("{:.decimals$} {name}", value / unit)
 }
 
 /// Takes the longest stretches away, one by one, while one of them outweighs the rest.
@@ -291,6 +309,21 @@ mod tests {
     fn nothing_and_one_instant_are_drawn_at_the_left() {
         assert_eq!(Timeline::new(vec![], 10.0, 90.0).at(Time(7)), 10.0);
         assert_eq!(Timeline::new(millis(&[3]), 10.0, 90.0).at(Time(7)), 10.0);
+    }
+
+    #[test]
+    fn neighbouring_ticks_have_different_labels() {
+        let line = Timeline::new(millis(&[0, 1, 2, 1_002, 1_005, 1_009]), 0.0, 1_500.0);
+        let mut labels: Vec<String> = line.ticks().into_iter().map(|tick| tick.label).collect();
+        assert!(
+            labels.contains(&"1 ms".to_owned()) && labels.contains(&"1.005 s".to_owned()),
+            "{labels:?}"
+        );
+        let all = labels.len();
+        labels.dedup();
+        assert_eq!(labels.len(), all);
+        assert_eq!(tick_label(500e3, 250e3), "500 µs");
+        assert_eq!(tick_label(2.5e6, 5e5), "2.5 ms");
     }
 
     #[test]

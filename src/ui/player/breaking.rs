@@ -52,8 +52,8 @@ pub(crate) fn BreakPanel(
             executions.iter().map(list).collect_view()
         });
         let title = match panel {
-            Panel::Nodes => "Kill a node where the cursor stands; it is up again half a second later",
-            Panel::Links => "Cut a link where the cursor stands, or make a message late",
+            Panel::Nodes => "Kill a node where the cursor stands",
+            Panel::Links => "Cut a link where the cursor stands, make a message late, or refuse the step",
         };
         view! { <div class="break-panel" role="group" aria-label=title><p class="hint">{title} ":"</p>{lists}</div> }
     };

@@ -51,7 +51,7 @@ pub(crate) fn Controls(playback: Playback, panel: Option<RwSignal<Option<Panel>>
                 {move || if playback.playing.get() { "Pause" } else { "Play" }}
             </button>
             <button type="button" class="button small" on:click=move |_| playback.step_forward()>"Step ▶\u{fe0e}"</button>
-            <span class="now"><b>{now}</b> " of " {playback.end().to_string()}</span>
+            <span class="clock"><b>{now}</b> " of " {playback.end().to_string()}</span>
             <select class="small" aria-label="Speed" on:change=choose_speed>{SLOWDOWNS.map(speed).collect_view()}</select>
             <select class="small" aria-label="Zoom" on:change=choose_zoom>{ZOOMS.map(zoom).collect_view()}</select>
             <span class="break-buttons">{panel_button(Panel::Nodes, "Kill a node")} {panel_button(Panel::Links, "Cut a link")}</span>

@@ -335,7 +335,7 @@ impl Drawing {
             let text = format!("{done} of {of} committed");
             let title = format!("others can see {done} of {of} parts for {}", to.since(from));
             let stretch = self.stretch(y, from, to, ABOVE, text, title);
-            self.parts.push(self.from_its_start(stretch));
+            self.parts.push(self.left_aligned(stretch));
         }
     }
 
@@ -357,12 +357,12 @@ impl Drawing {
             let text = report::broken_for(*from, *to, *readers);
             let title = format!("{invariant}: {text}");
             let stretch = self.stretch(y, *from, *to, ABOVE, text, title);
-            self.bands.push(self.from_its_start(stretch));
+            self.bands.push(self.left_aligned(stretch));
         }
     }
 
     /// Its words begin where it begins, as far as they fit into the drawing.
-    fn from_its_start(&self, mut stretch: Stretch) -> Stretch {
+    fn left_aligned(&self, mut stretch: Stretch) -> Stretch {
         if let Some(label) = &mut stretch.label {
             let last = self.right - text_width(&label.text);
             label.x = stretch.x.min(last).max(self.left);
