@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { PATIENCE, quiet, start, violations, watched } from "./lab.mjs";
 
-
 const DESIGNS = ["schemas-in-one-database", "shared-tables-with-row-level-security"];
 const cells = (page) => page.locator("[data-cell]");
 const cell = (page, row, design) => page.locator(`[data-cell="${row}.${design}"]`);
