@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn neighbouring_ticks_have_different_labels() {
-        let line = Timeline::new(millis(&[0, 1, 2, 1_002, 1_005, 1_009]), 0.0, 1_500.0);
+        let line = Timeline::new(millis(&[0, 1, 2, 1_002, 1_003, 1_004, 1_005, 1_006]), 0.0, 1_500.0);
         let mut labels: Vec<String> = line.ticks().into_iter().map(|tick| tick.label).collect();
         assert!(
             labels.contains(&"1 ms".to_owned()) && labels.contains(&"1.005 s".to_owned()),
