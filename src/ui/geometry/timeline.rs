@@ -206,7 +206,12 @@ fn tick_label(value: f64, step: f64) -> String {
         finest /= 10.0;
         decimals += 1;
     }
-    format!("{:.decimals$} {name}", value / unit)
+    let text = format!("{:.decimals$}", value / unit);
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{text} {name}")
 }
 
 /// Takes the longest stretches away, one by one, while one of them outweighs the rest.
