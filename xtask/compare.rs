@@ -1,4 +1,4 @@
-//! What the compiled designs do on a real PostgreSQL 15.
+//! What the compiled designs do on a real PostgreSQL: 15, and the 18 that a page can ask.
 //!
 //! `adr-lab compile … --sql` writes a design out as a script for psql. The script runs on a temporary server and on
 //! our engine; both must print the same rows, the same row counts and the same errors, statement by statement.
@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::eighteen::Eighteen;
 use crate::postgres::Postgres;
 use crate::shell::{Failure, Result, root};
 use crate::site;
@@ -28,8 +29,24 @@ const BUILT_IN: [&str; 3] = ["sign-up", "shop-orders", "school-timetable"];
 
 const DATABASE: &str = "comparison";
 
-/// Compares every scenario of the project; gives what differs, a text each, and how many were compared.
-pub(crate) fn compare(program: &Path, server: &Postgres) -> Result<(u64, Vec<String>)> {
+/// How many were compared, and what differs, a text each.
+pub(crate) type Compared = Result<(u64, Vec<String>)>;
+
+/// Every scenario of the project on a PostgreSQL 15.
+pub(crate) fn on_fifteen(program: &Path, server: &Postgres) -> Compared {
+    compare(program, |script| {
+        server.fresh_database(DATABASE)?;
+        server.drop_roles(&roles(script))?;
+        output(&mut server.psql(DATABASE), script)
+    })
+}
+
+/// And on PGlite, which is new for each of them.
+pub(crate) fn on_eighteen(program: &Path, server: &Eighteen) -> Compared {
+    compare(program, |script| output(&mut server.psql()?, script))
+}
+
+fn compare(program: &Path, real: impl Fn(&str) -> Result<String>) -> Compared {
     let mut compared = 0;
     let mut differing = Vec::new();
     for scenario in scenarios()? {
@@ -40,7 +57,7 @@ pub(crate) fn compare(program: &Path, server: &Postgres) -> Result<(u64, Vec<Str
                     .args(["--architecture", design, "--sql"]),
                 "",
             )?;
-            let (ours, real) = both(program, server, &script)?;
+            let (ours, real) = (ours(program, &script)?, real(&script)?);
             compared += 1;
             if ours != real {
                 let name = scenario.strip_prefix(root()).unwrap_or(&scenario).display();
@@ -51,8 +68,8 @@ pub(crate) fn compare(program: &Path, server: &Postgres) -> Result<(u64, Vec<Str
     for (design, probe) in PROBES {
         for scenario in BUILT_IN {
             let mut asked = adr_lab(program, &["probe", scenario, "--architecture", design, "--sql", probe]);
-            let (ours, real) = both(program, server, &output(&mut asked, "")?)?;
-            let (ours, real) = (sorted(&ours), sorted(&real));
+            let script = output(&mut asked, "")?;
+            let (ours, real) = (sorted(&ours(program, &script)?), sorted(&real(&script)?));
             compared += 1;
             if ours != real || ours.is_empty() {
                 let first = first_difference(&real, &ours);
@@ -63,13 +80,9 @@ pub(crate) fn compare(program: &Path, server: &Postgres) -> Result<(u64, Vec<Str
     Ok((compared, differing))
 }
 
-/// What our engine prints, and what PostgreSQL does.
-fn both(program: &Path, server: &Postgres, script: &str) -> Result<(String, String)> {
-    let ours = output(&mut adr_lab(program, &["sql"]), script)?;
-    server.fresh_database(DATABASE)?;
-    server.drop_roles(&roles(script))?;
-    let real = output(&mut server.psql(DATABASE), script)?;
-    Ok((ours, real))
+/// What our engine prints.
+fn ours(program: &Path, script: &str) -> Result<String> {
+    output(&mut adr_lab(program, &["sql"]), script)
 }
 
 fn sorted(text: &str) -> String {
@@ -106,7 +119,7 @@ fn roles(script: &str) -> Vec<String> {
 }
 
 /// What a program prints when it reads `input`; both streams in the order in which they were written.
-fn output(command: &mut Command, input: &str) -> Result<String> {
+pub(crate) fn output(command: &mut Command, input: &str) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let folder = std::env::temp_dir();
     let (from, to) = (

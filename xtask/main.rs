@@ -15,6 +15,7 @@ mod compare;
 mod decisions;
 mod designs;
 mod dynamo;
+mod eighteen;
 mod frame;
 mod page;
 mod pglite;
@@ -36,6 +37,7 @@ cargo xtask serve [--port N]   build the site, serve it on this machine, rebuild
 cargo xtask build              write the static site to dist/ and print its sizes
 cargo xtask test [--fast]      run every test; --fast leaves out the site and the browser
 cargo xtask record-golden [NAME]  run tests/golden on a temporary PostgreSQL 15 and keep what it prints
+cargo xtask record-versions    what scripts print otherwise on PGlite's PostgreSQL 18 than on PostgreSQL 15
 ";
 
 fn main() -> ExitCode {
@@ -63,6 +65,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["test", "--fast"] => stages::test(stages::Extent::Fast),
         ["record-golden"] => record::record(None),
         ["record-golden", name] => record::record(Some(name)),
+        ["record-versions"] => eighteen::record(),
         // Called by Trunk at the end of a build (Trunk.toml), not by people.
         ["finish-page"] => page::finish(),
         [] | ["help" | "--help" | "-h"] => {

@@ -3,6 +3,7 @@
 //! ```text
 //! pglite.json            where it lies and what it weighs: all that a page reads before somebody asks for it
 //! pglite-<hash>/…        its files, under a name that changes with them
+//! postgres-15-18.json    where its version is known to differ from the one that our engine follows
 //! ```
 
 use std::collections::hash_map::DefaultHasher;
@@ -12,6 +13,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::eighteen;
 use crate::shell::{Failure, Result, announce, read, root, run, write};
 use crate::site::entries;
 
@@ -41,7 +43,8 @@ pub(crate) fn add_to(site: &Path) -> Result<()> {
         .parse()
         .map_err(|error| Failure(format!("PGlite's list of files: {error}.")))?;
     let place = json!({ "folder": format!("{folder}/"), "bytes": list["bytes"], "version": list["version"] });
-    write(&site.join("pglite.json"), place.to_string())
+    write(&site.join("pglite.json"), place.to_string())?;
+    write(&site.join("postgres-15-18.json"), read(&eighteen::table())?)
 }
 
 /// The folder with its files.

@@ -65,10 +65,7 @@ impl Postgres {
 
     /// `psql -X -q` in this database.
     pub(crate) fn psql(&self, database: &str) -> Command {
-        let mut psql = Command::new(self.programs.join("psql"));
-        psql.args(["-X", "-q", "-U", "postgres", "-d", database, "-h"])
-            .arg(&self.folder);
-        psql
+        psql(&self.programs, &self.folder, database)
     }
 
     /// PostgreSQL's own program for schedules of several sessions.
@@ -122,6 +119,18 @@ impl Drop for Postgres {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// `psql -X -q` of PostgreSQL 15, at a server whose socket lies in a folder.
+pub(crate) fn psql_at(sockets: &Path) -> Result<Command> {
+    Ok(psql(&programs()?, sockets, "postgres"))
+}
+
+fn psql(programs: &Path, sockets: &Path, database: &str) -> Command {
+    let mut psql = Command::new(programs.join("psql"));
+    psql.args(["-X", "-q", "-U", "postgres", "-d", database, "-h"])
+        .arg(sockets);
+    psql
 }
 
 /// Whether there is a PostgreSQL 15 on this machine.

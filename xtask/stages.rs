@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::eighteen::{self, Eighteen};
 use crate::shell::{Captured, Failure, Result, capture, cargo, duration, root};
 use crate::tools::{self, Tools};
 use crate::{borders, browser, compare, dynamo, postgres, site, source};
@@ -30,7 +31,7 @@ struct Outcome {
 const IN_THE_BROWSER: [&str; 2] = ["app", "worker"];
 
 /// Rooms with tests that need a browser.
-const TESTED_IN_THE_BROWSER: [&str; 1] = ["src/ui"];
+const TESTED_IN_THE_BROWSER: [&str; 2] = ["src/ui", "src/pglite"];
 
 pub(crate) fn test(extent: Extent) -> Result<()> {
     let mut tally = Tally::default();
@@ -53,7 +54,14 @@ pub(crate) fn test(extent: Extent) -> Result<()> {
         counted(output, rust_counts)
     });
     match postgres::installed() {
-        Ok(()) => tally.stage("designs on PostgreSQL 15", designs_on_postgres),
+        Ok(()) => {
+            tally.stage("designs on PostgreSQL 15", designs_on_postgres);
+            // PGlite comes from npm, as all that the site needs.
+            if extent == Extent::Everything {
+                tally.stage("designs on PostgreSQL 18", designs_on_pglite);
+                tally.stage("PostgreSQL 15 against 18", versions);
+            }
+        }
         Err(Failure(sentence)) => println!("  designs are not compared with a real server: {sentence}"),
     }
     match dynamo::installed() {
@@ -152,10 +160,23 @@ fn journeys(browser: &browser::Browser) -> Outcome {
 
 /// The compiled designs' scripts print the same on a real server as on our engine.
 fn designs_on_postgres() -> Outcome {
-    let compared = native_program().and_then(|program| compare::compare(&program, &postgres::Postgres::start()?));
+    compared(native_program().and_then(|program| compare::on_fifteen(&program, &postgres::Postgres::start()?)))
+}
+
+/// And on the one that a page can ask.
+fn designs_on_pglite() -> Outcome {
+    compared(native_program().and_then(|program| compare::on_eighteen(&program, &Eighteen::start()?)))
+}
+
+/// The two versions differ where the table says so, and nowhere else.
+fn versions() -> Outcome {
+    compared(postgres::Postgres::start().and_then(|older| eighteen::surprises(&older, &Eighteen::start()?)))
+}
+
+fn compared(compared: compare::Compared) -> Outcome {
     match compared {
         Ok((compared, differing)) => Outcome {
-            passed: compared - differing.len() as u64,
+            passed: compared.saturating_sub(differing.len() as u64),
             failed: differing.len() as u64,
             output: differing.join("\n"),
         },

@@ -58,7 +58,7 @@ pub use home::{RecordedBoard, record_board};
 pub use item_script::item_script;
 pub use job::{Job, Progress};
 pub use outline::{Checked, DesignOutline, OperationOutline, Outline, check, compilation_document, compile, describe};
-pub use postgres::{Asked, PostgresJob};
+pub use postgres::PostgresJob;
 pub use probe::ProbeJob;
 pub use run::RunJob;
 pub use script::script;

@@ -5,7 +5,7 @@ use program::Compilation;
 use report::document::{Block, Table};
 use scenario::Diagnostic;
 
-use crate::{Choice, listing, settings};
+use crate::{Choice, listing, probe, settings};
 
 /// What a text turned out to be.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct DesignOutline {
     pub weakened: usize,
     /// Operations that it can express.
     pub expressed: usize,
+    /// Probes of it that a real PostgreSQL can be asked about: slug and title.
+    pub asks: Vec<(&'static str, &'static str)>,
 }
 
 impl Outline {
@@ -105,6 +107,7 @@ fn design_outline(design: &Design, scenario: &scenario::Scenario) -> DesignOutli
         refusals: compilation.refusals.len(),
         weakened: compilation.weakened.len(),
         expressed: compilation.entries.iter().flatten().count(),
+        asks: probe::on_postgres(design, &compilation),
     }
 }
 

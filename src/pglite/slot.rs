@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use js_sys::{Function, Promise};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 /// Servers that a page runs at the same time, at most.
@@ -59,7 +59,8 @@ impl Drop for Slot {
 
 /// A promise with what resolves it.
 pub(crate) fn promise() -> (Promise, Function) {
-    let mut function = Function::default();
+    // Never `Function::default()`: that evaluates a text, which the page's policy forbids.
+    let mut function: Function = JsValue::UNDEFINED.unchecked_into();
     let promise = Promise::new(&mut |resolve, _| function = resolve);
     (promise, function)
 }

@@ -2,8 +2,8 @@
 //! is refused, so that a cached page never misreads a new worker.
 //!
 //! ```text
-//! page ── Check, Run, Atomicity, Compare, Draw, Pack, Unpack, Cancel ──▶ worker
-//! page ◀── Ready, Checked, Progress, Ran, Explored, Compared, Drawn, Packed, Unpacked, Refused, Cancelled, Panicked ── worker
+//! page ── Check, Run, Atomicity, Compare, Draw, Script, Pack, Unpack, Cancel ──▶ worker
+//! page ◀── Ready, Checked, Progress, Ran, Explored, Compared, Drawn, ScriptPart, Scripted, Packed, Unpacked, Refused, Cancelled, Panicked ── worker
 //! ```
 //!
 //! **Architecture invariant:** a scenario crosses as its text; the page parses neither TOML nor SQL.
@@ -12,7 +12,7 @@ mod link;
 
 pub use link::{Link, LinkError};
 
-use report::{AtomicityReport, Board, DrawReport, RunReport};
+use report::{AtomicityReport, Board, DrawReport, PostgresScript, RunReport, ScriptPart};
 use serde::{Deserialize, Serialize};
 
 /// Raised with every incompatible change.
@@ -58,6 +58,16 @@ pub enum Request {
         scenario: String,
         options: RunOptions,
         operation: String,
+    },
+    /// What a probe asks of one design, to ask a real PostgreSQL.
+    Script {
+        ticket: Ticket,
+        slug: String,
+        scenario: String,
+        /// With the design as its only one.
+        options: RunOptions,
+        /// The probe's slug.
+        probe: String,
     },
     /// A scenario's text in the form that a link carries.
     Pack {
@@ -122,6 +132,15 @@ pub enum Reply {
         ticket: Ticket,
         report: Box<DrawReport>,
     },
+    /// What has to be executed before the script, part after part.
+    ScriptPart {
+        ticket: Ticket,
+        part: ScriptPart,
+    },
+    Scripted {
+        ticket: Ticket,
+        script: Box<PostgresScript>,
+    },
     Refused {
         ticket: Ticket,
         diagnostics: Vec<Diagnostic>,
@@ -167,6 +186,14 @@ pub struct ArchitectureOutline {
     pub title: String,
     pub summary: String,
     pub refusals: u32,
+    /// Probes of it that a real PostgreSQL can be asked about.
+    pub asks: Vec<ProbeOutline>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeOutline {
+    pub slug: String,
+    pub title: String,
 }
 
 /// Something wrong in a scenario, a link or an option, with its place.

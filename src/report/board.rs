@@ -154,6 +154,11 @@ pub enum Evidence {
         operation: String,
         fault: Option<String>,
     },
+    /// A real PostgreSQL can be asked what this probe asked.
+    OnPostgres {
+        /// Its slug.
+        probe: String,
+    },
     /// The longest time that something was visible half done, and who saw it.
     Window {
         longest: Nanos,

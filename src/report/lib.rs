@@ -19,6 +19,7 @@ mod probe;
 mod recorded;
 mod sequence;
 mod text;
+mod version_difference;
 
 use base::{Fingerprint, Nanos, Time};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,7 @@ pub use probe::*;
 pub use recorded::*;
 pub use sequence::*;
 pub use text::{limits, longest};
+pub use version_difference::*;
 
 /// One run of a scenario on some designs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -104,10 +104,44 @@ pub(crate) fn mark_current(path: &str) {
     }
 }
 
+/// From the page to a path below the site's root.
+pub(crate) fn address_of(path: &str) -> String {
+    format!("{ROOT}{path}")
+}
+
+/// A promise of ours.
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    promise: js_sys::Promise,
+    resolve: js_sys::Function,
+}
+
+impl Waiting {
+    pub(crate) fn new() -> Waiting {
+        // Never `Function::default()`: that evaluates a text, which the page's policy forbids.
+        let mut function: js_sys::Function = JsValue::UNDEFINED.unchecked_into();
+        let promise = js_sys::Promise::new(&mut |resolve, _| function = resolve);
+        Waiting {
+            promise,
+            resolve: function,
+        }
+    }
+
+    pub(crate) fn promise(&self) -> js_sys::Promise {
+        self.promise.clone()
+    }
+
+    /// Whoever waits goes on.
+    pub(crate) fn end(&self) {
+        // Resolving functions do not throw.
+        let _ = self.resolve.call0(&JsValue::UNDEFINED);
+    }
+}
+
 /// A file of this site, by its path below the root.
 pub(crate) async fn fetch_text(path: &str) -> Result<String, String> {
     let window = web_sys::window().ok_or("there is no window")?;
-    let response = JsFuture::from(window.fetch_with_str(&format!("{ROOT}{path}")))
+    let response = JsFuture::from(window.fetch_with_str(&address_of(path)))
         .await
         .map_err(|_| "the site cannot be reached".to_owned())?;
     let response: Response = response

@@ -1,6 +1,8 @@
 //! Questions that are answered at once: is this scenario sound, what does this link say.
 
-use protocol::{ArchitectureOutline, Diagnostic, OperationOutline, Reply, ScenarioOutline, Severity, Ticket};
+use protocol::{
+    ArchitectureOutline, Diagnostic, OperationOutline, ProbeOutline, Reply, ScenarioOutline, Severity, Ticket,
+};
 
 pub(crate) fn check(ticket: Ticket, text: &str) -> Reply {
     let checked = experiment::check(text);
@@ -17,11 +19,16 @@ fn outline(outline: experiment::Outline) -> ScenarioOutline {
         title: operation.title,
         writes: operation.writes,
     };
+    let probe = |(slug, title): (&str, &str)| ProbeOutline {
+        slug: slug.to_owned(),
+        title: title.to_owned(),
+    };
     let design = |design: experiment::DesignOutline| ArchitectureOutline {
         slug: design.slug,
         title: design.title,
         summary: design.summary,
         refusals: u32::try_from(design.refusals).unwrap_or(u32::MAX),
+        asks: design.asks.into_iter().map(probe).collect(),
     };
     ScenarioOutline {
         title: outline.title,

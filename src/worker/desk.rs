@@ -68,6 +68,13 @@ impl Desk {
                 options,
                 operation,
             } => self.begin(ticket, crate::experiments::draw(&slug, &scenario, options, &operation)),
+            Request::Script {
+                ticket,
+                slug,
+                scenario,
+                options,
+                probe,
+            } => self.begin(ticket, crate::experiments::script(&slug, &scenario, options, &probe)),
             Request::Cancel { ticket } => self.cancel(|current| current == ticket),
         }
     }

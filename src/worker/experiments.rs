@@ -1,7 +1,7 @@
 //! Experiments as the desk sees them: something that is stepped until it has its answer.
 
 use base::Nanos;
-use experiment::{AtomicityJob, BoardJob, Choice, DrawJob, Job, Progress, RunJob};
+use experiment::{AtomicityJob, BoardJob, Choice, DrawJob, Job, PostgresJob, Progress, RunJob};
 use protocol::{Diagnostic, Reply, RunOptions, Ticket};
 use report::{AtomicityReport, DrawReport, RunReport};
 
@@ -43,6 +43,37 @@ pub(crate) fn atomicity(
 pub(crate) fn compare(slug: &str, scenario: &str, options: RunOptions) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
     let job = BoardJob::new(slug, scenario, &choice(options)).map_err(diagnostics)?;
     Ok(Box::new(Growing { job, told: 0 }))
+}
+
+pub(crate) fn script(
+    slug: &str,
+    scenario: &str,
+    options: RunOptions,
+    probe: &str,
+) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
+    let job = PostgresJob::of_probe(slug, scenario, &choice(options), probe).map_err(diagnostics)?;
+    Ok(Box::new(InParts { job }))
+}
+
+/// A script for PostgreSQL, told part after part.
+struct InParts {
+    job: PostgresJob,
+}
+
+impl Experiment for InParts {
+    fn step(&mut self, ticket: Ticket, budget: u64) -> Step {
+        if let Some(part) = self.job.take_part() {
+            return Step::SoFar(Box::new(Reply::ScriptPart { ticket, part }));
+        }
+        match self.job.step(budget) {
+            Progress::Running { done, of, what } => Step::Running { done, of, what },
+            Progress::Finished(script) => Step::Over(Box::new(Reply::Scripted { ticket, script })),
+            Progress::Failed(found) => Step::Over(Box::new(Reply::Refused {
+                ticket,
+                diagnostics: diagnostics(found),
+            })),
+        }
+    }
 }
 
 /// The board, told again with each row that it gets.

@@ -29,14 +29,14 @@ use architecture::{Design, MadeMistake, Mistake};
 use base::{Type, Value};
 use program::workload::{ClientLoop, Generator};
 use program::{Compilation, EventKind, OperationId, RequestId};
-use report::{Cell, Probe, ProbeDesign, ProbeQuery, ProbeReport, ScenarioSummary, Verdict};
+use report::{Cell, Evidence, Probe, ProbeDesign, ProbeQuery, ProbeReport, ScenarioSummary, Verdict};
 use scenario::{Diagnostic, Operation, Scenario};
 use sim::{Checks, Options, Record, Simulation};
 
 use self::finding::Finding;
 use self::query::{Forgotten, forgotten_filters};
 use crate::job::{Job, Progress};
-use crate::postgres::Asked;
+use crate::postgres::{self, Asked};
 use crate::settings::{Choice, Settings, problem, settings};
 use crate::{picture, summary};
 
@@ -97,6 +97,17 @@ impl Kind {
             Kind::RunsAsOwner => "no policy that an owner passes by",
         }
     }
+}
+
+/// Slugs and titles of the probes of a design that a real PostgreSQL can be asked about.
+pub(crate) fn on_postgres(design: &Design, compilation: &Compilation) -> Vec<(&'static str, &'static str)> {
+    if !postgres::is_postgres(compilation) || compilation.workload.tenants.len() < 2 {
+        return Vec::new();
+    }
+    let mistakes = design.architecture.mistakes();
+    let has_meaning = |kind: &Kind| kind.mistake().is_none_or(|mistake| mistakes.contains(&mistake));
+    let kinds = KINDS.into_iter().filter(has_meaning);
+    kinds.map(|kind| (kind.slug(), kind.title())).collect()
 }
 
 /// The probes on every design, stepped by their caller.
@@ -210,7 +221,13 @@ impl ProbeJob {
             return Ok(finding::without_figure(Verdict::NotExpressible, reason));
         }
         let wall = picture::of(&attack.compilation, self.scenario.tenant_column.as_deref()).tenant_wall;
-        Ok(finding::cell(&self.run(&attack)?.findings, attack.own, wall))
+        let findings = self.run(&attack)?.findings;
+        let mut cell = finding::cell(&findings, attack.own, wall);
+        if postgres::is_postgres(&attack.compilation) && finding::shown(&findings).is_some() {
+            let probe = kind.slug().to_owned();
+            cell.evidence.push(Evidence::OnPostgres { probe });
+        }
+        Ok(cell)
     }
 
     /// `None`: the design has nothing that this mistake could be made with.

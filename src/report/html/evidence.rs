@@ -32,7 +32,10 @@ pub fn evidence(cell: &Cell) -> String {
                     plural(*readers, "statement read it", "statements read it")
                 ),
             ),
-            Evidence::Schedule(_) | Evidence::Distribution(_) | Evidence::Replay { .. } => {}
+            Evidence::Schedule(_)
+            | Evidence::Distribution(_)
+            | Evidence::Replay { .. }
+            | Evidence::OnPostgres { .. } => {}
         }
     }
     html.finish()

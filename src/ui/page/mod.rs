@@ -1,6 +1,7 @@
 //! The app's pages. They share one state, so that going from one to the next loses nothing; pages that are only read
 //! are no part of the app, and links to them load them (`rel="external"`).
 
+mod ask;
 mod asking;
 mod compare;
 mod fault_fields;

@@ -11,6 +11,7 @@ use report::{Board, BoardDesign, BoardRow, Cell, Evidence};
 
 use crate::browser;
 use crate::lab::{Asked, Compared, Source, lab};
+use crate::page::ask::AskPostgres;
 use crate::player::{Execution, Player};
 
 /// A dozen frames.
@@ -89,6 +90,12 @@ fn inside(
         };
         view! { <Player executions=vec![execution]/> }
     });
+    let probe = cell.evidence.iter().find_map(|piece| match piece {
+        Evidence::OnPostgres { probe } => Some(probe.clone()),
+        _ => None,
+    });
+    let architecture = design.architecture.clone();
+    let postgres = probe.map(|probe| view! { <AskPostgres architecture=architecture probe=probe/> });
     let replay = replay(&compared.asked, design, cell)
         .map(|address| view! { <a class="button primary" href=address>"See it again"</a> });
     let copy = move |_| {
@@ -113,7 +120,7 @@ fn inside(
         </div>
         <div class="pieces" inner_html=evidence(cell)></div>
         {nothing}
-        // A real PostgreSQL, asked the same, belongs here: after what our engines answered, before the way to see it again.
+        {postgres}
         {schedule}
         <div class="links">
             {replay}

@@ -6,6 +6,7 @@ mod editor;
 mod evidence;
 mod experiment;
 pub(crate) mod latency;
+mod postgres;
 mod programs;
 mod results;
 
@@ -24,5 +25,6 @@ pub(crate) fn LabPage() -> impl IntoView {
         </p>
         <experiment::Experiment/>
         <results::Results/>
+        <postgres::OnPostgres/>
     }
 }
