@@ -33,7 +33,7 @@ const SEND_AGAIN: Patience = Patience {
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guard {
+pub(crate) enum Guard {
     Take,
     Free,
 }
@@ -54,6 +54,7 @@ impl Writer<'_, '_> {
         self.blind_updates(&mut writes);
         for (id, work) in &tables {
             self.guards(*id, work, &mut steps, &mut writes);
+            self.partial_guards(*id, work, &mut steps, &mut writes);
         }
         let (more, references) = self.references();
         steps.extend(more);
@@ -243,7 +244,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn must_be_new(&self, table: &Table, columns: &[ColumnId], again: bool) -> Condition {
+    pub(crate) fn must_be_new(&self, table: &Table, columns: &[ColumnId], again: bool) -> Condition {
         Condition {
             phrase: self.site.exists_not(),
             class: if again {
@@ -365,7 +366,6 @@ impl Writer<'_, '_> {
     ) -> Option<EachRow> {
         let scenario = self.assembly.scenario;
         let table = scenario.schema.table(id);
-        let rows = self.work.rows(id)?;
         let names: Vec<String> = columns.iter().map(|id| table.column(*id).name.clone()).collect();
         let own: Vec<String> = names.iter().map(|name| identifier(name)).collect();
         let before: Vec<String> = names.iter().map(|name| identifier(&stored(name))).collect();
@@ -392,12 +392,26 @@ impl Writer<'_, '_> {
             Guard::Take => taken,
             Guard::Free => freed,
         };
+        self.guard_values(id, columns, guard, &super::row::guard_name(table, columns), &sql, steps)
+    }
+
+    /// What a query over the written rows gives, each bound to registers.
+    pub(crate) fn guard_values(
+        &mut self,
+        id: TableId,
+        columns: &[ColumnId],
+        guard: Guard,
+        of: &str,
+        sql: &str,
+        steps: &mut Block,
+    ) -> Option<EachRow> {
+        let table = self.assembly.scenario.schema.table(id);
+        let rows = self.work.rows(id)?;
         let what = match guard {
             Guard::Take => "taken",
             Guard::Free => "freed",
         };
-        let list = super::layout::names(table, columns);
-        let name = format!("{what} {}.{list}", table.full_name());
+        let name = format!("{what} {of}");
         let keys = self.builder.rows(&name);
         let mark = Mark::new(name, Role::Work);
         let source = rows_table("written.rows", written_columns(table), rows);

@@ -35,7 +35,9 @@ pub(crate) fn insert(writer: &mut Writer<'_, '_>, items: &[Item], item: &Item) -
         .expect_rows
         .is_none_or(|expected| expected == rows.len() as u64);
     let plain = insert.on_conflict.is_none() && insert.returning.is_none() && counted;
-    if !plain || table.primary_key.is_empty() || !only_inserted(writer, items, id) {
+    // Which rows a partial index covers is looked up among the rows that are written.
+    let covered = !writer.site.partially_guarded(id).is_empty();
+    if !plain || covered || table.primary_key.is_empty() || !only_inserted(writer, items, id) {
         return None;
     }
     let mut inserts = Vec::new();

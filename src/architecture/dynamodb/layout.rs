@@ -26,6 +26,7 @@ use base::Type;
 use scenario::{ColumnId, ForeignKey, Scenario, Schema, Table, TableId};
 
 use super::choice::{Choice, choice};
+use super::partial::{Partial, partial};
 use super::pattern::{Pattern, deleted_from, patterns};
 use super::reading::uniques;
 
@@ -59,6 +60,8 @@ pub(crate) struct TableLayout {
     pub(crate) secondary: Vec<KeyPath>,
     /// Keys held unique by guards.
     pub(crate) guards: Vec<Vec<ColumnId>>,
+    /// Keys of some rows, held unique by guards.
+    pub(crate) partial: Vec<Partial>,
     /// The tenant leads the partition key.
     pub(crate) tenant: Option<ColumnId>,
     /// Rows of it are deleted: whoever refers to one counts its revision up, so that a deletion that does not know of
@@ -230,6 +233,7 @@ impl Layout {
                 reason,
                 secondary: Vec::new(),
                 guards: uniques(table),
+                partial: partial(table),
                 tenant,
                 touched: deleted.contains(&id),
             });

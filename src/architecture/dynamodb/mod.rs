@@ -11,7 +11,7 @@
 //! | in SQL | here |
 //! |---|---|
 //! | PRIMARY KEY | the item's key; a new item must not be there |
-//! | UNIQUE | a guard item per value, put and deleted in the same transaction |
+//! | UNIQUE, also of some rows (a partial index) | a guard item per value, put and deleted in the same transaction |
 //! | FOREIGN KEY | a condition that the row referred to is there; ON DELETE is done by the application |
 //! | NOT NULL, CHECK | checked by the application before it writes |
 //! | a lock, FOR UPDATE | a condition that the row's revision is what was read |
@@ -33,6 +33,7 @@ mod key_condition;
 mod keys;
 mod layout;
 mod operation;
+mod partial;
 mod pattern;
 mod reading;
 mod reason;

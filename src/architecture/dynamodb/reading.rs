@@ -18,6 +18,7 @@ use syntax::{
 };
 
 use super::STARTED;
+use super::partial::partial;
 use crate::lower::statement::select;
 use crate::sql::facts;
 
@@ -27,14 +28,15 @@ pub(crate) const GONE: &str = "row gone";
 /// The columns whose stored values must be known when a row changes, in the table's order.
 pub(crate) fn tracked(table: &Table) -> Vec<ColumnId> {
     let mut columns: Vec<ColumnId> = uniques(table).concat();
+    columns.extend(partial(table).iter().flat_map(|partial| partial.watched(table)));
     columns.extend(table.foreign_keys.iter().flat_map(|key: &ForeignKey| &key.columns));
     columns.sort_unstable();
     columns.dedup();
     columns
 }
 
-/// Every key besides the primary one that the logical schema holds unique. Of a partial unique index see
-/// the weakenings.
+/// Every key besides the primary one that the logical schema holds unique among all rows. Of some rows:
+/// [`partial`](super::partial).
 pub(crate) fn uniques(table: &Table) -> Vec<Vec<ColumnId>> {
     let mut keys: Vec<Vec<ColumnId>> = Vec::new();
     let declared = table.unique.iter().map(|unique| unique.columns.clone());

@@ -22,6 +22,14 @@ pub(crate) fn reasons(scenario: &Scenario, layout: &Layout) -> Vec<String> {
             let keys = path(table, secondary, &format!("{name}pk"), &format!("{name}sk"));
             lines.push(format!("{}: {keys}; the base key does not serve it", table.full_name()));
         }
+        for partial in &placed.partial {
+            lines.push(format!(
+                "{} UNIQUE ({}) WHERE {}: a guard item for each row that is covered, outside of any tenant's partition",
+                table.full_name(),
+                names(table, &partial.columns),
+                syntax::print_expr(&partial.filter)
+            ));
+        }
         for guard in &placed.guards {
             lines.push(format!(
                 "{} UNIQUE ({}): a guard item per value, outside of any tenant's partition",

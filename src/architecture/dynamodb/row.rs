@@ -54,14 +54,23 @@ impl Site {
 
     /// `unique#auth.users.email#a@example.org`
     pub(crate) fn guard_key(&self, table: &Table, columns: &[ColumnId], value: Value<'_>) -> Attributes {
-        let mut parts = vec![Expression::text(GUARD), Expression::text(&guard_name(table, columns))];
-        parts.extend(columns.iter().map(|id| value(*id)));
+        self.named_guard_key(&guard_name(table, columns), columns.iter().map(|id| value(*id)))
+    }
+
+    pub(crate) fn named_guard_key(&self, name: &str, values: impl Iterator<Item = Expression>) -> Attributes {
+        let mut parts = vec![Expression::text(GUARD), Expression::text(name)];
+        parts.extend(values);
         self.key_attributes(Expression::Key(parts), Expression::Key(vec![Expression::text(GUARD)]))
     }
 
     pub(crate) fn guard(&self, table: &Table, columns: &[ColumnId], value: Value<'_>) -> Attributes {
-        let mut item = self.guard_key(table, columns, value);
-        let entity = format!("{GUARD} {}", guard_name(table, columns));
+        let key = self.guard_key(table, columns, value);
+        self.named_guard(&guard_name(table, columns), key)
+    }
+
+    pub(crate) fn named_guard(&self, name: &str, key: Attributes) -> Attributes {
+        let mut item = key;
+        let entity = format!("{GUARD} {name}");
         item.push((self.layout.names.entity.clone(), Expression::text(&entity)));
         item
     }
@@ -119,6 +128,8 @@ impl Site {
                 .iter()
                 .map(|columns| self.guard(table, columns, &value)),
         );
+        let partial = self.partially_guarded(id).iter();
+        items.extend(partial.map(|partial| self.partial_guard_of_row(table, partial, &value)));
         LogicalTable {
             name: table.full_name(),
             columns: table

@@ -104,7 +104,11 @@ pub(crate) fn item_bytes(table: &Table, layout: &Layout, id: TableId) -> u64 {
 pub(crate) fn whole(scenario: &Scenario, layout: &Layout) -> (u64, u64) {
     let schema = &scenario.schema;
     let each = schema.ids().map(|id| {
-        let (rows, guards) = (rows(scenario, id), layout.table(id).guards.len() as u64);
+        let (rows, guards) = (
+            rows(scenario, id),
+            layout.table(id).guards.len() + layout.table(id).partial.len(),
+        );
+        let guards = guards as u64;
         let bytes = rows * item_bytes(schema.table(id), layout, id) + rows * guards * 100;
         (rows * (1 + guards), bytes)
     });

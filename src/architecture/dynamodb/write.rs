@@ -105,6 +105,24 @@ impl Writer<'_, '_> {
                 "give the table a PRIMARY KEY",
             ));
         }
+        if let Statement::Insert(insert) = sql
+            && !self.site.layout.table(id).partial.is_empty()
+            && let Some(conflict) = &insert.on_conflict
+            && conflict.constraint.is_none()
+        {
+            let target: Vec<ColumnId> = conflict
+                .target
+                .iter()
+                .filter_map(|name| table.find(name.as_str()))
+                .collect();
+            if !table.is_key(&target) {
+                return Err(Refused::new(
+                    index,
+                    format!("its ON CONFLICT may mean a unique index over some rows of {name}"),
+                    "name the columns of a key of all rows: ON CONFLICT (…)",
+                ));
+            }
+        }
         let changed = match sql {
             Statement::Update(_) => assigned(table, sql),
             Statement::Insert(_) => conflict::conflict_assigned(table, sql),

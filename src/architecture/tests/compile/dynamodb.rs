@@ -516,3 +516,45 @@ CREATE TABLE a.books (shelf int NOT NULL, id int NOT NULL, lies_on int REFERENCE
         ],
     );
 }
+
+const STAYS: &str =
+    "CREATE TABLE a.stays (id int PRIMARY KEY, bed int NOT NULL, state text NOT NULL, left_at timestamptz);
+CREATE UNIQUE INDEX one_in_a_bed ON a.stays (bed) WHERE left_at IS NULL AND state <> 'planned';";
+
+/// Leaving frees the bed, as deleting does; only covered rows take one, initial rows too.
+#[test]
+fn a_unique_index_over_some_rows_is_held_by_guards_of_these() {
+    let parameters = "id = \"new id\", bed = \"between 1 and 9\", at = \"now\"";
+    let sql = "UPDATE a.stays SET left_at = :at WHERE bed = :bed; INSERT INTO a.stays VALUES (:id, :bed, 'here', NULL)";
+    let compilation = compile(DYNAMO, &small(STAYS, parameters, sql));
+    in_order(
+        &text(&compilation, "act"),
+        &[
+            "WHERE NOT \"row gone\" AND (left_at IS NULL AND state <> 'planned') EXCEPT ALL",
+            "(\"stored left_at\" IS NULL AND \"stored state\" <> 'planned')",
+            "TransactWriteItems",
+            "of taken a.stays.bed WHERE left_at IS NULL AND state <> 'planned': Put { pk: key('unique', 'a.stays.bed WHERE",
+            "of freed a.stays.bed WHERE left_at IS NULL AND state <> 'planned': Delete { pk: key('unique', 'a.stays.bed WHERE",
+        ],
+    );
+    let [Load::Items { items, .. }] = compilation.logical_tables[0].loads.as_slice() else {
+        panic!("{:?}", compilation.logical_tables[0].loads);
+    };
+    assert_eq!(items.len(), 2, "the row and its guard");
+    assert!(
+        !weakened(&compilation).contains("UNIQUE (bed)"),
+        "{}",
+        weakened(&compilation)
+    );
+}
+
+#[test]
+fn a_conflict_that_may_mean_some_rows_is_refused() {
+    let sql = "INSERT INTO a.stays VALUES (:id, 3, 'here', NULL) ON CONFLICT DO NOTHING";
+    let compilation = compile(DYNAMO, &small(STAYS, "id = \"new id\"", sql));
+    let [refusal] = compilation.refusals.as_slice() else {
+        panic!("{:?}", compilation.refusals);
+    };
+    assert!(refusal.reason.contains("some rows of a.stays"), "{refusal:?}");
+    assert!(refusal.line > 0 && refusal.hint.is_some());
+}

@@ -68,6 +68,12 @@ fn a_chat_leaves_the_same_rows() {
     same_rows("chat");
 }
 
+/// A unique index over some rows holds on every design.
+#[test]
+fn a_hospital_leaves_the_same_rows() {
+    same_rows("hospital");
+}
+
 /// What is deleted with a row is looked for where nothing says whose it is.
 #[test]
 fn a_ticket_office_leaves_the_same_rows() {
