@@ -149,6 +149,7 @@ impl<'a, W: Write> Client<'a, W> {
     fn failed(&mut self, text: &str, error: &SqlError) -> io::Result<()> {
         self.variables.set("ERROR", "true");
         self.variables.set("SQLSTATE", error.sqlstate);
+        self.variables.set("ROW_COUNT", "0");
         self.variables.set("LAST_ERROR_SQLSTATE", error.sqlstate);
         self.variables.set("LAST_ERROR_MESSAGE", &error.message);
         report::error(self.out, text, error)
