@@ -246,11 +246,17 @@ pub(crate) fn narrow() -> ReadSignal<bool> {
     narrow
 }
 
-/// As little scrolling as shows it.
-pub(crate) fn nearest() -> web_sys::ScrollIntoViewOptions {
+/// Scrolls as little as shows an element; to its beginning, if it fills most of the window.
+pub(crate) fn bring_into_view(element: &web_sys::Element) {
+    let window = web_sys::window().and_then(|window| window.inner_height().ok());
+    let height = window.and_then(|height| height.as_f64()).unwrap_or_default();
     let options = web_sys::ScrollIntoViewOptions::new();
-    options.set_block(web_sys::ScrollLogicalPosition::Nearest);
-    options
+    options.set_block(if f64::from(element.client_height()) < height * 0.6 {
+        web_sys::ScrollLogicalPosition::Nearest
+    } else {
+        web_sys::ScrollLogicalPosition::Start
+    });
+    element.scroll_into_view_with_scroll_into_view_options(&options);
 }
 
 /// Where the app is drawn; what was shown there until now goes.

@@ -13,22 +13,15 @@ use crate::page::lab::latency::{ByDesign, distribution, percentiles};
 use crate::page::limits::{Limited, Limits};
 
 #[component]
-pub(super) fn Below() -> impl IntoView {
+pub(super) fn Below(drawn: RwSignal<bool>) -> impl IntoView {
     let lab = lab();
     let board = Memo::new(move |_| {
         lab.findings
             .compared
             .with(|compared| compared.as_ref().map(|compared| compared.board.clone()))
     });
-    // After the board has been drawn: nobody looks here first.
-    let ready = RwSignal::new(false);
-    request_animation_frame(move || {
-        request_animation_frame(move || {
-            ready.try_set(true);
-        })
-    });
     let content = move || {
-        let board = board.get().filter(|_| ready.get())?;
+        let board = board.get().filter(|_| drawn.get())?;
         let shown = columns(&board, lab.choices.designs.get().as_ref());
         Some(view! { {latencies(&board, &shown)} {limits(&board, &shown)} })
     };

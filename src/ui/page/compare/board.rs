@@ -17,7 +17,7 @@ use crate::lab::{Lab, lab};
 type Shown = (Arc<Board>, Vec<usize>);
 
 #[component]
-pub(super) fn BoardView(open: RwSignal<Option<String>>) -> impl IntoView {
+pub(super) fn BoardView(open: RwSignal<Option<String>>, all_drawn: RwSignal<bool>) -> impl IntoView {
     let lab = lab();
     let shown = Memo::new(move |_| shown(lab));
     let narrow = browser::narrow();
@@ -49,8 +49,8 @@ pub(super) fn BoardView(open: RwSignal<Option<String>>) -> impl IntoView {
     };
     view! {
         <div class="compare" on:click=click>
-            <Show when=move || narrow.get() fallback=move || view! { <Table shown=shown/> }>
-                <Questions shown=shown/>
+            <Show when=move || narrow.get() fallback=move || view! { <Table shown=shown all_drawn=all_drawn/> }>
+                <Questions shown=shown all_drawn=all_drawn/>
             </Show>
         </div>
     }
@@ -67,10 +67,10 @@ fn shown(lab: Lab) -> Option<Shown> {
 }
 
 #[component]
-fn Table(shown: Memo<Option<Shown>>) -> impl IntoView {
+fn Table(shown: Memo<Option<Shown>>, all_drawn: RwSignal<bool>) -> impl IntoView {
     let head = move || shown.with(|shown| shown.as_ref().map(|(board, columns)| board_head(board, columns)));
     let sections = Memo::new(move |_| shown.with(|shown| shown.as_ref().map_or(0, |(board, _)| board.sections.len())));
-    let drawn = one_by_one(sections);
+    let drawn = one_by_one(sections, all_drawn);
     let section = move |index: usize| {
         let rows = Memo::new(move |_| {
             shown.with(|shown| {
@@ -90,8 +90,8 @@ fn Table(shown: Memo<Option<Shown>>) -> impl IntoView {
     }
 }
 
-/// Counts up to a number, one a frame.
-fn one_by_one(most: Memo<usize>) -> ReadSignal<usize> {
+/// Counts up to a number, one a frame, and tells when it is there.
+fn one_by_one(most: Memo<usize>, there: RwSignal<bool>) -> ReadSignal<usize> {
     let (drawn, set_drawn) = signal(0);
     Effect::new(move |_| {
         let (drawn, most) = (drawn.get(), most.get());
@@ -102,6 +102,8 @@ fn one_by_one(most: Memo<usize>) -> ReadSignal<usize> {
             });
         } else if drawn > most {
             set_drawn.set(most);
+        } else if most > 0 {
+            there.set(true);
         }
     });
     drawn
@@ -109,11 +111,11 @@ fn one_by_one(most: Memo<usize>) -> ReadSignal<usize> {
 
 /// One question a screen: swiped, or with buttons.
 #[component]
-fn Questions(shown: Memo<Option<Shown>>) -> impl IntoView {
+fn Questions(shown: Memo<Option<Shown>>, all_drawn: RwSignal<bool>) -> impl IntoView {
     let list = NodeRef::<Ol>::new();
     let at = RwSignal::new(0_usize);
     let number = Memo::new(move |_| shown.with(|shown| shown.as_ref().map_or(0, |(board, _)| board.rows())));
-    let drawn = one_by_one(number);
+    let drawn = one_by_one(number, all_drawn);
     let question = move |index: usize| {
         let text = Memo::new(move |_| {
             shown.with(|shown| {

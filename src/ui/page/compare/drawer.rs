@@ -1,7 +1,5 @@
 //! What a cell rests on: statement and rows, or schedule, then formula, then the way to see it again.
 
-use std::time::Duration;
-
 use leptos::ev;
 use leptos::html::Section;
 use leptos::prelude::*;
@@ -14,11 +12,8 @@ use crate::lab::{Asked, Compared, Source, lab};
 use crate::page::ask::AskPostgres;
 use crate::player::{Execution, Player};
 
-/// A dozen frames.
-const UNTIL_DRAWN: Duration = Duration::from_millis(200);
-
 #[component]
-pub(super) fn Drawer(open: RwSignal<Option<String>>) -> impl IntoView {
+pub(super) fn Drawer(open: RwSignal<Option<String>>, drawn: RwSignal<bool>) -> impl IntoView {
     let lab = lab();
     let place = NodeRef::<Section>::new();
     let close = move || {
@@ -35,14 +30,10 @@ pub(super) fn Drawer(open: RwSignal<Option<String>>) -> impl IntoView {
     on_cleanup(move || escape.remove());
     Effect::new(move |_| browser::set_fragment(open.get().as_deref()));
     Effect::new(move |_| {
-        if let Some(place) = place.get() {
-            // What a link opens stands below a board that is still being drawn.
-            let show = move || {
-                place.scroll_into_view_with_scroll_into_view_options(&browser::nearest());
-                // Where the focus cannot be had, nothing is lost.
-                let _ = place.focus();
-            };
-            set_timeout(show, UNTIL_DRAWN);
+        if let Some(place) = place.get().filter(|_| drawn.get()) {
+            browser::bring_into_view(&place);
+            // Where the focus cannot be had, nothing is lost.
+            let _ = place.focus();
         }
     });
     let content = move || {

@@ -30,14 +30,16 @@ pub(crate) fn ComparePage() -> impl IntoView {
     }));
     leptos::task::spawn_local(show_recorded(lab));
     let open = RwSignal::new(browser::fragment());
+    // What stands below the board waits for it: it is drawn in pieces.
+    let drawn = RwSignal::new(false);
     let there = move || lab.findings.compared.with(Option::is_some);
     view! {
         <h1 class="compact">"What each design lets through, breaks and costs"</h1>
         <assumptions::Assumptions/>
         <Show when=there fallback=Nothing>
-            <board::BoardView open=open/>
-            <drawer::Drawer open=open/>
-            <below::Below/>
+            <board::BoardView open=open all_drawn=drawn/>
+            <drawer::Drawer open=open drawn=drawn/>
+            <below::Below drawn=drawn/>
         </Show>
     }
 }
