@@ -31,13 +31,13 @@ pub(crate) fn rows(designs: &[Design], scenario: &Scenario) -> Vec<BoardRow> {
     ]
 }
 
-/// Every database has definitions of its own; a table of items has none.
+/// Every database has definitions, its own or those that it was copied with; a table of items has none.
 fn migrations(compilation: &Compilation) -> Cell {
     let deployment = &compilation.deployment;
     let databases = deployment
         .databases
         .iter()
-        .filter(|database| !database.definitions.is_empty());
+        .filter(|database| !database.definitions.is_empty() || database.template.is_some());
     let databases = databases.count();
     let items = deployment.item_tables.len();
     let words = match (databases, items) {

@@ -109,10 +109,15 @@ impl BillReport {
             provenance: provenance(line.assumed),
         };
         let mut evidence = vec![Evidence::Sentence(self.rule.clone())];
+        let of_the_data = |line: &&BillLine| line.kind != "application";
         evidence.push(Evidence::Formula {
             formula: "Σ quantity × price".to_owned(),
-            lines: design.lines.iter().map(line).collect(),
+            lines: design.lines.iter().filter(of_the_data).map(line).collect(),
         });
+        evidence.push(Evidence::Sentence(format!(
+            "The application’s own processors are not in it: ${} more a month, assumed.",
+            dollars(design.total_dollars - design.data_dollars)
+        )));
         evidence.extend(
             design
                 .notes
@@ -121,8 +126,12 @@ impl BillReport {
                 .cloned()
                 .map(Evidence::Sentence),
         );
-        let rests_on = |line: &&BillLine| line.kind != "application" && line.dollars > 0.0;
-        let assumed = design.lines.iter().filter(rests_on).any(|line| line.assumed);
+        let counts = design
+            .lines
+            .iter()
+            .filter(of_the_data)
+            .filter(|line| line.dollars > 0.0);
+        let assumed = counts.clone().any(|line| line.assumed);
         Some(Cell {
             verdict: Verdict::Measured,
             figure: Some(Figure {

@@ -105,3 +105,28 @@ fn equal_choices_give_equal_bills() {
     let target = Nanos::from_millis(100);
     assert_eq!(bills(target, sign_up()), bills(target, sign_up()));
 }
+
+/// Every tenant's database has to be migrated, and has a login.
+#[test]
+fn what_there_is_to_look_after_grows_with_the_tenants() {
+    let choice = Choice {
+        designs: vec![SCHEMAS.to_owned(), "database-per-tenant".to_owned()],
+        requests: Some(50),
+        ..Choice::default()
+    };
+    let job = experiment::BoardJob::new("sign-up", sign_up(), &choice);
+    let board = finish(job);
+    let counts = |slug: &str| -> Vec<f64> {
+        let rows = board.sections.iter().flat_map(|section| &section.rows);
+        let row = rows
+            .into_iter()
+            .find(|row| row.slug == slug)
+            .expect("a row of the board");
+        row.cells
+            .iter()
+            .map(|cell| cell.figure.expect("counted").value)
+            .collect()
+    };
+    assert_eq!(counts("migrate-everyone"), [1.0, 50.0]);
+    assert_eq!(counts("credentials"), [1.0, 50.0]);
+}
