@@ -51,6 +51,7 @@ pub(crate) fn finish() -> Result<()> {
     let staging = staging.ok_or_else(|| Failure("`finish-page` is called by Trunk only.".to_owned()))?;
     let worker = move_worker(&staging)?;
     list_scenarios(&staging.join("scenarios"))?;
+    recorded_board(&staging.join("recorded"))?;
     pglite::add_to(&staging)?;
     let index = staging.join("index.html");
     let developing = std::env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "debug");
@@ -61,6 +62,16 @@ pub(crate) fn finish() -> Result<()> {
     }
     static_pages(&site)?;
     frame::check_links(&staging)
+}
+
+/// The board that the app shows before its worker has loaded, as messages travel: reading it takes no code of its own.
+fn recorded_board(folder: &Path) -> Result<()> {
+    let file = root().join("public/recorded/compare.json");
+    let wrong = |error: String| Failure(format!("{}: {error}.", file.display()));
+    let board: report::Board = serde_json::from_str(&read(&file)?).map_err(|error| wrong(error.to_string()))?;
+    let bytes = protocol::encode(&board).map_err(wrong)?;
+    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(folder.join("compare.bin"), bytes));
+    written.map_err(|error| Failure(format!("The recorded board could not be written: {error}.")))
 }
 
 /// The app's page with the names of a route, and with its links leading out of the route's folder.

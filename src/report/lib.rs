@@ -213,7 +213,6 @@ pub struct AtomicityDesign {
     pub title: String,
     pub points: Vec<FaultPoint>,
     /// What the reader must know of how little was explored.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 

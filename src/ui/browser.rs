@@ -140,6 +140,23 @@ impl Waiting {
 
 /// A file of this site, by its path below the root.
 pub(crate) async fn fetch_text(path: &str) -> Result<String, String> {
+    let text = fetch(path)
+        .await?
+        .text()
+        .map_err(|_| "the file is no text".to_owned())?;
+    let text = JsFuture::from(text).await.map_err(|_| BROKE_OFF.to_owned())?;
+    text.as_string().ok_or_else(|| "the file is no text".to_owned())
+}
+
+pub(crate) async fn fetch_bytes(path: &str) -> Result<Vec<u8>, String> {
+    let buffer = fetch(path).await?.array_buffer().map_err(|_| BROKE_OFF.to_owned())?;
+    let buffer = JsFuture::from(buffer).await.map_err(|_| BROKE_OFF.to_owned())?;
+    Ok(js_sys::Uint8Array::new(&buffer).to_vec())
+}
+
+const BROKE_OFF: &str = "the file broke off";
+
+async fn fetch(path: &str) -> Result<Response, String> {
     let window = web_sys::window().ok_or("there is no window")?;
     let response = JsFuture::from(window.fetch_with_str(&address_of(path)))
         .await
@@ -150,11 +167,7 @@ pub(crate) async fn fetch_text(path: &str) -> Result<String, String> {
     if !response.ok() {
         return Err(format!("the site answered {}", response.status()));
     }
-    let text = response.text().map_err(|_| "the file is no text".to_owned())?;
-    let text = JsFuture::from(text)
-        .await
-        .map_err(|_| "the file broke off".to_owned())?;
-    text.as_string().ok_or_else(|| "the file is no text".to_owned())
+    Ok(response)
 }
 
 /// Gives whether it was allowed.

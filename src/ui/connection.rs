@@ -3,6 +3,7 @@
 //! The page never waits on this line, and a worker that broke is dropped as a whole: its WebAssembly
 //! memory cannot be trusted any more, and never shrinks.
 
+use js_sys::Uint8Array;
 use protocol::{Reply, Request};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -34,8 +35,8 @@ impl Connection {
 
         let listener = hear.clone();
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            let text = event.data().as_string().unwrap_or_default();
-            listener(match serde_json::from_str(&text) {
+            let bytes = Uint8Array::new(&event.data()).to_vec();
+            listener(match protocol::decode(&bytes) {
                 Ok(reply) => Heard::Reply(reply),
                 Err(error) => Heard::Broken(format!("a message could not be read: {error}")),
             });
@@ -61,9 +62,9 @@ impl Connection {
     }
 
     pub(crate) fn send(&self, request: &Request) -> Result<(), String> {
-        let text = serde_json::to_string(request).map_err(|error| error.to_string())?;
+        let bytes = protocol::encode(request)?;
         self.worker
-            .post_message(&JsValue::from_str(&text))
+            .post_message(&Uint8Array::from(&bytes[..]))
             .map_err(|error| text_of(&error))
     }
 }

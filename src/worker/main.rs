@@ -10,6 +10,7 @@ mod experiments;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use js_sys::Uint8Array;
 use js_sys::global;
 use protocol::Reply;
 use wasm_bindgen::closure::Closure;
@@ -36,8 +37,8 @@ fn main() {
     let (voice, listener) = (scope.clone(), Rc::clone(&desk));
     let slice = slices(&scope, desk);
     let hear = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        let text = event.data().as_string().unwrap_or_default();
-        match serde_json::from_str(&text) {
+        let bytes = Uint8Array::new(&event.data()).to_vec();
+        match protocol::decode(&bytes) {
             Ok(request) => {
                 let was_idle = listener.borrow().is_idle();
                 let replies = listener.borrow_mut().take(request);
@@ -87,10 +88,10 @@ fn later(scope: &DedicatedWorkerGlobalScope, function: &JsValue) {
 }
 
 fn say(scope: &DedicatedWorkerGlobalScope, reply: &Reply) {
-    let text = serde_json::to_string(reply).unwrap_or_else(|error| {
+    let bytes = protocol::encode(reply).or_else(|error| {
         let message = format!("an answer could not be written: {error}");
-        serde_json::to_string(&Reply::Panicked { message }).unwrap_or_default()
+        protocol::encode(&Reply::Panicked { message })
     });
     // A page that is gone hears nothing.
-    let _ = scope.post_message(&JsValue::from_str(&text));
+    let _ = scope.post_message(&Uint8Array::from(&bytes.unwrap_or_default()[..]));
 }

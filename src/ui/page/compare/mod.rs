@@ -14,7 +14,7 @@ use report::Board;
 use crate::browser;
 use crate::lab::{Asked, Compared, Lab, Source, lab};
 
-const RECORDED: &str = "recorded/compare.json";
+const RECORDED: &str = "recorded/compare.bin";
 
 #[component]
 pub(crate) fn ComparePage() -> impl IntoView {
@@ -76,10 +76,10 @@ async fn show_recorded(lab: Lab) {
         return;
     }
     // A site without one has nothing to show at once: no fault of anybody's.
-    let Ok(text) = browser::fetch_text(RECORDED).await else {
+    let Ok(bytes) = browser::fetch_bytes(RECORDED).await else {
         return;
     };
-    let Ok(board) = serde_json::from_str::<Board>(&text) else {
+    let Ok(board) = protocol::decode::<Board>(&bytes) else {
         return lab
             .notices
             .say_bad("The recorded board cannot be read: reload the page.".to_owned());
