@@ -27,6 +27,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "probes-are-programs",
     "": "a-real-postgres-in-the-page",
     "": "programs-are-data",
+    "": "messages-are-bytes",
     "": "statements-are-data",
     "": "our-parser-on-sqlparser-tokens",
     "": "composition-is-sql-in-memory",
