@@ -186,7 +186,7 @@ fn row(html: &mut Html, recorded: &Recorded, (title, note): (&str, &str), cells:
                     match replay(recorded, design, shown, root) {
                         Some(link) => html.within("a", &[("class", "cell"), ("href", &link)], |html| {
                             cell(html, shown);
-                            html.element("span", "replay", "run it");
+                            html.element("span", "replay", "watch it");
                         }),
                         None => cell(html, shown),
                     }
@@ -198,15 +198,16 @@ fn row(html: &mut Html, recorded: &Recorded, (title, note): (&str, &str), cells:
 
 /// The link that shows the worst of a cell again.
 fn replay(recorded: &Recorded, design: &BoardDesign, cell: &Cell, root: &str) -> Option<String> {
-    let fault = cell.evidence.iter().find_map(|evidence| match evidence {
-        Evidence::Replay { fault, .. } => fault.as_deref(),
+    let (operation, fault) = cell.evidence.iter().find_map(|evidence| match evidence {
+        Evidence::Replay { operation, fault } => Some((operation, fault.as_deref()?)),
         _ => None,
     })?;
     let words = |text: &str| text.replace('+', "%2B").replace(' ', "+");
     Some(format!(
-        "{root}lab/?v=1&scenario={}&on={}&fault={}",
+        "{root}run/?v=1&scenario={}&on={}&operation={}&fault={}",
         recorded.board.scenario.slug,
         words(&design.architecture),
+        words(operation),
         words(fault)
     ))
 }
