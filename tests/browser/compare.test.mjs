@@ -2,8 +2,7 @@
 // link to one cell.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { PATIENCE, quiet, start, violations, watched } from "./lab.mjs";
+import { journeys, quiet, violations, watched } from "./lab.mjs";
 
 const DESIGNS = ["schemas-in-one-database", "shared-tables-with-row-level-security"];
 const cells = (page) => page.locator("[data-cell]");
@@ -11,22 +10,7 @@ const cell = (page, row, design) => page.locator(`[data-cell="${row}.${design}"]
 const chip = (page, name) => page.getByRole("button", { name: new RegExp(`^${name} `) });
 const again = (page) => page.getByRole("button", { name: /^Run( again)?$/ });
 
-describe("home and the board", () => {
-  let lab;
-  before(async () => (lab = await start()));
-  after(async () => lab?.close());
-
-  function journey(name, work, options = {}) {
-    test(name, { timeout: 4 * PATIENCE }, async () => {
-      const context = await lab.visitor(options);
-      try {
-        await work(context);
-      } finally {
-        await context.close();
-      }
-    });
-  }
-
+journeys("home and the board", (lab, journey) => {
   async function visit(context, path) {
     const page = await watched(context, lab.address);
     await page.goto(lab.address + path);
@@ -123,7 +107,7 @@ describe("home and the board", () => {
     quiet(page);
   });
 
-  journey("drawing the recorded board holds the page up for no long task", async (context) => {
+  journey("how long drawing the recorded board holds the page up", async (context) => {
     const page = await watched(context, lab.address);
     await page.addInitScript(() => {
       globalThis.held = [];

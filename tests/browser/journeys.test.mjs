@@ -1,25 +1,9 @@
 // Journeys through the built page in a real browser: run, cancel, break, share, edit, recover.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { PATIENCE, field, fingerprints, nativeFingerprints, open, quiet, run, runButton, start } from "./lab.mjs";
+import { field, fingerprints, journeys, nativeFingerprints, open, quiet, run, runButton } from "./lab.mjs";
 
-describe("journeys", () => {
-  let lab;
-  before(async () => (lab = await start()));
-  after(async () => lab?.close());
-
-  function journey(name, work) {
-    test(name, { timeout: 4 * PATIENCE }, async () => {
-      const context = await lab.visitor();
-      try {
-        await work(context);
-      } finally {
-        await context.close();
-      }
-    });
-  }
-
+journeys("journeys", (lab, journey) => {
   const REQUESTS = 300;
 
   journey("sign-up runs on every design, and its traces equal those of the command line", async (context) => {

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import http from "node:http";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -74,6 +75,25 @@ export async function start() {
       await new Promise((done) => server.close(done));
     },
   };
+}
+
+/** Journeys through one started site: each is that of a visitor of their own, who leaves however it ends. */
+export function journeys(title, tell) {
+  describe(title, () => {
+    const lab = {};
+    before(async () => Object.assign(lab, await start()));
+    after(async () => lab.close?.());
+    const journey = (name, work, options = {}) =>
+      test(name, { timeout: 4 * PATIENCE }, async () => {
+        const context = await lab.visitor(options);
+        try {
+          await work(context);
+        } finally {
+          await context.close();
+        }
+      });
+    tell(lab, journey);
+  });
 }
 
 /** A page whose `complaints` collect what no journey expects. */

@@ -1,8 +1,7 @@
 // The run page: one operation drawn, one time cursor for picture and text, broken where the cursor stands.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { PATIENCE, quiet, start, violations, watched } from "./lab.mjs";
+import { journeys, quiet, violations, watched } from "./lab.mjs";
 
 const LINK = "run/?v=1&scenario=sign-up&on=database-per-service&operation=create_user";
 
@@ -28,22 +27,7 @@ async function marked(page) {
   });
 }
 
-describe("a run, message by message", () => {
-  let lab;
-  before(async () => (lab = await start()));
-  after(async () => lab?.close());
-
-  function journey(name, work, options = {}) {
-    test(name, { timeout: 4 * PATIENCE }, async () => {
-      const context = await lab.visitor(options);
-      try {
-        await work(context);
-      } finally {
-        await context.close();
-      }
-    });
-  }
-
+journeys("a run, message by message", (lab, journey) => {
   journey("keys move one cursor in picture and text", async (context) => {
     const page = await open(context, lab.address + LINK);
     await page.locator(".stage").focus();

@@ -1,7 +1,6 @@
 // How fast it is in a browser: figures that are told, not asserted, since a busy machine is slow at everything.
 
-import { after, before, describe, test } from "node:test";
-import { PATIENCE, quiet, run, runButton, start, watched } from "./lab.mjs";
+import { journeys, quiet, run, runButton, watched } from "./lab.mjs";
 
 const DESIGNS = [
   "schemas-in-one-database",
@@ -11,22 +10,7 @@ const DESIGNS = [
   "dynamodb-single-table",
 ];
 
-describe("speed", () => {
-  let lab;
-  before(async () => (lab = await start()));
-  after(async () => lab?.close());
-
-  function measured(name, work) {
-    test(name, { timeout: 4 * PATIENCE }, async () => {
-      const context = await lab.visitor();
-      try {
-        await work(context);
-      } finally {
-        await context.close();
-      }
-    });
-  }
-
+journeys("speed", (lab, measured) => {
   measured("ten thousand requests on each of five designs, and the page meanwhile", async (context) => {
     const page = await watched(context, lab.address);
     await page.addInitScript(() => {
