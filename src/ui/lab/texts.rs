@@ -89,9 +89,11 @@ impl Texts {
             .filter(known)
             .or_else(|| list.first().map(|first| first.slug.clone()));
         self.built_in.set(list);
-        // A link's own text may have arrived meanwhile.
-        if let (Some(slug), Source::BuiltIn(_)) = (first, self.source.get_untracked()) {
-            self.choose(Source::BuiltIn(slug));
+        // A link's own text may have arrived meanwhile, or somebody wants to write and waits for a text to begin with.
+        match (first, self.source.get_untracked()) {
+            (Some(slug), Source::BuiltIn(_)) => self.choose(Source::BuiltIn(slug)),
+            (Some(slug), Source::Own) if self.own_text.with_untracked(String::is_empty) => self.fetch(slug),
+            _ => {}
         }
         found
     }
@@ -121,12 +123,20 @@ impl Texts {
         self.source.set(source.clone());
         let slug = match source {
             Source::BuiltIn(slug) => slug,
-            Source::Own if self.own_text.with_untracked(String::is_empty) => {
-                let text = untrack(move || self.built_in_text.with(|text| text.clone()));
-                return self.write(text.map(|(_, text)| text).unwrap_or_default());
-            }
+            Source::Own if self.own_text.with_untracked(String::is_empty) => return self.begin_with_built_in(),
             Source::Own | Source::Linked => return self.check(),
         };
+        self.fetch(slug);
+    }
+
+    /// One's own text begins as the built-in one that was shown, once that is there.
+    fn begin_with_built_in(self) {
+        if let Some((_, text)) = self.built_in_text.get_untracked() {
+            self.write(text);
+        }
+    }
+
+    fn fetch(self, slug: String) {
         leptos::task::spawn_local(async move {
             match browser::fetch_text(&format!("scenarios/{slug}.toml")).await {
                 // Some hosts answer with the page itself where there is no file.
@@ -135,7 +145,12 @@ impl Texts {
                 }
                 Ok(text) => {
                     self.built_in_text.set(Some((slug, text)));
-                    self.check();
+                    let is_empty = self.own_text.with_untracked(String::is_empty);
+                    if is_empty && self.source.get_untracked() == Source::Own {
+                        self.begin_with_built_in();
+                    } else {
+                        self.check();
+                    }
                 }
                 Err(error) => self
                     .notices
