@@ -1,7 +1,7 @@
 // Journeys through the built page in a real browser: run, cancel, break, share, edit, recover.
 
 import assert from "node:assert/strict";
-import { field, fingerprints, journeys, nativeFingerprints, open, quiet, run, runButton } from "./lab.mjs";
+import { field, fingerprints, journeys, nativeFingerprints, open, quiet, run, runButton, watched } from "./lab.mjs";
 
 journeys("journeys", (lab, journey) => {
   const REQUESTS = 300;
@@ -105,6 +105,18 @@ journeys("journeys", (lab, journey) => {
     await page.keyboard.type("# ");
     await page.keyboard.press("Control+z");
     await page.waitForFunction(() => document.querySelector("textarea").value.startsWith("seed = = 3"));
+    quiet(page);
+  });
+
+  journey("whoever is faster than the network still begins with the built-in text", async (context) => {
+    await context.route("**/scenarios/*.toml", async (route) => {
+      await new Promise((done) => setTimeout(done, 1_500));
+      await route.continue();
+    });
+    const page = await watched(context, lab.address);
+    await page.goto(lab.workload);
+    await field(page, "Scenario").selectOption("My own scenario");
+    await page.waitForFunction(() => document.querySelector("textarea").value.includes("title ="));
     quiet(page);
   });
 
