@@ -107,6 +107,22 @@ journeys("home and the board", (lab, journey) => {
     quiet(page);
   });
 
+  journey("a fault that is chosen before the worker has come gets its operation from it", async (context) => {
+    let come;
+    const chosen = new Promise((done) => (come = done));
+    await context.route("**/worker*/*.wasm", async (route) => {
+      await chosen;
+      await route.continue();
+    });
+    const page = await visit(context, `compare/?v=1&scenario=sign-up&on=${DESIGNS.join(",")}`);
+    await chip(page, "Fault").click();
+    await page.getByLabel("Kind").selectOption("lose-reply");
+    await page.getByRole("button", { name: "Done" }).click();
+    come();
+    await page.getByRole("button", { name: "Fault lose reply of step 3 of create_user" }).waitFor();
+    quiet(page);
+  });
+
   journey("how long drawing the recorded board holds the page up", async (context) => {
     const page = await watched(context, lab.address);
     await page.addInitScript(() => {

@@ -84,13 +84,15 @@ impl Choices {
         self.sabotage.set(options.sabotage.clone());
     }
 
-    /// A fault needs an operation: the first that writes.
+    /// A fault needs an operation: the first that writes, unless one was named. What a person or a link said is kept,
+    /// even where this scenario has no such operation: the run will say so.
     pub(crate) fn fit(self, outline: &ScenarioOutline) {
         let operations = &outline.operations;
-        let known = self
-            .fault
-            .with_untracked(|fault| operations.iter().any(|operation| operation.name == fault.operation));
-        if known || self.fault.with_untracked(|fault| fault.sentence().is_some()) {
+        let is_settled = self.fault.with_untracked(|fault| {
+            let known = operations.iter().any(|operation| operation.name == fault.operation);
+            known || (!fault.operation.is_empty() && fault.sentence().is_some())
+        });
+        if is_settled {
             return;
         }
         let first = operations
