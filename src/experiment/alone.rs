@@ -21,22 +21,6 @@ pub(crate) fn look(
     profile: &Profile,
     round_trip: Option<Nanos>,
 ) -> Result<Alone, String> {
-    let (latency, trips) = measure(full, operation, profile, round_trip)?;
-    let (service, _) = measure(full, operation, profile, Some(Nanos::ZERO))?;
-    Ok(Alone {
-        round_trip,
-        latency,
-        trips,
-        service,
-    })
-}
-
-fn measure(
-    full: &Compilation,
-    operation: OperationId,
-    profile: &Profile,
-    round_trip: Option<Nanos>,
-) -> Result<(Nanos, Vec<String>), String> {
     let mut alone = Compilation::clone(&solo::compilation(full, operation));
     let mut profile = profile.clone();
     if let Some(round_trip) = round_trip {
@@ -50,11 +34,17 @@ fn measure(
         }
         _ => None,
     });
-    match answered {
-        Some((at, latency, Outcome::Done)) => Ok((latency, trips(&alone, &events, at))),
-        Some((_, _, outcome)) => Err(format!("the request alone fails: {outcome}")),
-        None => Err("the request alone is not answered".to_owned()),
-    }
+    let (at, latency) = match answered {
+        Some((at, latency, Outcome::Done)) => (at, latency),
+        Some((_, _, outcome)) => return Err(format!("the request alone fails: {outcome}")),
+        None => return Err("the request alone is not answered".to_owned()),
+    };
+    Ok(Alone {
+        round_trip,
+        latency,
+        trips: trips(&alone, &events, at),
+        service: service(&events, at),
+    })
 }
 
 /// Every round trip between two machines takes so long; clients sit at the application's own machine.
@@ -104,4 +94,32 @@ fn trips(compilation: &Compilation, events: &[Event], answered: Time) -> Vec<Str
         _ => None,
     });
     sent.collect()
+}
+
+/// How long processors worked on the request's behalf and how long it waited for flushes, locks and connections before
+/// its answer. What overlaps counts once.
+fn service(events: &[Event], answered: Time) -> Nanos {
+    let mut spans: Vec<(Time, Time)> = Vec::new();
+    let mut waits = Vec::new();
+    let own = |event: &&Event| event.request == Some(solo::REQUEST) && event.at <= answered;
+    for event in events.iter().filter(own) {
+        match &event.kind {
+            EventKind::WorkStarted { duration, .. } => spans.push((event.at, event.at + *duration)),
+            EventKind::WaitStarted { activation, step, .. } => waits.push((activation, step, event.at)),
+            EventKind::WaitEnded { activation, step, .. } => {
+                let begun = waits.iter().position(|(of, at, _)| (of, at) == (&activation, &step));
+                spans.extend(begun.map(|place| (waits.swap_remove(place).2, event.at)));
+            }
+            _ => {}
+        }
+    }
+    spans.sort_unstable();
+    let mut until = Time::ZERO;
+    let mut total = Nanos::ZERO;
+    for (from, to) in spans {
+        let (from, to) = (from.max(until), to.min(answered));
+        total += to.since(from);
+        until = until.max(to);
+    }
+    total
 }

@@ -38,7 +38,7 @@ pub struct Alone {
     /// What waited for an answer from another machine, in order: `postgres: BEGIN`. The person's own request to the
     /// application is not among them.
     pub trips: Vec<String>,
-    /// The same request over a network that takes no time: processors and flushes alone.
+    /// What the run's events say that the rest went into: processors at work, waits for flushes, locks and connections.
     pub service: Nanos,
 }
 
@@ -136,8 +136,8 @@ impl DecisionTable {
             Block::Heading(1, format!("The table of “{}”, from runs", self.decision)),
             Block::Paragraph(format!(
                 "{network}One request of each operation, alone, after one that warms connections and statements. Predicted: round trips × \
-                 their length + the service time, which is the same request's latency over a network that takes no time. Nothing is tuned to \
-                 meet a figure."
+                 their length + the service time, which is what processors worked and flushes took on the request's behalf, event by event. \
+                 Where both agree nothing else was waited for. Nothing is tuned to meet a figure."
             )),
             Block::Table(table),
             Block::Heading(2, "Which figures follow from one protocol".to_owned()),

@@ -1,8 +1,8 @@
 //! What the lab promises of sign-up, from runs: the same rows on every design, what a fault leaves, that
 //! sabotage is found, that equal runs give equal traces.
 
-use experiment::{AtomicityJob, Choice, RunJob, library};
-use report::{AtomicityDesign, AtomicityReport, RunReport};
+use experiment::{AtomicityJob, Choice, Ground, LatencyClaim, RunJob, library};
+use report::{AtomicityDesign, AtomicityReport, Check, Expectation, Measure, RunReport};
 
 use crate::finish;
 
@@ -53,6 +53,52 @@ fn a_serial_run_leaves_the_same_rows_on_every_design() {
         users.designs.iter().all(|(_, rows, _)| *rows > 500),
         "users were created: {users:?}"
     );
+}
+
+#[test]
+fn a_latency_is_its_round_trips_and_what_its_events_say() {
+    let round_trip = base::Nanos::from_millis(5);
+    let designs = [
+        "shared-tables-with-row-level-security",
+        SCHEMAS,
+        TENANT,
+        SAGA,
+        UNPROTECTED,
+    ];
+    let operations = [
+        "get_user",
+        "update_user",
+        "user_with_roles",
+        "create_user",
+        "append_audit",
+    ];
+    let claims = designs.iter().flat_map(|design| {
+        operations.map(|operation| LatencyClaim {
+            id: String::new(),
+            note: None,
+            check: Check {
+                under: String::new(),
+                measure: Measure::Latency,
+                design: Some((*design).to_owned()),
+                against: None,
+                operation: Some(operation.to_owned()),
+                round_trip: Some(round_trip),
+                fleet: None,
+                expect: Expectation::Within { percent: 1.0, of: 5.0 },
+            },
+        })
+    });
+    let ground = Ground {
+        slug: "sign-up",
+        text: text(),
+    };
+    let table = ground.decision_table("any", &claims.collect::<Vec<_>>()).unwrap();
+    assert_eq!(table.rows.len(), designs.len() * operations.len());
+    for row in &table.rows {
+        let what = (&row.design, &row.operation);
+        assert!(row.alone.service > base::Nanos::ZERO, "{what:?} works somewhere");
+        assert_eq!(row.alone.predicted(), Some(row.alone.latency), "{what:?}");
+    }
 }
 
 #[test]
