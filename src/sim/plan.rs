@@ -1,13 +1,15 @@
 //! What does not change during a run, prepared once: shared by all forks.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base::{Nanos, Row, Value};
+use engine_sql::{Evaluation, SqlError};
 use program::profile::Profile;
 use program::workload::ClientLoop;
 use program::{
-    Compilation, Fault, NodeId, NodeKind, Op, PoolId, Program, ProgramId, ProgramKind, RouteId, StepId, Trigger,
+    Compilation, ComposeTable, Fault, NodeId, NodeKind, Op, PoolId, Program, ProgramId, ProgramKind, RouteId, StepId,
+    Trigger,
 };
 
 use crate::activation::Rows;
@@ -31,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) rollback: TextId,
     /// Program → step → its text.
     statements: Vec<Vec<Option<TextId>>>,
+    /// Program → step → its join, planned when it is first made.
+    joins: Vec<Vec<OnceLock<Result<Evaluation, SqlError>>>>,
     /// (base, jitter) one way, by `from × nodes + to`.
     latencies: Vec<(Nanos, Nanos)>,
     /// Which faults strike at a step, by program.
@@ -79,7 +83,9 @@ impl Plan {
                 ProgramKind::Periodic { every } => Some((ProgramId(index as u16), every.max(Nanos(1)))),
                 _ => None,
             });
+        let joins = |program: &Program| program.steps.iter().map(|_| OnceLock::new()).collect();
         Plan {
+            joins: compilation.programs.iter().map(joins).collect(),
             population: Population::new(&compilation.workload),
             requests: Requests::new(&compilation.workload),
             texts: texts.texts,
@@ -103,6 +109,20 @@ impl Plan {
 
     pub(crate) fn text_of(&self, program: ProgramId, step: StepId) -> TextId {
         self.statements[program.index()][step.index()].unwrap_or(self.rollback)
+    }
+
+    /// The join of a step, over the row sets that the step names.
+    pub(crate) fn join(
+        &self,
+        program: ProgramId,
+        step: StepId,
+        tables: &[ComposeTable],
+        sql: &str,
+    ) -> &Result<Evaluation, SqlError> {
+        let named = tables
+            .iter()
+            .map(|table| (table.name.as_str(), table.columns.as_slice()));
+        self.joins[program.index()][step.index()].get_or_init(|| Evaluation::new(named, sql))
     }
 
     /// `None`: the route has no such key.

@@ -1,8 +1,7 @@
 //! Steps that work without a database: application work, calls to the outside, client-side joins.
 
 use base::random::Stream;
-use base::{Fingerprint, Nanos};
-use engine_sql::EphemeralTable;
+use base::{Fingerprint, Nanos, Row};
 use program::{Duration, Error, ErrorClass, NodeId, Op};
 
 use crate::activation::{Activation, Answer, FiberRef, Pending, Register};
@@ -121,10 +120,10 @@ impl World {
 
     /// The client-side join: evaluated in the service's memory, paid with its processor's time.
     pub(crate) fn compose(&mut self, plan: &Plan, key: Key, activation: &mut Activation, fiber: u16) -> Flow {
-        let step = activation.fiber(fiber).step;
+        let (id, step) = (activation.id, activation.fiber(fiber).step);
         let Op::Compose {
             tables, sql, operands, ..
-        } = &plan.program(activation.id.program).step(step).op
+        } = &plan.program(id.program).step(step).op
         else {
             return Flow::Wait;
         };
@@ -136,19 +135,17 @@ impl World {
             }
         }
         let scope = activation.scope(fiber);
-        let sets: Vec<EphemeralTable<'_>> = tables
-            .iter()
-            .map(|table| EphemeralTable {
-                name: &table.name,
-                columns: &table.columns,
-                rows: match &scope.registers[table.rows.index()] {
-                    Register::Rows(rows) => rows,
-                    _ => &[],
-                },
-            })
-            .collect();
+        let rows = |table: &program::ComposeTable| match &scope.registers[table.rows.index()] {
+            Register::Rows(rows) => &rows[..],
+            _ => &[],
+        };
+        let sets: Vec<&[Row]> = tables.iter().map(rows).collect();
         let costs = &plan.profile.service;
-        let (result, rows) = match engine_sql::evaluate(&sets, sql, &parameters) {
+        let evaluated = match plan.join(id.program, step, tables, sql) {
+            Ok(join) => join.run(&sets, parameters),
+            Err(error) => Err(error.clone()),
+        };
+        let (result, rows) = match evaluated {
             Ok((output, usage)) => (Ok(output), usage.rows_read.saturating_add(usage.rows_returned)),
             Err(error) => (Err(failure(&error)), 0),
         };

@@ -8,11 +8,11 @@ use syntax::{Dialect, Statement};
 
 use crate::bind::Names;
 use crate::catalog::{Access, Acl, Catalog, Column, RowSecurity, Table};
-use crate::error::{error, state};
+use crate::error::{Fallible, error, state};
 use crate::exec::{Context, Run, State, Step, bind_parameters, next};
-use crate::plan::Root;
+use crate::plan::{Plan, Root};
 use crate::row::Layout;
-use crate::server::{Server, ServerConfig};
+use crate::server::{Core, Server, ServerConfig};
 use crate::session::SessionState;
 use crate::storage::{CommandId, DatabaseId, RelationId, Xid};
 use crate::{Output, SessionId, SqlError, Tag, Usage};
@@ -25,91 +25,111 @@ pub struct EphemeralTable<'a> {
     pub rows: &'a [Row],
 }
 
-/// Evaluates a query over row sets. Counted are the rows read and returned.
+/// Evaluates a query over row sets, once. Counted are the rows read and returned.
 pub fn evaluate(tables: &[EphemeralTable<'_>], sql: &str, parameters: &[Value]) -> Result<(Output, Usage), SqlError> {
-    let statement =
-        syntax::parse_statement(sql, Dialect::Postgres).map_err(|refusal| *Box::<SqlError>::from(refusal))?;
-    evaluate_parsed(tables, &statement, parameters)
+    let named = tables.iter().map(|table| (table.name, table.columns));
+    let evaluation = Evaluation::new(named, sql)?;
+    let rows: Vec<&[Row]> = tables.iter().map(|table| table.rows).collect();
+    evaluation.run(&rows, parameters.to_vec())
 }
 
-/// The same for a query that has been parsed.
-pub fn evaluate_parsed(
-    tables: &[EphemeralTable<'_>],
-    statement: &Statement,
-    parameters: &[Value],
-) -> Result<(Output, Usage), SqlError> {
-    if !matches!(statement, Statement::Query(_)) {
-        let message = "only a query can be evaluated over row sets";
-        return Err(*error(state::FEATURE_NOT_SUPPORTED, message));
+/// A query over row sets, planned once for as many evaluations as there may be.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Of a query: anything else is refused.
+    plan: Arc<Plan>,
+    /// Empty but for what every server has; each evaluation works on a copy.
+    core: Core,
+    session: SessionState,
+}
+
+impl Evaluation {
+    /// Over tables with these names and columns.
+    pub fn new<'a>(
+        tables: impl Iterator<Item = (&'a str, &'a [(String, Type)])>,
+        sql: &str,
+    ) -> Result<Evaluation, SqlError> {
+        let statement =
+            syntax::parse_statement(sql, Dialect::Postgres).map_err(|refusal| *Box::<SqlError>::from(refusal))?;
+        let not_a_query = || {
+            let message = "only a query can be evaluated over row sets";
+            *error(state::FEATURE_NOT_SUPPORTED, message)
+        };
+        if !matches!(statement, Statement::Query(_)) {
+            return Err(not_a_query());
+        }
+        let catalog = ephemeral_catalog(tables);
+        let role: Arc<str> = "postgres".into();
+        let names = Names {
+            catalog: &catalog,
+            own: &[],
+            database: DATABASE,
+            search_path: &["public".into()],
+            role: &role,
+            row_security: true,
+        };
+        let plan = crate::planning::plan(&statement, names).map_err(|refusal| *refusal)?;
+        Ok(Evaluation {
+            plan: Arc::new(plan.ok_or_else(not_a_query)?),
+            core: Server::new(ServerConfig::default()).core,
+            session: SessionState::new(SessionId(0), DATABASE, role),
+        })
     }
-    let mut server = Server::new(ServerConfig::default());
-    let catalog = ephemeral_catalog(tables);
-    let database = DATABASE;
-    let mut session = SessionState::new(SessionId(0), database, "postgres".into());
-    let role: Arc<str> = "postgres".into();
-    let names = Names {
-        catalog: &catalog,
-        own: &[],
-        database,
-        search_path: &["public".into()],
-        role: &role,
-        row_security: true,
-    };
-    let plan = crate::planning::plan(statement, names).map_err(|refusal| *refusal)?;
-    let Some(plan) = plan else {
-        return Ok(Default::default());
-    };
-    let Root::Query(query) = &plan.root else {
-        return Ok(Default::default());
-    };
-    let now = server.core.timestamp(Time::ZERO);
-    let params = bind_parameters(&plan, parameters.to_vec(), now).map_err(|refusal| *refusal)?;
-    let snapshot = server.core.storage.snapshot(session.id, None, CommandId::FIRST);
-    let mut run = Run::new(&plan, params, snapshot);
-    let mut cx = Context {
-        core: &mut server.core,
-        session: &mut session,
-        plan: &plan,
-        run: &mut run,
-        fuel: &mut u64::MAX.clone(),
-        now: Time::ZERO,
-        ephemeral: tables,
-    };
-    let mut state = State::new(&query.node);
-    let mut rows: Vec<Row> = Vec::new();
-    while next(&query.node, &mut state, &mut cx).map_err(|refusal| *refusal)? == Step::Row {
-        rows.push(
-            query
-                .output
-                .iter()
-                .map(|slot| cx.run.frame[*slot as usize].clone())
-                .collect(),
-        );
+
+    /// With these rows of its tables, in their order. Counted are the rows read and returned.
+    pub fn run(&self, rows: &[&[Row]], parameters: Vec<Value>) -> Result<(Output, Usage), SqlError> {
+        self.rows_of(rows, parameters).map_err(|refusal| *refusal)
     }
-    let usage = Usage {
-        rows_returned: rows.len() as u64,
-        ..session.usage
-    };
-    let output = Output {
-        tag: Tag {
-            verb: "SELECT",
-            rows: Some(rows.len() as u64),
-        },
-        columns: plan.columns.clone(),
-        rows,
-        notices: Vec::new(),
-    };
-    Ok((output, usage))
+
+    fn rows_of(&self, ephemeral: &[&[Row]], parameters: Vec<Value>) -> Fallible<(Output, Usage)> {
+        let plan = &*self.plan;
+        let Root::Query(query) = &plan.root else {
+            return Ok(Default::default());
+        };
+        let (mut core, mut session) = (self.core.clone(), self.session.clone());
+        let params = bind_parameters(plan, parameters, core.timestamp(Time::ZERO))?;
+        let snapshot = core.storage.snapshot(session.id, None, CommandId::FIRST);
+        let mut run = Run::new(plan, params, snapshot);
+        let mut cx = Context {
+            core: &mut core,
+            session: &mut session,
+            plan,
+            run: &mut run,
+            fuel: &mut u64::MAX.clone(),
+            now: Time::ZERO,
+            ephemeral,
+        };
+        let mut state = State::new(&query.node);
+        let mut rows: Vec<Row> = Vec::new();
+        while next(&query.node, &mut state, &mut cx)? == Step::Row {
+            let slots = query.output.iter();
+            rows.push(slots.map(|slot| cx.run.frame[*slot as usize].clone()).collect());
+        }
+        let usage = Usage {
+            rows_returned: rows.len() as u64,
+            ..session.usage
+        };
+        let output = Output {
+            tag: Tag {
+                verb: "SELECT",
+                rows: Some(rows.len() as u64),
+            },
+            columns: plan.columns.clone(),
+            rows,
+            notices: Vec::new(),
+        };
+        Ok((output, usage))
+    }
 }
 
 const DATABASE: DatabaseId = DatabaseId(0);
 
 /// Tables without indexes; the heap's number is the place in the list.
-fn ephemeral_catalog(tables: &[EphemeralTable<'_>]) -> Catalog {
+fn ephemeral_catalog<'a>(tables: impl Iterator<Item = (&'a str, &'a [(String, Type)])>) -> Catalog {
     let mut catalog = Catalog::new();
-    for (at, table) in tables.iter().enumerate() {
-        let (schema, name) = table.name.split_once('.').unwrap_or(("public", table.name));
-        let columns = table.columns.iter().map(|(name, data_type)| Column {
+    for (at, (name, columns)) in tables.enumerate() {
+        let (schema, name) = name.split_once('.').unwrap_or(("public", name));
+        let columns = columns.iter().map(|(name, data_type)| Column {
             name: name.as_str().into(),
             data_type: *data_type,
             not_null: false,

@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use base::{Row, Time, Type};
 
-pub use evaluate::{EphemeralTable, evaluate, evaluate_parsed};
+pub use evaluate::{EphemeralTable, Evaluation, evaluate};
 pub use server::{Server, ServerConfig};
 
 /// A connection's number, never used twice in one server's life.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use base::{Time, Value};
+use base::{Row, Time, Value};
 
 use super::subquery::SubqueryRun;
 use super::{ForeignEvent, NO_ROW, State};
@@ -52,8 +52,8 @@ pub(crate) struct Context<'a> {
     pub(crate) run: &'a mut Run,
     pub(crate) fuel: &'a mut u64,
     pub(crate) now: Time,
-    /// Rows of the tables of `evaluate`, by heap.
-    pub(crate) ephemeral: &'a [crate::EphemeralTable<'a>],
+    /// Rows of the tables of an evaluation, by heap.
+    pub(crate) ephemeral: &'a [&'a [Row]],
 }
 
 impl Context<'_> {

@@ -70,11 +70,11 @@ fn fetch_next(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> b
 
 fn fetch_ephemeral(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> bool {
     let range = &cx.plan.tables[table];
-    // `evaluate` numbers its tables' heaps by their place.
+    // An evaluation numbers its tables' heaps by their place.
     let Some(row) = cx
         .ephemeral
         .get(range.table.heap.0 as usize)
-        .and_then(|table| table.rows.get(state.at))
+        .and_then(|rows| rows.get(state.at))
     else {
         return false;
     };
