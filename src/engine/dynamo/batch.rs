@@ -9,12 +9,13 @@ use base::Time;
 use crate::capacity::{Consistency, Consumption, Units, merge};
 use crate::expression::Placeholders;
 use crate::failure::{Failure, FailureName, Fallible, invalid};
+use crate::item::Item;
 use crate::key;
 use crate::request::{Action, BatchGet, BatchWrite, Outcome, Reply, ReturnValues, Substitutions, Write};
 use crate::service::Engine;
 use crate::storage::throttled;
 use crate::transaction::projected;
-use crate::value::{Item, item_size};
+use crate::value::item_size;
 
 const MAX_GETS: usize = 100;
 const MAX_WRITES: usize = 25;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::item::Item;
 use crate::number::NumberError;
-use crate::value::Item;
 
 /// Inside the engine failures travel boxed: the good path returns one pointer.
 pub(crate) type Fallible<T> = Result<T, Box<Failure>>;

@@ -14,8 +14,9 @@ use std::sync::Arc;
 use base::Fingerprinter;
 
 use crate::failure::{Fallible, invalid, invalid_parameter};
+use crate::item::Item;
 use crate::schema::{KeyAttribute, KeySchema};
-use crate::value::{AttributeValue, Item};
+use crate::value::AttributeValue;
 
 pub(crate) type Key = Arc<[u8]>;
 

@@ -21,6 +21,7 @@ mod batch;
 mod capacity;
 mod expression;
 mod failure;
+mod item;
 mod key;
 mod key_condition;
 mod number;
@@ -37,6 +38,7 @@ mod write;
 
 pub use capacity::{Consumption, Units};
 pub use failure::{CancellationReason, Failure, FailureName, Throttled};
+pub use item::{Finder, Item};
 pub use number::{Number, NumberError};
 pub use request::*;
 pub use schema::{
@@ -44,4 +46,4 @@ pub use schema::{
 };
 pub use service::{Begun, Configuration, Engine};
 pub use transaction::TransactionId;
-pub use value::{AttributeValue, Item, MAX_DEPTH, MAX_ITEM_BYTES, item_size};
+pub use value::{AttributeValue, MAX_DEPTH, MAX_ITEM_BYTES, item_size};

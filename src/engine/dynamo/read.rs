@@ -1,7 +1,6 @@
 //! Reads: one item, a page of a query or of a scan.
 
 use std::ops::Bound;
-use std::sync::Arc;
 
 use base::Time;
 
@@ -13,10 +12,10 @@ use crate::key_condition::{KeyRange, key_range};
 use crate::request::{Get, Outcome, Page, PagedRead, Query, Reply, Scan, Select};
 use crate::schema::{KeySchema, Projection, TableDefinition};
 use crate::service::Engine;
-use crate::storage::{SortedMap, Table, throttled};
+use crate::storage::{Held, SortedMap, Table, throttled};
 use crate::throughput::Meter;
 use crate::transaction::projected;
-use crate::value::{Item, item_size};
+use crate::value::item_size;
 
 /// A page ends with the item that makes it as large as this.
 const PAGE_BYTES: u64 = 1024 * 1024;
@@ -195,7 +194,7 @@ fn page(
 ) -> Fallible<Outcome> {
     let definition = table.definition.clone();
     let number = read.index.as_ref().and_then(|name| definition.index(name));
-    let (entries, meter): (SortedMap<Arc<Item>>, &mut Meter) = match number {
+    let (entries, meter): (SortedMap<Held>, &mut Meter) = match number {
         None => (table.items().clone(), &mut table.meter),
         Some(number) => {
             let index = &mut table.indexes[number];
@@ -229,9 +228,11 @@ fn page(
         } else {
             entries_in_order.next_back()
         };
-        let Some((_, item)) = next else { break };
+        let Some((_, Held { item, bytes: size })) = next else {
+            break;
+        };
         found.scanned += 1;
-        bytes += item_size(item);
+        bytes += size;
         if parsed.filter.as_ref().is_none_or(|filter| filter.holds(item)) {
             found.count += 1;
             if !found.count_only {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::capacity::Consumption;
 use crate::failure::Failure;
+use crate::item::Item;
 use crate::schema::TableDefinition;
-use crate::value::Item;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {

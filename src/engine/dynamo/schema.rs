@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::failure::{Failure, FailureName, Fallible, invalid, invalid_parameter};
-use crate::value::{AttributeValue, Item};
+use crate::item::Item;
+use crate::value::AttributeValue;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TableDefinition {

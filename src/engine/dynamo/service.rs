@@ -7,12 +7,12 @@ use std::sync::Arc;
 use base::{Fingerprint, Nanos, Time};
 
 use crate::failure::{Failure, FailureName, Fallible};
+use crate::item::Item;
 use crate::key::{self, Key};
 use crate::request::{Outcome, Reply, Request, TableDescription};
 use crate::schema::TableDefinition;
 use crate::storage::Table;
 use crate::transaction::{TransactionId, Transactions};
-use crate::value::Item;
 
 /// See the crate's text. A clone shares what neither copy has changed since.
 #[derive(Clone, Debug, Hash)]
@@ -104,7 +104,7 @@ impl Engine {
     /// All items of a table as they are, for whoever stands outside of the run.
     pub fn items(&self, table: &str) -> impl Iterator<Item = &Arc<Item>> {
         let items = self.tables.get(table).map(|table| table.items().iter());
-        items.into_iter().flatten().map(|(_, item)| item)
+        items.into_iter().flatten().map(|(_, held)| &held.item)
     }
 
     /// When all indexes show what has been written so far; `None` if nothing is on its way any more, as far as

@@ -20,11 +20,12 @@ use base::{Fingerprint, Nanos, Time};
 use crate::capacity::{Consistency, Consumption, Units, merge};
 use crate::expression::{PathTree, Placeholders};
 use crate::failure::{CancellationReason, Failure, FailureName, Fallible, invalid};
+use crate::item::Item;
 use crate::key::{self, Key};
 use crate::request::{Action, Get, Outcome, Reply, Write};
 use crate::service::{Begun, Engine};
 use crate::storage::{Content, SortedMap};
-use crate::value::{Item, item_size};
+use crate::value::item_size;
 use crate::write::{Plan, cost_of_looking, parse};
 
 /// A transaction between its rounds.

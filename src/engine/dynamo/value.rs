@@ -4,9 +4,10 @@
 //! about half a byte a digit and one, a binary its bytes, null and boolean one, a list or map three and one for
 //! each element beside the element.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::item::Item;
 use crate::number::Number;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,9 +23,6 @@ pub enum AttributeValue {
     Ns(BTreeSet<Number>),
     Bs(BTreeSet<Arc<[u8]>>),
 }
-
-/// Attributes by name; a key is an item of its key attributes alone.
-pub type Item = BTreeMap<Arc<str>, AttributeValue>;
 
 /// Levels of lists and maps within an attribute.
 pub const MAX_DEPTH: u32 = 32;

@@ -7,12 +7,13 @@ use base::Time;
 use crate::capacity::{Consumption, Units};
 use crate::expression::{Condition, Placeholders, Purpose, Update};
 use crate::failure::{Failure, Fallible, invalid, invalid_parameter};
+use crate::item::Item;
 use crate::key::{self, Key};
 use crate::request::{Action, Outcome, Reply, ReturnValues, Write};
 use crate::schema::TableDefinition;
 use crate::service::Engine;
 use crate::storage::Table;
-use crate::value::{Item, MAX_DEPTH, MAX_ITEM_BYTES, item_size};
+use crate::value::{MAX_DEPTH, MAX_ITEM_BYTES, item_size};
 
 /// A write whose expressions were read.
 #[derive(Clone, Debug)]

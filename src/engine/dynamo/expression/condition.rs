@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::tree::{Comparison, Condition, Operand};
+use crate::item::Item;
 use crate::number::Number;
-use crate::value::{AttributeValue, Item};
+use crate::value::AttributeValue;
 
 impl Condition {
     pub(crate) fn holds(&self, item: &Item) -> bool {

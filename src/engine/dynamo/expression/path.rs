@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::value::{AttributeValue, Item};
+use crate::item::Item;
+use crate::value::AttributeValue;
 
 /// `name.part[2]`: an attribute and the way into it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

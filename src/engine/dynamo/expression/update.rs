@@ -3,7 +3,8 @@
 use super::path::{Path, PathStep};
 use super::tree::{SetOperand, SetValue, Update};
 use crate::failure::{Fallible, invalid};
-use crate::value::{AttributeValue, Item};
+use crate::item::Item;
+use crate::value::AttributeValue;
 
 impl Update {
     pub(crate) fn apply(&self, old: &Item) -> Fallible<Item> {

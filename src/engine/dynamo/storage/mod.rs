@@ -4,4 +4,4 @@ mod sorted;
 mod table;
 
 pub(crate) use sorted::SortedMap;
-pub(crate) use table::{Content, Table, throttled};
+pub(crate) use table::{Content, Held, Table, throttled};

@@ -1,6 +1,10 @@
 //! A sorted map that is shared when cloned and copied on write, chunk by chunk: a clone costs one reference count,
 //! the first write after it one per chunk and a copy of the chunk written to.
+//!
+//! Keys lie elsewhere in memory; their first bytes lie in the map, where a search goes by. A key of a table begins with
+//! a hash, so that few keys have to be looked at whole.
 
+use std::cmp::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -9,18 +13,51 @@ use crate::key::Key;
 /// A chunk is split when it has grown to this.
 const CHUNK: usize = 128;
 
-type Chunk<V> = Vec<(Key, V)>;
+/// The first bytes of a key as a number: sorts as the key does, as far as it goes.
+type Head = u64;
+
+#[derive(Clone, Debug)]
+struct Entry<V> {
+    head: Head,
+    key: Key,
+    value: V,
+}
+
+/// Never empty.
+#[derive(Clone, Debug)]
+struct Chunk<V> {
+    /// Of its first entry.
+    head: Head,
+    entries: Arc<Vec<Entry<V>>>,
+}
 
 /// See the module's text.
 #[derive(Clone, Debug)]
 pub(crate) struct SortedMap<V> {
-    /// None is empty.
-    chunks: Arc<Vec<Arc<Chunk<V>>>>,
+    chunks: Arc<Vec<Chunk<V>>>,
     len: usize,
 }
 
 /// Before the entry with this place; the end is (number of chunks, 0).
 type Place = (usize, usize);
+
+fn head_of(key: &[u8]) -> Head {
+    match key.first_chunk() {
+        Some(bytes) => Head::from_be_bytes(*bytes),
+        // What is missing sorts before everything.
+        None => {
+            let mut bytes = [0; size_of::<Head>()];
+            bytes[..key.len()].copy_from_slice(key);
+            Head::from_be_bytes(bytes)
+        }
+    }
+}
+
+impl<V> Entry<V> {
+    fn compare(&self, head: Head, key: &[u8]) -> Ordering {
+        self.head.cmp(&head).then_with(|| (*self.key).cmp(key))
+    }
+}
 
 impl<V: Clone> SortedMap<V> {
     pub(crate) fn new() -> SortedMap<V> {
@@ -35,36 +72,41 @@ impl<V: Clone> SortedMap<V> {
     }
 
     /// The chunk that holds the key, or would.
-    fn chunk_of(&self, key: &[u8]) -> usize {
-        self.chunks
-            .partition_point(|chunk| &*chunk[0].0 <= key)
-            .saturating_sub(1)
+    fn chunk_of(&self, head: Head, key: &[u8]) -> usize {
+        let begins_before = |chunk: &Chunk<V>| match chunk.head.cmp(&head) {
+            Ordering::Equal => *chunk.entries[0].key <= *key,
+            order => order == Ordering::Less,
+        };
+        self.chunks.partition_point(begins_before).saturating_sub(1)
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
-        let chunk = self.chunks.get(self.chunk_of(key))?;
-        let index = chunk.binary_search_by(|(other, _)| (**other).cmp(key)).ok()?;
-        Some(&chunk[index].1)
+        let head = head_of(key);
+        let entries = &self.chunks.get(self.chunk_of(head, key))?.entries;
+        let index = entries.binary_search_by(|entry| entry.compare(head, key)).ok()?;
+        Some(&entries[index].value)
     }
 
     /// Gives back what was there.
     pub(crate) fn insert(&mut self, key: Key, value: V) -> Option<V> {
-        let at = self.chunk_of(&key);
+        let head = head_of(&key);
+        let at = self.chunk_of(head, &key);
         let chunks = Arc::make_mut(&mut self.chunks);
         let Some(chunk) = chunks.get_mut(at) else {
-            chunks.push(Arc::new(vec![(key, value)]));
+            chunks.push(Chunk::of(vec![Entry { head, key, value }]));
             self.len += 1;
             return None;
         };
-        let chunk = Arc::make_mut(chunk);
-        match chunk.binary_search_by(|(other, _)| other.cmp(&key)) {
-            Ok(index) => Some(std::mem::replace(&mut chunk[index].1, value)),
+        let entries = Arc::make_mut(&mut chunk.entries);
+        match entries.binary_search_by(|entry| entry.compare(head, &key)) {
+            Ok(index) => Some(std::mem::replace(&mut entries[index].value, value)),
             Err(index) => {
-                chunk.insert(index, (key, value));
+                entries.insert(index, Entry { head, key, value });
                 self.len += 1;
-                if chunk.len() >= CHUNK {
-                    let upper = chunk.split_off(CHUNK / 2);
-                    chunks.insert(at + 1, Arc::new(upper));
+                chunk.head = entries[0].head;
+                if entries.len() >= CHUNK {
+                    let upper = entries.split_off(CHUNK / 2);
+                    chunks.insert(at + 1, Chunk::of(upper));
                 }
                 None
             }
@@ -73,22 +115,24 @@ impl<V: Clone> SortedMap<V> {
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<V> {
         self.get(key)?;
-        let at = self.chunk_of(key);
+        let head = head_of(key);
+        let at = self.chunk_of(head, key);
         let chunks = Arc::make_mut(&mut self.chunks);
-        let chunk = Arc::make_mut(chunks.get_mut(at)?);
-        let index = chunk.binary_search_by(|(other, _)| (**other).cmp(key)).ok()?;
-        let (_, value) = chunk.remove(index);
-        if chunk.is_empty() {
-            chunks.remove(at);
+        let chunk = chunks.get_mut(at)?;
+        let entries = Arc::make_mut(&mut chunk.entries);
+        let index = entries.binary_search_by(|entry| entry.compare(head, key)).ok()?;
+        let Entry { value, .. } = entries.remove(index);
+        match entries.first() {
+            Some(first) => chunk.head = first.head,
+            None => drop(chunks.remove(at)),
         }
         self.len -= 1;
         Some(value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &V)> {
-        self.chunks
-            .iter()
-            .flat_map(|chunk| chunk.iter().map(|(key, value)| (key, value)))
+        let entries = self.chunks.iter().flat_map(|chunk| chunk.entries.iter());
+        entries.map(|entry| (&entry.key, &entry.value))
     }
 
     /// From both ends, what lies within the bounds.
@@ -112,18 +156,36 @@ impl<V: Clone> SortedMap<V> {
 
     /// Before or behind the key's entry.
     fn place(&self, key: &[u8], behind: bool) -> Place {
-        let at = self.chunk_of(key);
-        let Some(chunk) = self.chunks.get(at) else {
+        let head = head_of(key);
+        let at = self.chunk_of(head, key);
+        let Some(Chunk { entries, .. }) = self.chunks.get(at) else {
             return (0, 0);
         };
-        let index = chunk.partition_point(|(other, _)| if behind { &**other <= key } else { &**other < key });
-        if index == chunk.len() { (at + 1, 0) } else { (at, index) }
+        let index = entries.partition_point(|entry| match entry.compare(head, key) {
+            Ordering::Less => true,
+            Ordering::Equal => behind,
+            Ordering::Greater => false,
+        });
+        if index == entries.len() {
+            (at + 1, 0)
+        } else {
+            (at, index)
+        }
+    }
+}
+
+impl<V> Chunk<V> {
+    fn of(entries: Vec<Entry<V>>) -> Chunk<V> {
+        Chunk {
+            head: entries[0].head,
+            entries: Arc::new(entries),
+        }
     }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Range<'a, V> {
-    chunks: &'a [Arc<Chunk<V>>],
+    chunks: &'a [Chunk<V>],
     low: Place,
     high: Place,
 }
@@ -135,13 +197,13 @@ impl<'a, V> Iterator for Range<'a, V> {
         if self.low >= self.high {
             return None;
         }
-        let chunk = self.chunks.get(self.low.0)?;
-        let (key, value) = chunk.get(self.low.1)?;
+        let entries = &self.chunks.get(self.low.0)?.entries;
+        let entry = entries.get(self.low.1)?;
         self.low.1 += 1;
-        if self.low.1 == chunk.len() {
+        if self.low.1 == entries.len() {
             self.low = (self.low.0 + 1, 0);
         }
-        Some((key, value))
+        Some((&entry.key, &entry.value))
     }
 }
 
@@ -152,11 +214,11 @@ impl<V> DoubleEndedIterator for Range<'_, V> {
         }
         if self.high.1 == 0 {
             let below = self.high.0.checked_sub(1)?;
-            self.high = (below, self.chunks.get(below)?.len());
+            self.high = (below, self.chunks.get(below)?.entries.len());
         }
         self.high.1 -= 1;
-        let (key, value) = self.chunks.get(self.high.0)?.get(self.high.1)?;
-        Some((key, value))
+        let entry = self.chunks.get(self.high.0)?.entries.get(self.high.1)?;
+        Some((&entry.key, &entry.value))
     }
 }
 
@@ -168,8 +230,31 @@ mod tests {
 
     use super::*;
 
+    /// Of any length, and many with one head.
     fn key(n: u64) -> Key {
-        Key::from(n.to_be_bytes())
+        let n = n as u16;
+        let text = [(n >> 8).to_be_bytes(), n.to_be_bytes()].concat();
+        let mut key = vec![7; usize::from(n / 300) * 2];
+        key.extend(text);
+        key.into()
+    }
+
+    #[test]
+    fn heads_sort_as_keys_do() {
+        let keys: Vec<&[u8]> = vec![
+            b"",
+            b"\0",
+            b"a",
+            b"a\0",
+            b"a\0b",
+            b"ab",
+            b"abcdefgh",
+            b"abcdefgh\0",
+            b"b",
+        ];
+        for pair in keys.windows(2) {
+            assert!(pair[0] < pair[1] && head_of(pair[0]) <= head_of(pair[1]), "{pair:?}");
+        }
     }
 
     #[test]

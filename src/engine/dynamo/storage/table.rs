@@ -9,27 +9,44 @@ use base::{Fingerprint, Nanos, Time};
 use super::SortedMap;
 use crate::capacity::{Consumption, Units};
 use crate::failure::{Failure, Fallible, Throttled};
+use crate::item::Item;
 use crate::key::{Key, encode_entry};
 use crate::schema::{IndexDefinition, TableDefinition};
 use crate::throughput::{Limit, Meter};
-use crate::value::{Item, item_size};
+use crate::value::item_size;
 
 const ITEM_OVERHEAD: u64 = 100;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) definition: Arc<TableDefinition>,
-    items: SortedMap<Arc<Item>>,
+    items: SortedMap<Held>,
     bytes: u64,
     content: Content,
     pub(crate) indexes: Vec<Index>,
     pub(crate) meter: Meter,
 }
 
+/// An item at rest, with its size: who reads pages of them need not look into each.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) item: Arc<Item>,
+    pub(crate) bytes: u64,
+}
+
+impl Held {
+    fn new(item: Arc<Item>) -> Held {
+        Held {
+            bytes: item_size(&item),
+            item,
+        }
+    }
+}
+
 /// Entries are items as the index projects them.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
-    pub(crate) entries: SortedMap<Arc<Item>>,
+    pub(crate) entries: SortedMap<Held>,
     content: Content,
     /// By the instant at which they arrive, which never falls.
     pending: VecDeque<Change>,
@@ -87,10 +104,10 @@ impl Table {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&Arc<Item>> {
-        self.items.get(key)
+        self.items.get(key).map(|held| &held.item)
     }
 
-    pub(crate) fn items(&self) -> &SortedMap<Arc<Item>> {
+    pub(crate) fn items(&self) -> &SortedMap<Held> {
         &self.items
     }
 
@@ -106,7 +123,7 @@ impl Table {
     /// With its indexes; AWS adds 100 bytes to each item and each entry.
     pub(crate) fn stored_bytes(&self) -> u64 {
         let entries = self.indexes.iter().flat_map(|index| index.entries.iter());
-        let indexed: u64 = entries.map(|(_, entry)| item_size(entry) + ITEM_OVERHEAD).sum();
+        let indexed: u64 = entries.map(|(_, entry)| entry.bytes + ITEM_OVERHEAD).sum();
         self.bytes + self.items.len() as u64 * ITEM_OVERHEAD + indexed
     }
 
@@ -154,7 +171,7 @@ impl Table {
             .check(key, true, now)
             .map_err(|limit| throttled(&definition.name, None, true, limit))?;
         for (number, index) in definition.indexes.iter().enumerate() {
-            let Some(effect) = self.effect(index, self.items.get(key), new) else {
+            let Some(effect) = self.effect(index, self.get(key), new) else {
                 continue;
             };
             for key in effect.keys() {
@@ -173,8 +190,9 @@ impl Table {
         transactional: bool,
         (now, index_delay): (Time, Nanos),
     ) -> Consumption {
-        let sizes = [self.items.get(key), new.as_ref()].map(|item| item.map_or(0, |item| item_size(item)));
-        let own = Units::write(sizes[0].max(sizes[1]), transactional);
+        let old_bytes = self.items.get(key).map_or(0, |held| held.bytes);
+        let new_bytes = new.as_deref().map_or(0, item_size);
+        let own = Units::write(old_bytes.max(new_bytes), transactional);
         let mut consumption = Consumption::of(&self.definition.name, own);
         consumption.transactional = transactional;
         self.meter.take(key, true, own.halves());
@@ -205,7 +223,7 @@ impl Table {
 
     /// The item becomes another; by index, what that does to it.
     fn replace(&mut self, key: &Key, new: Option<Arc<Item>>, arrives: Time) -> Vec<(usize, Effect)> {
-        let old = self.items.get(key).cloned();
+        let old = self.get(key).cloned();
         let definition = self.definition.clone();
         let mut effects = Vec::new();
         for (number, index) in definition.indexes.iter().enumerate() {
@@ -219,13 +237,15 @@ impl Table {
             }
             effects.push((number, effect));
         }
-        let sizes = [old.as_deref(), new.as_deref()].map(|item| item.map_or(0, item_size));
         self.content.replace(key, old.as_deref(), new.as_deref());
-        self.bytes = self.bytes.saturating_sub(sizes[0]).saturating_add(sizes[1]);
-        match new {
-            Some(item) => drop(self.items.insert(key.clone(), item)),
-            None => drop(self.items.remove(key)),
-        }
+        let new = new.map(Held::new);
+        let new_bytes = new.as_ref().map_or(0, |held| held.bytes);
+        let replaced = match new {
+            Some(held) => self.items.insert(key.clone(), held),
+            None => self.items.remove(key),
+        };
+        let old_bytes = replaced.map_or(0, |held| held.bytes);
+        self.bytes = self.bytes.saturating_sub(old_bytes).saturating_add(new_bytes);
         effects
     }
 }
@@ -250,10 +270,11 @@ impl Index {
         while let Some(change) = self.pending.pop_front_if(|change| change.arrives <= now) {
             let Change { key, entry, .. } = change;
             let old = match &entry {
-                Some(item) => self.entries.insert(key.clone(), item.clone()),
+                Some(item) => self.entries.insert(key.clone(), Held::new(item.clone())),
                 None => self.entries.remove(&key),
             };
-            self.content.replace(&key, old.as_deref(), entry.as_deref());
+            let old = old.as_ref().map(|held| &*held.item);
+            self.content.replace(&key, old, entry.as_deref());
         }
     }
 }

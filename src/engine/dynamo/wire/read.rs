@@ -8,13 +8,13 @@ use serde_json::{Map, Value as Json};
 use super::value::{array, boolean, item, object, serialization, string};
 use super::{Report, WireRequest};
 use crate::failure::{Failure, FailureName, Fallible, invalid, invalid_parameter};
+use crate::item::Item;
 use crate::request::{
     Action, BatchGet, BatchWrite, Get, PagedRead, Query, Request, ReturnValues, Scan, Select, Substitutions, Write,
 };
 use crate::schema::{
     IndexDefinition, KeyAttribute, KeySchema, KeyType, NEW_TABLE_PARTITIONS, Projection, TableDefinition, Throughput,
 };
-use crate::value::Item;
 
 pub(super) fn request(operation: &str, body: &Json) -> Fallible<WireRequest> {
     let fields = Fields(object(body)?);

@@ -9,8 +9,8 @@ use super::request::{batch_get_json, batch_write_json, key_schema_json};
 use super::value::item_json;
 use crate::capacity::{Consumption, Units};
 use crate::failure::{CancellationReason, Failure, FailureName};
+use crate::item::Item;
 use crate::request::{Outcome, Page, Reply, TableDescription};
-use crate::value::Item;
 
 /// The body of the answer; whether it is a failure's is told by its `__type`.
 pub fn reply_json(outcome: &Outcome, report: Report) -> Json {

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json, json};
 
 use crate::failure::{Failure, FailureName, Fallible, invalid, invalid_parameter};
+use crate::item::Item;
 use crate::number::{Number, NumberError};
-use crate::value::{AttributeValue, Item};
+use crate::value::AttributeValue;
 
 /// `{"S": "text"}`
 pub fn value_json(value: &AttributeValue) -> Json {

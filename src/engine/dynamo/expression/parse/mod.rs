@@ -12,7 +12,8 @@ use super::reserved::is_reserved;
 use super::token::{Token, TokenKind, tokens};
 use super::tree::{Condition, Update};
 use crate::failure::{Failure, Fallible, invalid};
-use crate::value::{AttributeValue, Item};
+use crate::item::Item;
+use crate::value::AttributeValue;
 
 /// `#name` → attribute.
 pub(crate) type Names = BTreeMap<Arc<str>, Arc<str>>;
