@@ -13,6 +13,6 @@ pub mod time;
 pub mod value;
 
 pub use fingerprint::{Fingerprint, Fingerprinter};
-pub use money::Money;
+pub use money::{Money, NotMoney};
 pub use time::{Nanos, Time};
 pub use value::{Row, Type, Value};

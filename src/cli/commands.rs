@@ -1,5 +1,6 @@
 //! What each subcommand does: read, ask `experiment`, print.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use experiment::{Choice, Job, Progress, library};
@@ -8,7 +9,7 @@ use scenario::{Diagnostic, Severity};
 use serde::Serialize;
 
 use crate::input::{self, Input};
-use crate::{Print, What};
+use crate::{Prices, Print, What};
 
 pub(crate) type Result<T> = std::result::Result<T, String>;
 
@@ -185,14 +186,25 @@ pub(crate) fn probe_script(what: &What, probe: &str) -> Result<ExitCode> {
     }
 }
 
-pub(crate) fn compare(what: &What, target_p99_ms: u32, print: Print) -> Result<ExitCode> {
+pub(crate) fn compare(what: &What, target_p99_ms: u32, prices: &Prices, print: Print) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;
-    let choice = Choice {
-        target_p99: Some(base::Nanos::from_millis(u64::from(target_p99_ms))),
-        ..choice(what)
-    };
+    let choice = priced(what, target_p99_ms, prices)?;
     let board = finish(&input, experiment::BoardJob::new(&input.slug, &input.text, &choice))?;
     printed(&board, &board.document(), print)
+}
+
+/// The choice of a command that makes bills.
+pub(crate) fn priced(what: &What, target_p99_ms: u32, prices: &Prices) -> Result<Choice> {
+    let price_book = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    Ok(Choice {
+        target_p99: Some(base::Nanos::from_millis(u64::from(target_p99_ms))),
+        price_book: prices.book.as_ref().map(price_book).transpose()?,
+        prices: prices.changed.clone(),
+        ..choice(what)
+    })
 }
 
 pub(crate) fn choice(what: &What) -> Choice {
@@ -200,7 +212,6 @@ pub(crate) fn choice(what: &What) -> Choice {
         designs: what.architectures.clone(),
         seed: what.seed,
         sabotage: what.sabotage.clone(),
-        target_p99: None,
         ..Choice::default()
     }
 }

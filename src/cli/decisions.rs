@@ -7,35 +7,19 @@ use std::process::ExitCode;
 use adr::{Article, library};
 use base::Nanos;
 use cost::{Fleet, PriceBook};
-use experiment::{BillJob, Choice, Ground, LatencyClaim};
+use experiment::{BillJob, Ground, LatencyClaim};
 use report::document::{Block, Table};
 use report::{Check, ClaimFinding, ClaimVerdict, Expectation, Measure};
 
-use crate::commands::{Result, choice, complaints, finish, json, printed};
+use crate::commands::{Result, complaints, finish, json, priced, printed};
 use crate::input::{self, Input};
-use crate::{Print, What};
+use crate::{Prices, Print, What};
 
-pub(crate) fn bill(what: &What, target_p99_ms: u32, prices: Option<&Path>, print: Print) -> Result<ExitCode> {
+pub(crate) fn bill(what: &What, target_p99_ms: u32, prices: &Prices, print: Print) -> Result<ExitCode> {
     let input = input::read(&what.scenario)?;
-    let choice = Choice {
-        target_p99: Some(Nanos::from_millis(u64::from(target_p99_ms))),
-        ..choice(what)
-    };
-    let job = BillJob::new(&input.slug, &input.text, &choice);
-    let job = match prices {
-        None => job,
-        Some(path) => {
-            let book = price_book(path)?;
-            job.map(|job| job.with_prices(book))
-        }
-    };
-    let report = finish(&input, job)?;
+    let choice = priced(what, target_p99_ms, prices)?;
+    let report = finish(&input, BillJob::new(&input.slug, &input.text, &choice))?;
     printed(&report, &report.document(), print)
-}
-
-fn price_book(path: &Path) -> Result<PriceBook> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The prices that a decision names, beside what the sheet gives, line by line.

@@ -76,9 +76,8 @@ enum Command {
         /// Of the 99th percentile of all requests
         #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=600_000))]
         target_p99: u32,
-        /// Instead of the built-in price book: a file of the same form
-        #[arg(long, value_name = "FILE")]
-        prices: Option<PathBuf>,
+        #[command(flatten)]
+        prices: Prices,
         #[command(flatten)]
         form: Form,
     },
@@ -118,6 +117,8 @@ enum Command {
         /// Servers are sized for this 99th percentile of all requests
         #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=600_000))]
         target_p99: u32,
+        #[command(flatten)]
+        prices: Prices,
         #[command(flatten)]
         form: Form,
     },
@@ -181,6 +182,17 @@ struct BillOf {
     /// Instead of the scenario's
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+}
+
+/// What bills are made with.
+#[derive(Debug, Args)]
+struct Prices {
+    /// Instead of the built-in price book: a file of the same form
+    #[arg(long = "prices", value_name = "FILE")]
+    book: Option<PathBuf>,
+    /// In place of one of the book's: `sql_storage_usd_per_gb_month=0.2`; may be repeated
+    #[arg(long = "price", value_name = "KEY=USD")]
+    changed: Vec<String>,
 }
 
 /// How to print a report.
@@ -256,7 +268,7 @@ fn main() -> ExitCode {
                 seed: what.seed,
                 sabotage: Vec::new(),
             };
-            decisions::bill(&what, target_p99, prices.as_deref(), form.print())
+            decisions::bill(&what, target_p99, &prices, form.print())
         }
         Command::Claims { decision, form } => decisions::claims(decision.as_deref(), form.print()),
         Command::RecordDecisions { folder } => decisions::record(&folder),
@@ -266,7 +278,12 @@ fn main() -> ExitCode {
             expect_none,
             form,
         } => commands::explore(&what, &operation, expect_none, form.print()),
-        Command::Compare { what, target_p99, form } => commands::compare(&what, target_p99, form.print()),
+        Command::Compare {
+            what,
+            target_p99,
+            prices,
+            form,
+        } => commands::compare(&what, target_p99, &prices, form.print()),
         Command::Probe {
             what, sql: Some(probe), ..
         } => commands::probe_script(&what, &probe),

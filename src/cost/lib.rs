@@ -16,6 +16,7 @@
 //! nothing here is a float.
 
 mod bill;
+mod change;
 mod fleet;
 mod number;
 mod price_book;
@@ -23,6 +24,7 @@ pub mod sizing;
 mod usage;
 
 pub use bill::{Bill, Kind, Line, bill};
+pub use change::{PriceChange, PriceChangeError};
 pub use fleet::{Fleet, FleetError, Instances};
 pub use number::grouped;
 pub use price_book::{Assumption, Engine, InstanceClass, Price, PriceBook, Sizing};

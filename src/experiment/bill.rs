@@ -10,16 +10,16 @@
 use std::sync::Arc;
 
 use base::Nanos;
-use cost::{NodeUsage, PriceBook, Usage};
+use cost::{NodeUsage, Usage};
 use program::workload::ClientLoop;
 use program::{Compilation, NodeKind};
-use report::{BillLine, BillReport, DesignBill, PriceSheet, ScenarioSummary, SizingRun};
+use report::{BillLine, BillReport, DesignBill, ScenarioSummary, SizingRun};
 use scenario::{Diagnostic, Scenario};
 use sim::{NodeUse, Options, Simulation};
 
 use crate::job::{Job, Progress};
 use crate::settings::{Choice, Settings, problem, settings};
-use crate::{library, summary};
+use crate::summary;
 
 /// Runs that one design's sizing takes at most.
 const MOST_RUNS: usize = 12;
@@ -34,7 +34,6 @@ pub struct BillJob {
     scenario: Scenario,
     settings: Settings,
     target_p99: Nanos,
-    book: PriceBook,
     design: usize,
     current: Option<Sizing>,
     bills: Vec<DesignBill>,
@@ -70,32 +69,22 @@ impl BillJob {
         let mut settings = settings(&mut scenario, choice)?;
         // A bill is for a month in which nothing is broken on purpose.
         settings.faults.clear();
-        let name = library::DEFAULT_PRICES;
-        let book = library::prices(name);
-        let book = book.ok_or_else(|| vec![problem(format!("the price book {name} cannot be read"), None)])?;
         Ok(BillJob {
             summary: summary::of(slug, &scenario, &settings),
             scenario,
             settings,
             target_p99: choice.target_p99.unwrap_or(TARGET_P99),
-            book,
             design: 0,
             current: None,
             bills: Vec::new(),
         })
     }
 
-    /// Instead of the price book that is built in.
-    pub fn with_prices(mut self, book: PriceBook) -> BillJob {
-        self.book = book;
-        self
-    }
-
     fn advance(&mut self, budget: u64) -> Result<(), String> {
         let Some(current) = &mut self.current else {
             let design = &self.settings.designs[self.design];
             let mut compilation = design.compile(&self.scenario, &self.settings.sabotage);
-            let fewest = cost::sizing::processor_counts(&self.book).first().copied();
+            let fewest = cost::sizing::processor_counts(&self.settings.prices).first().copied();
             for node in compilation.deployment.nodes.iter_mut() {
                 if let (NodeKind::SqlServer, Some(fewest)) = (node.kind, fewest) {
                     node.cores = fewest;
@@ -144,8 +133,8 @@ impl BillJob {
     fn larger(&self, tried: &Tried) -> Option<Compilation> {
         let met = tried.p99 <= self.target_p99;
         let deployment = &tried.compilation.deployment;
-        let too_small = cost::sizing::too_small(deployment, &tried.usage, met, &self.book);
-        let counts = cost::sizing::processor_counts(&self.book);
+        let too_small = cost::sizing::too_small(deployment, &tried.usage, met, &self.settings.prices);
+        let counts = cost::sizing::processor_counts(&self.settings.prices);
         let mut larger = Compilation::clone(&tried.compilation);
         let mut grown = false;
         for index in too_small {
@@ -161,14 +150,14 @@ impl BillJob {
     fn bill(&self, runs: &[Tried]) -> DesignBill {
         let met = |tried: &Tried| tried.p99 <= self.target_p99;
         let not_too_busy = |tried: &Tried| {
-            cost::sizing::too_small(&tried.compilation.deployment, &tried.usage, true, &self.book).is_empty()
+            cost::sizing::too_small(&tried.compilation.deployment, &tried.usage, true, &self.settings.prices).is_empty()
         };
         let fits = |tried: &&Tried| met(tried) && not_too_busy(tried);
         let last = runs.len().saturating_sub(1);
         let billed = runs.iter().position(|tried| fits(&tried));
         let billed = billed.or_else(|| runs.iter().position(not_too_busy)).unwrap_or(last);
         let tried = &runs[billed];
-        let bill = cost::bill(&tried.compilation.deployment, &tried.usage, &self.book);
+        let bill = cost::bill(&tried.compilation.deployment, &tried.usage, &self.settings.prices);
         let mut notes = bill.notes.clone();
         if !met(tried) {
             notes.push(format!(
@@ -293,13 +282,9 @@ impl Job for BillJob {
         if self.design == self.settings.designs.len() {
             return Progress::Finished(Box::new(BillReport {
                 scenario: self.summary.clone(),
-                prices: PriceSheet {
-                    title: self.book.title.clone(),
-                    date: self.book.date.clone(),
-                    region: self.book.region.clone(),
-                },
+                prices: self.settings.price_sheet(),
                 target_p99: self.target_p99,
-                rule: cost::sizing::rule(&self.book),
+                rule: cost::sizing::rule(&self.settings.prices),
                 designs: std::mem::take(&mut self.bills),
             }));
         }

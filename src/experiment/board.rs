@@ -72,6 +72,7 @@ impl BoardJob {
         let board = Board {
             scenario: summary::of(slug, &scenario, &settings),
             designs: settings.designs.iter().map(|design| head(design, &scenario)).collect(),
+            prices: settings.price_sheet(),
             sections: Vec::new(),
         };
         let mut job = BoardJob {
@@ -341,7 +342,7 @@ fn bill_row(designs: &[Design], bill: &BillReport) -> BoardRow {
     BoardRow {
         slug: "monthly-bill".to_owned(),
         title: "Monthly bill".to_owned(),
-        note: format!("each sized for a p99 of {}", bill.target_p99),
+        note: format!("each sized for a p99 of {}{}", bill.target_p99, bill.prices.whose()),
         cells: designs
             .iter()
             .map(|design| bill.cell(&design.slug()).unwrap_or_else(Cell::not_tested))

@@ -1,8 +1,10 @@
 //! What a person chose for a run, checked against the scenario: designs, seed, fault, requests.
 
 use architecture::{Design, Sabotage};
-use base::Nanos;
+use base::{Money, Nanos};
+use cost::{PriceBook, PriceChange, PriceChangeError};
 use program::profile::Profile;
+use report::{ListedPrice, PriceSheet};
 use scenario::{Diagnostic, Fault, Place, Scenario, Severity};
 
 use crate::library;
@@ -20,6 +22,10 @@ pub struct Choice {
     pub sabotage: Vec<String>,
     /// Of all requests: what servers are sized for, where they are sized.
     pub target_p99: Option<Nanos>,
+    /// Instead of the built-in price book.
+    pub price_book: Option<PriceBook>,
+    /// `sql_storage_usd_per_gb_month=0.2`, in place of the book's price.
+    pub prices: Vec<String>,
 }
 
 /// A choice that can be run.
@@ -29,6 +35,27 @@ pub struct Settings {
     pub faults: Vec<Fault>,
     pub sabotage: Vec<Sabotage>,
     pub profile: Profile,
+    /// With the prices that were chosen.
+    pub prices: PriceBook,
+    /// Which of them are not the book's.
+    replaced: Vec<String>,
+}
+
+impl Settings {
+    pub(crate) fn price_sheet(&self) -> PriceSheet {
+        let listed = |(key, usd, source): (String, Money, String)| ListedPrice {
+            replaced: self.replaced.contains(&key),
+            usd: usd.exact(),
+            key,
+            source,
+        };
+        PriceSheet {
+            title: self.prices.title.clone(),
+            date: self.prices.date.clone(),
+            region: self.prices.region.clone(),
+            prices: self.prices.prices().into_iter().map(listed).collect(),
+        }
+    }
 }
 
 /// Most requests that one run issues.
@@ -74,12 +101,15 @@ pub fn settings(scenario: &mut Scenario, choice: &Choice) -> Result<Settings, Ve
         }
     }
     scenario.seed = choice.seed.unwrap_or(scenario.seed);
-    match profile {
-        Some(profile) if wrong.is_empty() => Ok(Settings {
+    let prices = prices(choice, &mut wrong);
+    match (profile, prices) {
+        (Some(profile), Some((prices, replaced))) if wrong.is_empty() => Ok(Settings {
             designs,
             faults,
             sabotage,
             profile,
+            prices,
+            replaced,
         }),
         _ => Err(wrong),
     }
@@ -117,6 +147,23 @@ fn sabotage(choice: &Choice, wrong: &mut Vec<Diagnostic>) -> Vec<Sabotage> {
         }
     }
     chosen
+}
+
+/// The book, and the keys of what was replaced in it.
+fn prices(choice: &Choice, wrong: &mut Vec<Diagnostic>) -> Option<(PriceBook, Vec<String>)> {
+    let name = library::DEFAULT_PRICES;
+    let Some(book) = choice.price_book.clone().or_else(|| library::prices(name)) else {
+        wrong.push(problem(format!("the price book {name} cannot be read"), None));
+        return None;
+    };
+    let changes: Result<Vec<PriceChange>, _> = choice.prices.iter().map(|change| change.parse()).collect();
+    match changes.and_then(|changes| Ok((book.changed(&changes)?, changes))) {
+        Ok((book, changes)) => Some((book, changes.into_iter().map(|change| change.key).collect())),
+        Err(error) => {
+            wrong.push(problem(PriceChangeError::to_string(&error), None));
+            None
+        }
+    }
 }
 
 pub(crate) fn problem(message: String, hint: Option<String>) -> Diagnostic {

@@ -115,6 +115,8 @@ pub struct RunOptions {
     pub sabotage: Vec<String>,
     /// Of all requests: what servers are sized for, where they are sized.
     pub target_p99_ms: Option<u32>,
+    /// In place of the price book's: `sql_storage_usd_per_gb_month=0.2`.
+    pub prices: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -26,6 +26,7 @@ const VERSION: &str = "1";
 const MOST_BYTES: usize = 65_536;
 
 const MOST_NAMES: usize = 16;
+const MOST_PRICES: usize = 64;
 
 /// What stays readable in an address.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -33,7 +34,9 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'~')
-    .remove(b',');
+    .remove(b',')
+    .remove(b'/')
+    .remove(b'=');
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Link {
@@ -132,6 +135,7 @@ impl fmt::Display for Link {
             "target",
             options.target_p99_ms.map(|target| target.to_string()).as_deref(),
         )?;
+        part("prices", list(&options.prices).as_deref())?;
         part("operation", self.operation.as_deref())?;
         part("at_ns", self.at_ns.map(|at| at.to_string()).as_deref())?;
         part("text", self.text.as_deref())?;
@@ -192,6 +196,7 @@ impl Link {
                 let target = value.parse().map_err(|_| wrong("target in ms", &value))?;
                 self.options.target_p99_ms = Some(target);
             }
+            "prices" => self.options.prices = prices(&value).ok_or_else(|| wrong("list of prices", &value))?,
             "operation" if is_name(&value) => self.operation = Some(value),
             "operation" => return Err(wrong("name of an operation", &value)),
             "at_ns" => self.at_ns = Some(value.parse().map_err(|_| wrong("number of nanoseconds", &value))?),
@@ -236,6 +241,13 @@ fn names(value: &str) -> Option<Vec<String>> {
     (names.len() <= MOST_NAMES && names.iter().all(|name| is_slug(name))).then_some(names)
 }
 
+/// `sql_storage_usd_per_gb_month=0.2,rds-postgresql/db.t3.small=0.03`. What they mean only the price book knows.
+fn prices(value: &str) -> Option<Vec<String>> {
+    let prices: Vec<String> = value.split(',').map(str::to_owned).collect();
+    let is_sound = |price: &String| price.len() <= 120 && !price.chars().any(char::is_control);
+    (prices.len() <= MOST_PRICES && prices.iter().all(is_sound)).then_some(prices)
+}
+
 /// A name that is safe to look up: `database-per-service+unprotected`.
 fn is_slug(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '+');
@@ -274,6 +286,10 @@ mod tests {
                 requests: Some(2_000),
                 sabotage: vec!["compensation".to_owned()],
                 target_p99_ms: Some(60),
+                prices: vec![
+                    "sql_storage_usd_per_gb_month=0.2".to_owned(),
+                    "rds-postgresql/db.t3.small=0.03".to_owned(),
+                ],
             },
             operation: Some("create_user".to_owned()),
             at_ns: Some(3_850_000),
@@ -291,6 +307,10 @@ mod tests {
         let text = sample().to_string();
         assert!(
             text.starts_with("v=1.") && text.contains("&scenario=sign-up&on=schemas-in-one-database,"),
+            "{text}"
+        );
+        assert!(
+            text.contains("&prices=sql_storage_usd_per_gb_month=0.2,rds-postgresql/db.t3.small=0.03&"),
             "{text}"
         );
         assert!(

@@ -23,6 +23,29 @@ pub struct PriceSheet {
     pub title: String,
     pub date: String,
     pub region: String,
+    pub prices: Vec<ListedPrice>,
+}
+
+/// A price that bills are made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedPrice {
+    /// `sql_storage_usd_per_gb_month`; of a server by the hour, engine and class: `rds-postgresql/db.t3.small`.
+    pub key: String,
+    /// All its digits.
+    pub usd: String,
+    pub source: String,
+    /// Is it somebody's own, in place of the book's?
+    pub replaced: bool,
+}
+
+impl PriceSheet {
+    /// `, 2 of its prices replaced by yours`; empty when all are the book's.
+    pub fn whose(&self) -> String {
+        match self.prices.iter().filter(|price| price.replaced).count() {
+            0 => String::new(),
+            changed => format!(", {changed} of its prices replaced by yours"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,8 +93,12 @@ impl BillReport {
         let mut blocks = vec![
             Block::Heading(1, format!("{}: what it costs a month", self.scenario.title)),
             Block::Paragraph(format!(
-                "{} of {}; load: {}, all month; target: p99 of all requests at most {}.",
-                self.prices.title, self.prices.date, self.scenario.clients, self.target_p99
+                "{} of {}{}; load: {}, all month; target: p99 of all requests at most {}.",
+                self.prices.title,
+                self.prices.date,
+                self.prices.whose(),
+                self.scenario.clients,
+                self.target_p99
             )),
             Block::Paragraph(self.rule.clone()),
             Block::Table(self.overview()),

@@ -6,12 +6,14 @@ use base::Nanos;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Block, Table};
-use crate::{DeploymentPicture, Latency, ScenarioSummary, Sequence, TableSample};
+use crate::{DeploymentPicture, Latency, PriceSheet, ScenarioSummary, Sequence, TableSample};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Board {
     pub scenario: ScenarioSummary,
     pub designs: Vec<BoardDesign>,
+    /// What bills are made with.
+    pub prices: PriceSheet,
     pub sections: Vec<BoardSection>,
 }
 

@@ -145,6 +145,7 @@ fn choice(options: RunOptions) -> Choice {
         requests,
         sabotage,
         target_p99_ms,
+        prices,
     } = options;
     Choice {
         designs: architectures,
@@ -153,5 +154,7 @@ fn choice(options: RunOptions) -> Choice {
         requests,
         sabotage,
         target_p99: target_p99_ms.map(|target| Nanos::from_millis(u64::from(target))),
+        price_book: None,
+        prices,
     }
 }

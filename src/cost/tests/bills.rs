@@ -1,7 +1,7 @@
 //! Bills worked out by hand, from the prices in the book that is shipped.
 
 use base::{Money, Nanos};
-use cost::{Engine, Fleet, FleetError, Kind, NodeUsage, PriceBook, Usage, bill, sizing};
+use cost::{Engine, Fleet, FleetError, Kind, NodeUsage, PriceBook, PriceChange, Usage, bill, sizing};
 use program::{Deployment, Node, NodeKind};
 
 const GIB: u64 = 1 << 30;
@@ -52,6 +52,42 @@ fn the_fleets_that_the_studied_decision_names() {
     assert_eq!(fleet("4 db.t3.small, 0 GB each"), money("105.12"));
     assert_eq!(fleet("1 aurora db.t3.medium, 20 GB each"), money("61.86"));
     assert_eq!(fleet("4 aurora db.t3.small, 0 GB each"), money("119.72"));
+}
+
+/// The keys of a book are those of its file: each can be changed, counts as assumed, and changes nothing else.
+#[test]
+fn every_price_of_the_file_can_be_replaced_by_its_key() {
+    let file: serde_json::Value = serde_json::to_value(book()).expect("it is plain data");
+    let fields = file.as_object().expect("a book").iter();
+    let rates = fields.filter(|(_, value)| value.get("usd").is_some());
+    let servers = file["instances"].as_array().expect("a list").iter();
+    let keys = rates.map(|(key, _)| key.clone()).chain(servers.map(|server| {
+        let word = |name: &str| server[name].as_str().expect("a word");
+        format!("{}/{}", word("engine"), word("class"))
+    }));
+    let keys: Vec<String> = keys.collect();
+    assert!(keys.len() > 30, "{keys:?}");
+    for key in &keys {
+        let changed = book().changed(&[format!("{key}=7.5").parse().expect("a price")]);
+        let changed = serde_json::to_value(changed.expect(key))
+            .expect("it is plain data")
+            .to_string();
+        assert_eq!(changed.matches("\"7.5\"").count(), 1, "{key}");
+        assert_eq!(changed.matches("assumed: yours, in place of ").count(), 1, "{key}");
+    }
+}
+
+#[test]
+fn what_is_no_price_is_refused() {
+    let refused = |text: &str| text.parse::<PriceChange>().expect_err(text).to_string();
+    assert!(refused("cheap").contains("write it like"));
+    assert!(refused("sql_storage_usd_per_gb_month=-1").contains("no amount of dollars"));
+    let unknown = book().changed(&["lunch=1".parse().expect("a price")]);
+    let unknown = unknown.expect_err("no such price").to_string();
+    assert!(
+        unknown.contains("“lunch”") && unknown.contains("sql_storage_usd_per_gb_month"),
+        "{unknown}"
+    );
 }
 
 #[test]

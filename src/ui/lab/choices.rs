@@ -15,6 +15,8 @@ pub(crate) struct Choices {
     pub(crate) requests: RwSignal<String>,
     /// A 99th percentile in ms that servers are sized for.
     pub(crate) target: RwSignal<String>,
+    /// By their keys, as typed, in place of the price book's.
+    pub(crate) prices: RwSignal<Vec<(String, String)>>,
     /// From a link only; shown, and taken away with one click.
     pub(crate) sabotage: RwSignal<Vec<String>>,
     /// The operation that is drawn; `None`: the first that writes.
@@ -31,6 +33,7 @@ pub(crate) struct Chosen {
     seed: String,
     requests: String,
     target: String,
+    prices: Vec<(String, String)>,
     sabotage: Vec<String>,
 }
 
@@ -42,6 +45,7 @@ impl Choices {
             seed: RwSignal::new(String::new()),
             requests: RwSignal::new(String::new()),
             target: RwSignal::new(String::new()),
+            prices: RwSignal::new(Vec::new()),
             sabotage: RwSignal::new(Vec::new()),
             operation: RwSignal::new(None),
             at: RwSignal::new(Time::ZERO),
@@ -55,6 +59,7 @@ impl Choices {
             seed: self.seed.get(),
             requests: self.requests.get(),
             target: self.target.get(),
+            prices: self.prices.get(),
             sabotage: self.sabotage.get(),
         }
     }
@@ -66,6 +71,7 @@ impl Choices {
         self.seed.set(chosen.seed);
         self.requests.set(chosen.requests);
         self.target.set(chosen.target);
+        self.prices.set(chosen.prices);
         self.sabotage.set(chosen.sabotage);
     }
 
@@ -81,6 +87,8 @@ impl Choices {
         self.seed.set(text(options.seed));
         self.requests.set(text(options.requests));
         self.target.set(text(options.target_p99_ms.map(u64::from)));
+        let price = |text: &String| Some(text.split_once('=')?).map(|(key, usd)| (key.to_owned(), usd.to_owned()));
+        self.prices.set(options.prices.iter().filter_map(price).collect());
         self.sabotage.set(options.sabotage.clone());
     }
 
@@ -101,6 +109,16 @@ impl Choices {
             .or(operations.first());
         let first = first.map(|operation| operation.name.clone()).unwrap_or_default();
         self.fault.update(|fault| fault.operation = first);
+    }
+
+    /// Somebody's own price; nothing typed: the book's.
+    pub(crate) fn set_price(self, key: &str, usd: String) {
+        self.prices.update(|prices| {
+            prices.retain(|(known, _)| known != key);
+            if !usd.trim().is_empty() {
+                prices.push((key.to_owned(), usd));
+            }
+        });
     }
 
     /// Breaks this; `None`: nothing beyond what the scenario says.
@@ -128,6 +146,9 @@ impl Choices {
             fault: self.fault.with(FaultForm::sentence),
             requests: number(&self.requests.get(), "number of requests")?,
             target_p99_ms: number(&self.target.get(), "number of milliseconds")?,
+            prices: self
+                .prices
+                .with(|prices| prices.iter().map(price).collect::<Result<_, _>>())?,
             sabotage: self.sabotage.get(),
         };
         if self.designs.with(|designs| designs.as_ref().is_some_and(Vec::is_empty)) {
@@ -149,9 +170,30 @@ fn number<N: std::str::FromStr>(text: &str, what: &str) -> Result<Option<N>, Str
     }
 }
 
+fn price((key, usd): &(String, String)) -> Result<String, String> {
+    let amount = usd.trim();
+    let is_digit = |c: char| c.is_ascii_digit();
+    match amount.split_once('.').unwrap_or((amount, "0")) {
+        (whole, part) if !whole.is_empty() && !part.is_empty() && whole.chars().chain(part.chars()).all(is_digit) => {
+            Ok(format!("{key}={amount}"))
+        }
+        _ => Err(format!("“{usd}” is no amount of dollars: write it like 0.072.")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{number, price};
+
+    #[test]
+    fn a_price_is_a_plain_amount() {
+        let typed = |usd: &str| price(&("a_key".to_owned(), usd.to_owned()));
+        assert_eq!(typed(" 0.072 "), Ok("a_key=0.072".to_owned()));
+        assert_eq!(typed("12"), Ok("a_key=12".to_owned()));
+        for wrong in ["-1", "1.", ".5", "1e3", "cheap", "1,5"] {
+            assert!(typed(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_number_may_be_written_as_people_do() {

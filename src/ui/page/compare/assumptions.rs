@@ -6,6 +6,7 @@ use protocol::ScenarioOutline;
 use super::chip::{Chip, Opened};
 use super::columns::{self, MOST};
 use super::is_stale;
+use super::prices::{self, Prices};
 use crate::fault::FaultForm;
 use crate::format::count;
 use crate::lab::{Chosen, Lab, Source, lab};
@@ -58,6 +59,7 @@ pub(super) fn Assumptions() -> impl IntoView {
                     {number("Requests", lab.choices.requests)}
                 </Chip>
                 <Chip name="Target" value=target_text(lab) opened=opened>{number("99th percentile to size servers for, in ms", lab.choices.target)}</Chip>
+                <Chip name="Prices" value=prices::summary(lab) opened=opened><Prices/></Chip>
                 <Chip name="Seed" value=or_outline(lab, lab.choices.seed, |outline| outline.seed) opened=opened>{number("Seed", lab.choices.seed)}</Chip>
                 {fixed(lab)}
             </ul>
