@@ -185,6 +185,7 @@ impl Engine {
             .server
             .load("bench", "t", &mut (0..ROWS).map(row))
             .map_err(said)?;
+        engine.server.checkpoint();
         Ok(engine)
     }
 

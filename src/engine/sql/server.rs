@@ -350,8 +350,8 @@ impl Server {
         session.map_or(TransactionStatus::Idle, |session| session.state.transaction.status)
     }
 
-    /// Bulk load outside of time: committed, durable. NOT NULL, CHECK and unique keys are enforced;
-    /// foreign keys are trusted.
+    /// Bulk load outside of time: committed at once, durable with the next [`Server::checkpoint`]. NOT NULL, CHECK and
+    /// unique keys are enforced; foreign keys are trusted.
     pub fn load(&mut self, database: &str, table: &str, rows: &mut dyn Iterator<Item = Row>) -> Result<u64, SqlError> {
         self.load_rows(database, table, rows).map_err(|refusal| *refusal)
     }
@@ -378,10 +378,14 @@ impl Server {
             self.load_row(&table, &values)?;
             loaded += 1;
         }
+        Ok(loaded)
+    }
+
+    /// Outside of time: everything so far is durable.
+    pub fn checkpoint(&mut self) {
         self.core.storage.checkpoint_now();
         let position = self.core.storage.wal_position();
         self.flushed(position);
-        Ok(loaded)
     }
 
     fn load_row(&mut self, table: &Table, values: &[Value]) -> Fallible<()> {

@@ -17,6 +17,7 @@ use crate::server::Core;
 use crate::session::{SessionState, unrecognized};
 use crate::storage::{Acquired, CommandId, LockMode, LockTag, RelationId, RowId, RowLock, Snapshot, Xid};
 use crate::types::SqlType;
+use crate::types::compare::compare_for_sort;
 
 /// A statement's own data while it runs.
 #[derive(Clone, Debug, Hash)]
@@ -305,7 +306,10 @@ pub(crate) fn bind_parameters(plan: &Plan, given: Vec<Value>, now: i64) -> Falli
             (SqlType::Is(wanted), value) => crate::types::input::cast(value.clone(), *wanted, now)?,
             (SqlType::ListOf(element), Value::List(items)) => {
                 let cast = |item: &Value| crate::types::input::cast(item.clone(), *element, now);
-                Value::List(items.iter().map(cast).collect::<Fallible<Arc<[Value]>>>()?)
+                let mut items = items.iter().map(cast).collect::<Fallible<Vec<Value>>>()?;
+                // Nothing depends on their order, and what is in order is searched by halves: `Op::Among`.
+                items.sort_by(|a, b| compare_for_sort(a, b, false, false));
+                Value::List(items.into())
             }
             (SqlType::ListOf(element), _) => {
                 let message = format!("a list of {} was expected for a parameter", element.name());

@@ -24,6 +24,8 @@ pub(crate) enum Op {
     /// Of this many items, on the stack above the operand.
     In(u32),
     Any(Comparison),
+    /// `= ANY` of a list parameter, whose elements lie in order.
+    Among(u32),
     /// Takes the top; jumps unless it is TRUE.
     UnlessTrue(u32),
     Jump(u32),
@@ -80,6 +82,9 @@ fn emit(expression: &Bound, ops: &mut Vec<Op>) {
         BoundKind::Compare(comparison, left, right) => binary(left, right, Op::Compare(*comparison), ops),
         BoundKind::IsDistinct(left, right) => binary(left, right, Op::IsDistinct, ops),
         BoundKind::NullIf(left, right) => binary(left, right, Op::NullIf, ops),
+        BoundKind::Any(Comparison::Equal, operand, list) if let BoundKind::Param(number) = list.kind => {
+            unary(operand, Op::Among(number), ops);
+        }
         BoundKind::Any(comparison, left, right) => binary(left, right, Op::Any(*comparison), ops),
         BoundKind::And(parts) => chain(parts, Op::AndThen, &Op::And, ops),
         BoundKind::Or(parts) => chain(parts, Op::OrElse, &Op::Or, ops),

@@ -56,6 +56,12 @@ impl Machine {
         {
             return Ok(Flow::Ready(value));
         }
+        if let [operand, Op::Among(number)] = &*program.ops
+            && let Some(operand) = at_hand(operand, environment)
+        {
+            let truth = among(operand, environment.param(*number));
+            return Ok(Flow::Ready(truth.map_or(Value::Null, Value::Bool)));
+        }
         match self.steps(program, environment) {
             Ok(Flow::Suspended) => Ok(Flow::Suspended),
             Ok(Flow::Ready(())) => {
@@ -146,6 +152,10 @@ impl Machine {
                         _ => None,
                     };
                     self.push_bool(truth);
+                }
+                Op::Among(number) => {
+                    let operand = self.pop();
+                    self.push_bool(among(&operand, environment.param(*number)));
                 }
                 Op::UnlessTrue(target) => {
                     if truth(&self.pop()) != Some(true) {
@@ -282,6 +292,20 @@ fn any(comparison: Comparison, operand: &Value, items: &[Value]) -> Option<bool>
         }
     }
     if unknown { None } else { Some(false) }
+}
+
+/// `any` of equality, for a list as `bind_parameters` leaves it: in order, NULLs last.
+fn among(operand: &Value, list: &Value) -> Option<bool> {
+    let Value::List(items) = list else { return None };
+    if operand.is_null() && !items.is_empty() {
+        return None;
+    }
+    let known = items.partition_point(|item| !item.is_null());
+    match items[..known].binary_search_by(|item| compare(item, operand)) {
+        Ok(_) => Some(true),
+        Err(_) if known < items.len() => None,
+        Err(_) => Some(false),
+    }
 }
 
 fn extreme(greatest: bool, items: Vec<Value>) -> Value {
