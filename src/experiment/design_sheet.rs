@@ -80,7 +80,7 @@ fn nodes(compilation: &Compilation) -> Vec<SheetNode> {
                     .item_tables
                     .iter()
                     .filter(|table| table.node.index() == index);
-                ("DynamoDB", here.map(|table| table.name.clone()).collect())
+                ("DynamoDB", here.map(|table| table.name.to_string()).collect())
             }
         };
         Some(SheetNode {

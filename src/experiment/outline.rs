@@ -183,10 +183,10 @@ pub fn compilation_document(compilation: &Compilation) -> Vec<Block> {
     for table in &deployment.item_tables {
         blocks.push(Block::Heading(3, format!("Table {}", table.name)));
         let mut keys = Table::new(&["keys of", "partition key", "sort key"]);
-        let all = std::iter::once((&table.name, &table.key)).chain(table.indexes.iter().map(|i| (&i.name, &i.key)));
+        let all = std::iter::once((&*table.name, &table.key)).chain(table.indexes.iter().map(|i| (&*i.name, &i.key)));
         for (name, key) in all {
             let sort = key.sort.as_ref().map_or_else(String::new, |sort| sort.name.clone());
-            keys.row([name.clone(), key.partition.name.clone(), sort]);
+            keys.row([name.to_owned(), key.partition.name.clone(), sort]);
         }
         blocks.push(Block::Table(keys));
         blocks.push(Block::Code(table.reasons.clone()));

@@ -141,8 +141,8 @@ impl Printer<'_> {
                 .count()
                 + 1;
             let placeholder = &rest[at..at + length];
-            let name = phrase.names.iter().find(|(known, _)| known == placeholder);
-            let value = phrase.values.iter().find(|(known, _)| known == placeholder);
+            let name = phrase.names.iter().find(|(known, _)| **known == *placeholder);
+            let value = phrase.values.iter().find(|(known, _)| **known == *placeholder);
             match (name, value) {
                 (Some((_, name)), _) => text.push_str(name),
                 (None, Some((_, value))) => text.push_str(&self.expression(value)),
@@ -233,13 +233,13 @@ mod tests {
         let key = Expression::Key(vec![Expression::text("users"), Expression::Register(RegisterId(0))]);
         let put = ItemWrite {
             action: WriteAction::Put {
-                item: vec![("pk".to_owned(), key.clone()), ("n".to_owned(), Expression::int(1))],
+                item: vec![("pk".into(), key.clone()), ("n".into(), Expression::int(1))],
             },
             condition: Some(Condition {
                 phrase: Phrase {
                     text: "attribute_not_exists(#pk) OR #pks = :v".to_owned(),
-                    names: vec![("#pk".to_owned(), "pk".to_owned())],
-                    values: vec![(":v".to_owned(), Expression::Now)],
+                    names: vec![("#pk".into(), "pk".into())],
+                    values: vec![(":v".into(), Expression::Now)],
                 },
                 class: ErrorClass::Refused,
                 message: String::new(),
@@ -247,7 +247,7 @@ mod tests {
         };
         let check = ItemWrite {
             action: WriteAction::Check {
-                key: vec![("pk".to_owned(), key)],
+                key: vec![("pk".into(), key)],
             },
             condition: None,
         };

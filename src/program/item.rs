@@ -17,6 +17,8 @@
 //! for it. A write of a transaction whose key is NULL is left out (nothing refers to NULL, and NULL is not unique), and
 //! an index does not hold an item whose index key is NULL. A transaction with nothing left to write sends no request.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Expression;
@@ -25,7 +27,7 @@ use crate::step::ErrorClass;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ItemTable {
-    pub name: String,
+    pub name: Arc<str>,
     pub node: NodeId,
     pub key: KeySchema,
     /// Global secondary indexes.
@@ -68,7 +70,7 @@ pub enum Projection {
 }
 
 /// Attributes with their values.
-pub type Attributes = Vec<(String, Expression)>;
+pub type Attributes = Vec<(Arc<str>, Expression)>;
 
 /// A DynamoDB expression and what its placeholders stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,9 +78,9 @@ pub struct Phrase {
     /// `attribute_not_exists(#pk)`
     pub text: String,
     /// (`#pk`, `pk`)
-    pub names: Vec<(String, String)>,
+    pub names: Vec<(Arc<str>, Arc<str>)>,
     /// (`:email`, operand)
-    pub values: Vec<(String, Expression)>,
+    pub values: Vec<(Arc<str>, Expression)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -20,21 +20,38 @@ pub const AFTER_SEPARATOR: char = '$';
 
 /// `users#0000000017`; `None` if a part is NULL or a list.
 pub fn key_text<'a>(parts: impl IntoIterator<Item = &'a Value>) -> Option<String> {
-    let mut key = String::new();
-    for (index, part) in parts.into_iter().enumerate() {
-        if index > 0 {
-            key.push(KEY_SEPARATOR);
+    let mut key = KeyText::default();
+    parts.into_iter().all(|part| key.push(part)).then_some(key.text)
+}
+
+/// A key, part after part.
+#[derive(Clone, Debug, Default)]
+pub struct KeyText {
+    text: String,
+    parts: u32,
+}
+
+impl KeyText {
+    /// False if the part is NULL or a list: there is no such key.
+    pub fn push(&mut self, part: &Value) -> bool {
+        if self.parts > 0 {
+            self.text.push(KEY_SEPARATOR);
         }
+        self.parts += 1;
         match part {
-            Value::Null | Value::List(_) => return None,
-            Value::Bool(b) => key.push_str(if *b { "true" } else { "false" }),
-            Value::Int4(n) => push_number(&mut key, i64::from(*n)),
-            Value::Int8(n) => push_number(&mut key, *n),
-            Value::Timestamptz(micros) => key.push_str(&instant_text(*micros)),
-            Value::Text(text) | Value::Jsonb(text) => push_text(&mut key, text),
+            Value::Null | Value::List(_) => return false,
+            Value::Bool(b) => self.text.push_str(if *b { "true" } else { "false" }),
+            Value::Int4(n) => push_number(&mut self.text, i64::from(*n)),
+            Value::Int8(n) => push_number(&mut self.text, *n),
+            Value::Timestamptz(micros) => self.text.push_str(&instant_text(*micros)),
+            Value::Text(text) | Value::Jsonb(text) => push_text(&mut self.text, text),
         }
+        true
     }
-    Some(key)
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 /// `2026-11-21T09:30:00.000000Z`: as long for every instant of the years 0 to 9999, so that texts sort by time.
@@ -48,30 +65,31 @@ pub fn instant_text(micros: i64) -> String {
 }
 
 fn push_text(key: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '"' => key.push_str("\"1"),
-            KEY_SEPARATOR => key.push_str("\"2"),
-            c => key.push(c),
-        }
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', KEY_SEPARATOR]) {
+        let (plain, special) = rest.split_at(at);
+        key.push_str(plain);
+        key.push_str(if special.starts_with('"') { "\"1" } else { "\"2" });
+        rest = &special[1..];
     }
+    key.push_str(rest);
 }
 
 fn push_number(key: &mut String, n: i64) {
     // Below zero, what is left to the smallest number: it grows with the number.
-    let digits = if n < 0 {
+    let n = if n < 0 {
         key.push('-');
-        n.wrapping_sub(i64::MIN).to_string()
+        n.wrapping_sub(i64::MIN)
     } else {
-        n.to_string()
+        n
     };
-    match digits.len() {
+    match n.checked_ilog10().map_or(1, |log| log + 1) {
         0..=10 => {
-            let _ = write!(key, "{digits:0>10}");
+            let _ = write!(key, "{n:010}");
         }
         more => {
             key.push(char::from(b'a' + (more - 11) as u8));
-            key.push_str(&digits);
+            let _ = write!(key, "{n}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Expressions over registers, three-valued as SQL is.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use base::Value;
-use program::{Error, ErrorClass, Expression, Operator, RegisterId, RequestId};
+use program::{Error, ErrorClass, Expression, KeyText, Operator, RegisterId, RequestId};
 
 use crate::activation::{Register, Scope};
 
@@ -26,13 +27,25 @@ pub(crate) fn argument(expression: &Expression, scope: &Scope, present: Present)
 }
 
 pub(crate) fn evaluate(expression: &Expression, scope: &Scope, present: Present) -> Result<Value, Error> {
-    Ok(match expression {
-        Expression::Constant(value) => value.clone(),
+    operand(expression, scope, present).map(Cow::into_owned)
+}
+
+/// As it stands in the expression or in a register, if it does.
+fn operand<'a>(expression: &'a Expression, scope: &'a Scope, present: Present) -> Result<Cow<'a, Value>, Error> {
+    match expression {
+        Expression::Constant(value) => Ok(Cow::Borrowed(value)),
         Expression::Register(id) => match register(scope, *id) {
-            Register::Value(value) => value.clone(),
-            Register::Error(error) => Value::text(error.message.as_str()),
-            Register::Rows(_) => return Err(mistake("42804", format!("register {} holds rows, not a value", id.0))),
+            Register::Value(value) => Ok(Cow::Borrowed(value)),
+            Register::Error(error) => Ok(Cow::Owned(Value::text(error.message.as_str()))),
+            Register::Rows(_) => Err(mistake("42804", format!("register {} holds rows, not a value", id.0))),
         },
+        other => work_out(other, scope, present).map(Cow::Owned),
+    }
+}
+
+fn work_out(expression: &Expression, scope: &Scope, present: Present) -> Result<Value, Error> {
+    Ok(match expression {
+        Expression::Constant(_) | Expression::Register(_) => operand(expression, scope, present)?.into_owned(),
         Expression::RowCount(id) => match register(scope, *id) {
             Register::Rows(rows) => Value::Int8(rows.len() as i64),
             _ => Value::Null,
@@ -59,22 +72,25 @@ pub(crate) fn evaluate(expression: &Expression, scope: &Scope, present: Present)
             (None, None) => Value::Null,
         },
         Expression::Key(parts) => {
-            let parts = parts.iter().map(|part| evaluate(part, scope, present));
-            let parts: Vec<Value> = parts.collect::<Result<_, _>>()?;
-            program::key_text(&parts).map_or(Value::Null, Value::text)
+            let mut key = KeyText::default();
+            let mut is_null = false;
+            for part in parts {
+                is_null |= !key.push(&*operand(part, scope, present)?);
+            }
+            if is_null { Value::Null } else { Value::text(key.text()) }
         }
         Expression::Now => Value::Timestamptz(present.now_micros),
-        Expression::Not(inner) => match evaluate(inner, scope, present)? {
+        Expression::Not(inner) => match &*operand(inner, scope, present)? {
             Value::Null => Value::Null,
             Value::Bool(b) => Value::Bool(!b),
-            other => return Err(not_boolean(&other)),
+            other => return Err(not_boolean(other)),
         },
-        Expression::IsNull(inner) => Value::Bool(evaluate(inner, scope, present)?.is_null()),
+        Expression::IsNull(inner) => Value::Bool(operand(inner, scope, present)?.is_null()),
         Expression::Binary { operator, left, right } => {
-            let left = evaluate(left, scope, present)?;
-            match (operator, &left) {
-                (Operator::And, Value::Bool(false)) | (Operator::Or, Value::Bool(true)) => left,
-                _ => binary(*operator, left, evaluate(right, scope, present)?)?,
+            let left = operand(left, scope, present)?;
+            match (operator, &*left) {
+                (Operator::And, Value::Bool(false)) | (Operator::Or, Value::Bool(true)) => left.into_owned(),
+                _ => binary(*operator, &left, &*operand(right, scope, present)?)?,
             }
         }
     })
@@ -82,10 +98,10 @@ pub(crate) fn evaluate(expression: &Expression, scope: &Scope, present: Present)
 
 /// A condition holds only if it is true.
 pub(crate) fn holds(expression: &Expression, scope: &Scope, present: Present) -> Result<bool, Error> {
-    match evaluate(expression, scope, present)? {
-        Value::Bool(b) => Ok(b),
+    match &*operand(expression, scope, present)? {
+        Value::Bool(b) => Ok(*b),
         Value::Null => Ok(false),
-        other => Err(not_boolean(&other)),
+        other => Err(not_boolean(other)),
     }
 }
 
@@ -94,18 +110,18 @@ fn register(scope: &Scope, id: RegisterId) -> &Register {
     scope.registers.get(id.index()).unwrap_or(NULL)
 }
 
-fn binary(operator: Operator, left: Value, right: Value) -> Result<Value, Error> {
+fn binary(operator: Operator, left: &Value, right: &Value) -> Result<Value, Error> {
     if let Operator::And | Operator::Or = operator {
-        return logic(operator, &left, &right);
+        return logic(operator, left, right);
     }
     if left.is_null() || right.is_null() {
         return Ok(Value::Null);
     }
     match operator {
-        Operator::Add | Operator::Subtract | Operator::Multiply => arithmetic(operator, &left, &right),
+        Operator::Add | Operator::Subtract | Operator::Multiply => arithmetic(operator, left, right),
         Operator::Concat => Ok(Value::text(format!("{left}{right}"))),
         _ => {
-            let order = compare(&left, &right)?;
+            let order = compare(left, right)?;
             Ok(Value::Bool(match operator {
                 Operator::Equal => order == Ordering::Equal,
                 Operator::NotEqual => order != Ordering::Equal,

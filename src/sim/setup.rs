@@ -381,6 +381,10 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Engines>, SetupError> {
                     })?;
             }
         }
+        // Not for each place that holds some of the rows: a checkpoint looks at every object of its server.
+        for server in engines.iter_mut().filter_map(|engines| engines.sql.as_mut()) {
+            server.checkpoint();
+        }
     }
     Ok(engines)
 }

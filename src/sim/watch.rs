@@ -143,7 +143,7 @@ impl World {
 
     fn look(&mut self, plan: &Plan, node: NodeId, invariant: usize) {
         let at = self.now();
-        let Some(output) = self.evaluate(plan, invariant) else {
+        let Some(output) = self.evaluate(plan, invariant, &mut BTreeMap::new()) else {
             return;
         };
         let rows = output.rows.len() as u64;
@@ -182,8 +182,8 @@ impl World {
         });
     }
 
-    fn evaluate(&mut self, plan: &Plan, invariant: usize) -> Option<Output> {
-        match violations(&plan.compilation, &self.nodes, invariant) {
+    fn evaluate<'p>(&mut self, plan: &'p Plan, invariant: usize, read: &mut ReadTables<'p>) -> Option<Output> {
+        match violations(&plan.compilation, &self.nodes, invariant, read) {
             Ok(output) => Some(output),
             Err(error) => {
                 self.watch.states[invariant].error.get_or_insert(error);
@@ -197,26 +197,38 @@ impl World {
         if plan.options.checks == Checks::Never {
             return;
         }
+        let mut read = BTreeMap::new();
         for invariant in 0..self.watch.states.len() {
-            self.watch.states[invariant].at_end = self.evaluate(plan, invariant);
+            self.watch.states[invariant].at_end = self.evaluate(plan, invariant, &mut read);
         }
     }
 }
 
-fn violations(compilation: &Compilation, nodes: &[NodeState], invariant: usize) -> Result<Output, String> {
+/// Logical tables that were read at one instant, by name.
+type ReadTables<'a> = BTreeMap<&'a str, Vec<Row>>;
+
+fn violations<'a>(
+    compilation: &'a Compilation,
+    nodes: &[NodeState],
+    invariant: usize,
+    read: &mut ReadTables<'a>,
+) -> Result<Output, String> {
     let definition = &compilation.invariants[invariant];
     let mut tables = Vec::new();
     for name in &definition.tables {
         let table = compilation.logical_tables.iter().find(|table| table.name == *name);
         let table = table.ok_or_else(|| format!("there is no logical table {name}"))?;
-        tables.push((table, rows_of(compilation, nodes, table)?));
+        if !read.contains_key(name.as_str()) {
+            read.insert(name, rows_of(compilation, nodes, table)?);
+        }
+        tables.push(table);
     }
     let sets: Vec<EphemeralTable<'_>> = tables
-        .iter()
-        .map(|(table, rows)| EphemeralTable {
+        .into_iter()
+        .map(|table| EphemeralTable {
             name: &table.name,
             columns: &table.columns,
-            rows,
+            rows: read.get(table.name.as_str()).map_or(&[], Vec::as_slice),
         })
         .collect();
     let evaluated = engine_sql::evaluate(&sets, &definition.sql, &[]);

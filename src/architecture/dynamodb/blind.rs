@@ -110,8 +110,10 @@ fn blind(writer: &mut Writer<'_, '_>, id: TableId, update: &Update, expected: bo
             None => format!(", {name} = {placeholder}"),
             Some(sign) => format!(", {name} = {name} {sign} {placeholder}"),
         });
-        phrase.names.push((name, table.column(column).name.clone()));
-        phrase.values.push((placeholder, value));
+        phrase
+            .names
+            .push((name.into(), table.column(column).name.as_str().into()));
+        phrase.values.push((placeholder.into(), value));
     }
     let value = |column: ColumnId| {
         key.get(&column)
@@ -166,7 +168,7 @@ fn known_key(
                     | BinaryOperator::GreaterOrEqual => format!("{name} {} {placeholder}", operator.symbol()),
                     _ => return None,
                 };
-                condition.values.push((placeholder, value));
+                condition.values.push((placeholder.into(), value));
                 (column, test)
             }
             ExprKind::IsNull { operand, negated } => {
@@ -180,7 +182,9 @@ fn known_key(
             _ => return None,
         };
         condition.text.push_str(&format!(" AND {test}"));
-        condition.names.push((name, table.column(column).name.clone()));
+        condition
+            .names
+            .push((name.into(), table.column(column).name.as_str().into()));
     }
     Some(known)
 }

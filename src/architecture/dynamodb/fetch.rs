@@ -316,8 +316,8 @@ impl Items<'_> {
             (Access::Scan, _) => {
                 let filter = Phrase {
                     text: "#entity = :entity".to_owned(),
-                    names: vec![("#entity".to_owned(), self.site.layout.names.entity.clone())],
-                    values: vec![(":entity".to_owned(), Expression::text(&name))],
+                    names: vec![("#entity".into(), self.site.layout.names.entity.clone())],
+                    values: vec![(":entity".into(), Expression::text(&name))],
                 };
                 let request = ItemRequest::Scan {
                     index: None,
@@ -345,7 +345,7 @@ impl Items<'_> {
     ) -> StepId {
         let mut columns: Vec<(String, Type)> = read_columns(table);
         if let Some(revision) = columns.last_mut() {
-            revision.0 = self.site.layout.names.revision.clone();
+            revision.0 = self.site.layout.names.revision.to_string();
         }
         let op = Op::Item {
             table: self.site.table,

@@ -29,8 +29,8 @@ impl Items<'_> {
         };
         let mut phrase = Phrase {
             text: "#pk = :pk".to_owned(),
-            names: vec![("#pk".to_owned(), partition)],
-            values: vec![(":pk".to_owned(), key_of(&path.partition, value))],
+            names: vec![("#pk".into(), partition)],
+            values: vec![(":pk".into(), key_of(&path.partition, value))],
         };
         let given = |part: &&Part| part.column().is_none_or(|column| known.equal.contains_key(&column));
         let fixed: Vec<Part> = path.sort.iter().take_while(given).cloned().collect();
@@ -53,10 +53,10 @@ impl Items<'_> {
             |key: Expression| Expression::binary(Operator::Concat, key, Expression::text(&AFTER_SEPARATOR.to_string()));
         let mut condition = |text: &str, values: Vec<(&str, Expression)>| {
             phrase.text.push_str(text);
-            phrase.names.push(("#sk".to_owned(), sort.clone()));
+            phrase.names.push(("#sk".into(), sort.clone()));
             phrase
                 .values
-                .extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
+                .extend(values.into_iter().map(|(name, value)| (name.into(), value)));
         };
         let mut order = None;
         match range {

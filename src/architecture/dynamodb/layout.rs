@@ -21,6 +21,7 @@
 //! 4. A pattern that gives no column by equality reads every item: a scan.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use base::Type;
 use scenario::{ColumnId, ForeignKey, Scenario, Schema, Table, TableId};
@@ -42,10 +43,10 @@ pub(crate) struct Layout {
 /// Attributes that are no columns; no column has such a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AttributeNames {
-    pub(crate) partition: String,
-    pub(crate) sort: String,
-    pub(crate) entity: String,
-    pub(crate) revision: String,
+    pub(crate) partition: Arc<str>,
+    pub(crate) sort: Arc<str>,
+    pub(crate) entity: Arc<str>,
+    pub(crate) revision: Arc<str>,
     suffix: String,
 }
 
@@ -114,7 +115,7 @@ impl AttributeNames {
         while taken(&suffix) {
             suffix.push('_');
         }
-        let [partition, sort, entity, revision] = NAMES.map(|name| format!("{name}{suffix}"));
+        let [partition, sort, entity, revision] = NAMES.map(|name| Arc::from(format!("{name}{suffix}")));
         AttributeNames {
             partition,
             sort,
@@ -125,12 +126,12 @@ impl AttributeNames {
     }
 
     /// Of the n-th index, from 0.
-    pub(crate) fn index_partition(&self, index: usize) -> String {
-        format!("gsi{}pk{}", index + 1, self.suffix)
+    pub(crate) fn index_partition(&self, index: usize) -> Arc<str> {
+        format!("gsi{}pk{}", index + 1, self.suffix).into()
     }
 
-    pub(crate) fn index_sort(&self, index: usize) -> String {
-        format!("gsi{}sk{}", index + 1, self.suffix)
+    pub(crate) fn index_sort(&self, index: usize) -> Arc<str> {
+        format!("gsi{}sk{}", index + 1, self.suffix).into()
     }
 }
 

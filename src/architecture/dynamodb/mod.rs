@@ -44,6 +44,8 @@ mod weakening;
 mod work;
 mod write;
 
+use std::sync::Arc;
+
 use program::{
     Compilation, EachRow, ItemTable, ItemTableId, ItemWrite, KeyAttribute, KeyKind, KeySchema, NodeKind, OperationId,
     Projection, SecondaryIndex, TransactedWrite,
@@ -129,9 +131,9 @@ impl Architecture for DynamoDbSingleTable {
         // It has no processors of ours: its throughput is that of its partitions.
         let node = assembly.node("dynamodb", NodeKind::DynamoDb, u16::MAX);
         let layout = Layout::new(scenario, &options.unplanned);
-        let key = |partition: String, sort: String| KeySchema {
-            partition: text_key(partition),
-            sort: Some(text_key(sort)),
+        let key = |partition: Arc<str>, sort: Arc<str>| KeySchema {
+            partition: text_key(&partition),
+            sort: Some(text_key(&sort)),
         };
         let indexes = (0..layout.indexes).map(|index| SecondaryIndex {
             name: index_name(index),
@@ -139,7 +141,7 @@ impl Architecture for DynamoDbSingleTable {
             projection: Projection::All,
         });
         let table = ItemTable {
-            name: "main".to_owned(),
+            name: "main".into(),
             node,
             key: key(layout.names.partition.clone(), layout.names.sort.clone()),
             indexes: indexes.collect(),
@@ -161,9 +163,9 @@ impl Architecture for DynamoDbSingleTable {
     }
 }
 
-fn text_key(name: String) -> KeyAttribute {
+fn text_key(name: &str) -> KeyAttribute {
     KeyAttribute {
-        name,
+        name: name.to_owned(),
         kind: KeyKind::Text,
     }
 }

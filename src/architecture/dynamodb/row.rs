@@ -47,7 +47,7 @@ impl Site {
             item.push((names.index_sort(index), key_of(sort, value)));
         }
         let columns = table.columns.iter().zip(0..);
-        item.extend(columns.map(|(column, number)| (column.name.clone(), value(ColumnId(number)))));
+        item.extend(columns.map(|(column, number)| (column.name.as_str().into(), value(ColumnId(number)))));
         item.push((names.revision.clone(), revision));
         item
     }
@@ -87,7 +87,7 @@ impl Site {
     fn about_key(&self, text: &str) -> Phrase {
         Phrase {
             text: text.to_owned(),
-            names: vec![("#pk".to_owned(), self.layout.names.partition.clone())],
+            names: vec![("#pk".into(), self.layout.names.partition.clone())],
             values: Vec::new(),
         }
     }
@@ -96,8 +96,8 @@ impl Site {
     pub(crate) fn unchanged(&self, revision: Expression) -> Phrase {
         Phrase {
             text: "#revision = :revision".to_owned(),
-            names: vec![("#revision".to_owned(), self.layout.names.revision.clone())],
-            values: vec![(":revision".to_owned(), revision)],
+            names: vec![("#revision".into(), self.layout.names.revision.clone())],
+            values: vec![(":revision".into(), revision)],
         }
     }
 
@@ -105,8 +105,8 @@ impl Site {
     pub(crate) fn touch(&self) -> Phrase {
         Phrase {
             text: "SET #revision = #revision + :one".to_owned(),
-            names: vec![("#revision".to_owned(), self.layout.names.revision.clone())],
-            values: vec![(":one".to_owned(), Expression::int(1))],
+            names: vec![("#revision".into(), self.layout.names.revision.clone())],
+            values: vec![(":one".into(), Expression::int(1))],
         }
     }
 
@@ -139,7 +139,7 @@ impl Site {
                 .collect(),
             reads: vec![Read::Items {
                 table: self.table,
-                with: (self.layout.names.entity.clone(), table.full_name()),
+                with: (self.layout.names.entity.to_string(), table.full_name()),
                 attributes: table.columns.iter().map(|column| column.name.clone()).collect(),
             }],
             loads: vec![Load::Items {

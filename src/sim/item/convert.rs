@@ -2,7 +2,7 @@
 
 use base::value::{POSTGRES_EPOCH_DAYS, days_from_civil};
 use base::{Row, Type, Value};
-use engine_dynamo::{AttributeValue, Item};
+use engine_dynamo::{AttributeValue, Finder, Item};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -35,10 +35,32 @@ pub(crate) fn value(attribute: Option<&AttributeValue>, data_type: Type) -> Valu
     found.unwrap_or(Value::Null)
 }
 
+/// Makes rows of items: of those of one kind, which have their attributes at the same places.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns<'a> {
+    columns: Vec<(Finder<'a>, Type)>,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn new(columns: impl Iterator<Item = (&'a str, Type)>) -> Columns<'a> {
+        let columns = columns.map(|(name, data_type)| (Finder::new(name), data_type));
+        Columns {
+            columns: columns.collect(),
+        }
+    }
+
+    pub(crate) fn row(&mut self, item: &Item) -> Row {
+        let columns = self.columns.iter_mut();
+        columns
+            .map(|(finder, data_type)| value(finder.find(item), *data_type))
+            .collect()
+    }
+}
+
 pub(crate) fn row(item: &Item, columns: &[(String, Type)]) -> Row {
     columns
         .iter()
-        .map(|(name, data_type)| value(item.get(name.as_str()), *data_type))
+        .map(|(name, data_type)| value(item.get(name), *data_type))
         .collect()
 }
 

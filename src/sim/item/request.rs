@@ -13,7 +13,7 @@ use program::{
     Attributes, Condition, EachRow, Error, ErrorClass, ItemRequest, ItemTable, ItemWrite, Phrase, WriteAction,
 };
 
-use super::convert;
+use super::convert::{self, Columns};
 use super::table::elements;
 use crate::activation::{Register, Scope};
 use crate::expression::{self, Present};
@@ -57,6 +57,9 @@ pub(crate) enum Made {
 
 const MAX_BATCH: usize = 100;
 
+/// So many items are made rows of one by one.
+const FEW: usize = 8;
+
 /// Works out operands of one step.
 pub(crate) struct Maker<'a> {
     pub(crate) scope: &'a Scope,
@@ -70,7 +73,7 @@ impl Maker<'_> {
         request: &ItemRequest,
         columns: &[(String, Type)],
     ) -> Result<Made, Error> {
-        let name: Arc<str> = table.name.as_str().into();
+        let name = Arc::clone(&table.name);
         let mut call = ItemCall {
             table: name.clone(),
             parts: Vec::new(),
@@ -243,10 +246,10 @@ impl Maker<'_> {
     }
 
     fn item(&self, attributes: &Attributes) -> Result<Item, Error> {
-        let mut item = Item::new();
+        let mut item = Item::with_capacity(attributes.len());
         for (name, expression) in attributes {
             if let Some(attribute) = convert::attribute(&self.value(expression)?) {
-                item.insert(name.as_str().into(), attribute);
+                item.insert(Arc::clone(name), attribute);
             }
         }
         Ok(item)
@@ -254,12 +257,10 @@ impl Maker<'_> {
 
     /// The expression's text. A placeholder that stands for a list becomes as many.
     fn phrase(&self, phrase: &Phrase, substitutions: &mut Substitutions) -> Result<Arc<str>, Error> {
-        let mut text = phrase.text.clone();
+        let mut text: Arc<str> = phrase.text.as_str().into();
         for (placeholder, name) in &phrase.names {
-            let known = substitutions
-                .names
-                .insert(placeholder.as_str().into(), name.as_str().into());
-            if known.is_some_and(|known| *known != **name) {
+            let known = substitutions.names.insert(Arc::clone(placeholder), Arc::clone(name));
+            if known.is_some_and(|known| known != *name) {
                 return Err(ambiguous(placeholder));
             }
         }
@@ -267,12 +268,14 @@ impl Maker<'_> {
             let value = self.value(expression)?;
             let Some(elements) = elements(&value) else {
                 let attribute = convert::attribute(&value).unwrap_or(AttributeValue::Null);
-                let known = substitutions
+                if substitutions
                     .values
-                    .insert(placeholder.as_str().into(), attribute.clone());
-                if known.is_some_and(|known| known != attribute) {
+                    .get(placeholder)
+                    .is_some_and(|known| *known != attribute)
+                {
                     return Err(ambiguous(placeholder));
                 }
+                substitutions.values.insert(Arc::clone(placeholder), attribute);
                 continue;
             };
             let mut names = Vec::new();
@@ -287,9 +290,9 @@ impl Maker<'_> {
                 substitutions.values.insert(name.as_str().into(), element);
                 names.push(name);
             }
-            text = replace_placeholder(&text, placeholder, &names.join(", "));
+            text = replace_placeholder(&text, placeholder, &names.join(", ")).into();
         }
-        Ok(text.into())
+        Ok(text)
     }
 
     /// `None` if its key is NULL.
@@ -317,7 +320,7 @@ impl Maker<'_> {
             None => None,
         };
         Ok(Some(Write {
-            table: table.name.as_str().into(),
+            table: Arc::clone(&table.name),
             action,
             condition,
             substitutions,
@@ -416,10 +419,14 @@ impl Part {
     }
 
     fn keep(&mut self, items: impl Iterator<Item = Arc<Item>>, columns: &[(String, Type)]) {
-        for item in items {
-            self.count += 1;
-            self.rows.push(convert::row(&item, columns));
+        let before = self.rows.len();
+        if items.size_hint().0 < FEW {
+            self.rows.extend(items.map(|item| convert::row(&item, columns)));
+        } else {
+            let mut columns = Columns::new(columns.iter().map(|(name, data_type)| (name.as_str(), *data_type)));
+            self.rows.extend(items.map(|item| columns.row(&item)));
         }
+        self.count += (self.rows.len() - before) as u64;
     }
 }
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use base::{Row, Type, Value};
-use engine_dynamo::{AttributeValue, Engine, IndexDefinition, Item, KeyAttribute, KeySchema, KeyType, Throughput};
+use engine_dynamo::{
+    AttributeValue, Engine, Finder, IndexDefinition, Item, KeyAttribute, KeySchema, KeyType, Throughput,
+};
 use program::{Attributes, ItemTable, KeyKind, Projection};
 
-use super::convert;
+use super::convert::{self, Columns};
 use crate::activation::{Register, Scope};
 use crate::expression::{self, Present};
 
@@ -29,7 +31,7 @@ pub(crate) fn definition(table: &ItemTable, partitions: u32) -> engine_dynamo::T
         throughput,
     };
     engine_dynamo::TableDefinition {
-        name: table.name.as_str().into(),
+        name: Arc::clone(&table.name),
         key: key_schema(&table.key),
         indexes: table.indexes.iter().map(index).collect(),
         throughput,
@@ -70,11 +72,11 @@ pub(crate) fn load(
             live: true,
         };
         for template in templates {
-            let mut item = Item::new();
+            let mut item = Item::with_capacity(template.len());
             for (name, expression) in template {
                 let value = expression::evaluate(expression, &scope, present).map_err(|error| error.message)?;
                 if let Some(attribute) = convert::attribute(&value) {
-                    item.insert(Arc::from(name.as_str()), attribute);
+                    item.insert(Arc::clone(name), attribute);
                 }
             }
             // NULL is no key.
@@ -97,15 +99,10 @@ pub(crate) fn rows(
     columns: &[(String, Type)],
 ) -> Vec<Row> {
     let wanted = AttributeValue::text(with.1.as_str());
-    let typed: Vec<(String, Type)> = attributes
-        .iter()
-        .cloned()
-        .zip(columns.iter().map(|(_, data_type)| *data_type))
-        .collect();
-    let items = engine
-        .items(table)
-        .filter(|item| item.get(with.0.as_str()) == Some(&wanted));
-    items.map(|item| convert::row(item, &typed)).collect()
+    let (mut entity, names) = (Finder::new(&with.0), attributes.iter().map(String::as_str));
+    let mut typed = Columns::new(names.zip(columns.iter().map(|(_, data_type)| *data_type)));
+    let items = engine.items(table).filter(|item| entity.find(item) == Some(&wanted));
+    items.map(|item| typed.row(item)).collect()
 }
 
 /// Nothing of a list is left: `x IN ()` holds for nothing.

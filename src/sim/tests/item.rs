@@ -29,7 +29,7 @@ fn items() -> Compilation {
         }
     };
     compilation.deployment.item_tables.push(ItemTable {
-        name: "single".to_owned(),
+        name: "single".into(),
         node: DYNAMO,
         key: key("pk", Some("sk")),
         indexes: vec![SecondaryIndex {
@@ -49,7 +49,7 @@ fn text(text: &str) -> Expression {
 fn attributes(pairs: &[(&str, Expression)]) -> Attributes {
     pairs
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .map(|(name, value)| ((*name).into(), value.clone()))
         .collect()
 }
 
