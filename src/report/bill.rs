@@ -26,6 +26,39 @@ pub struct PriceSheet {
     pub prices: Vec<ListedPrice>,
 }
 
+/// How people write what keys abbreviate.
+const WRITTEN: [(&str, &str); 7] = [
+    ("sql", "PostgreSQL"),
+    ("items", "DynamoDB"),
+    ("aurora", "Aurora"),
+    ("io", "I/O"),
+    ("gb", "GB"),
+    ("gib", "GiB"),
+    ("vcpu", "vCPU"),
+];
+
+impl ListedPrice {
+    /// The key as words: `PostgreSQL storage, per GB month`.
+    pub fn words(&self) -> String {
+        let (what, unit) = self.key.split_once("_usd_per_").unwrap_or((&self.key, ""));
+        let written = |word: &str| {
+            let known = WRITTEN.iter().find(|(short, _)| *short == word);
+            known.map_or_else(|| word.to_owned(), |(_, long)| (*long).to_owned())
+        };
+        let words = |text: &str| text.split('_').map(written).collect::<Vec<_>>().join(" ");
+        match (self.server(), unit) {
+            (Some((engine, class)), _) => format!("{class} ({engine})"),
+            (None, "") => words(what),
+            (None, unit) => format!("{}, per {}", words(what), words(unit)),
+        }
+    }
+
+    /// Engine and class of a server by the hour.
+    pub fn server(&self) -> Option<(&str, &str)> {
+        self.key.split_once('/')
+    }
+}
+
 /// A price that bills are made with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedPrice {

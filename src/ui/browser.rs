@@ -259,6 +259,14 @@ pub(crate) fn narrow() -> ReadSignal<bool> {
     narrow
 }
 
+/// By how much an element ends to the right of what the window shows, with a small margin where it does, in CSS pixels.
+pub(crate) fn beyond_the_window(element: &web_sys::Element) -> f64 {
+    const MARGIN: f64 = 8.0;
+    let width = web_sys::window().and_then(|window| window.inner_width().ok()?.as_f64());
+    let over = width.map_or(0.0, |width| element.get_bounding_client_rect().right() - width);
+    if over > 0.0 { over + MARGIN } else { 0.0 }
+}
+
 /// Scrolls as little as shows an element; to its beginning, if it fills most of the window.
 pub(crate) fn bring_into_view(element: &web_sys::Element) {
     let window = web_sys::window().and_then(|window| window.inner_height().ok());

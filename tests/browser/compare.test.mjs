@@ -97,6 +97,30 @@ journeys("home and the board", (lab, journey) => {
     quiet(page);
   });
 
+  journey("a price of one's own is billed, counts as assumed, and is in the link", async (context) => {
+    const page = await visit(context, `compare/?v=1&scenario=sign-up&on=${DESIGNS.join(",")}`);
+    await cells(page).first().waitFor();
+    await chip(page, "Prices").click();
+    const storage = page.getByLabel("PostgreSQL storage, per GB month");
+    await storage.fill("cheap");
+    await page.getByText("“cheap” is no amount of dollars: write it like 0.072.").waitFor();
+    await storage.fill("0.2");
+    await page.getByRole("button", { name: "Done" }).click();
+    await chip(page, "Requests").click();
+    await page.getByRole("textbox", { name: "Requests" }).fill("300");
+    await page.getByRole("button", { name: "Done" }).click();
+    await again(page).click();
+    await page.getByRole("button", { name: "Cancel" }).waitFor({ state: "detached" });
+    await page.waitForFunction(() => location.search.includes("prices=sql_storage_usd_per_gb_month=0.2"));
+    await cell(page, "monthly-bill", DESIGNS[0]).click();
+    const evidence = page.getByRole("region", { name: "Evidence" });
+    await evidence.getByText("1 of its prices replaced by yours").waitFor();
+    assert.match(await evidence.innerText(), /\$0\.2 a GB-month[^]*assumed/);
+    const theirs = await visit(context, page.url().slice(lab.address.length).replace(/#.*/, ""));
+    await chip(theirs, "Prices 1 is").waitFor();
+    quiet(page);
+  });
+
   journey("a fault is part of the question", async (context) => {
     const page = await visit(context, `compare/?v=1&scenario=sign-up&on=${DESIGNS.join(",")}`);
     await chip(page, "Fault").click();

@@ -5,6 +5,8 @@ use leptos::html::{Button, Div, Li};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use crate::browser;
+
 /// Which chip is open: at most one.
 #[derive(Clone, Copy)]
 pub(super) struct Opened {
@@ -31,6 +33,8 @@ pub(super) fn Chip(
     let button = NodeRef::<Button>::new();
     let form = NodeRef::<Div>::new();
     let is_open = Memo::new(move |_| opened.name.get() == Some(name));
+    // How far the form has to move to the left for the window to show all of it.
+    let beyond = RwSignal::new(0.0);
     let focus_button = move || {
         if let Some(button) = button.get_untracked() {
             // Where it cannot be had, nothing is lost.
@@ -71,8 +75,9 @@ pub(super) fn Chip(
     };
     Effect::new(move |_| {
         let Some(form) = form.get().filter(|_| is_open.get()) else {
-            return;
+            return beyond.set(0.0);
         };
+        beyond.set(browser::beyond_the_window(&form));
         let first = form.query_selector("select, input, button").ok().flatten();
         if let Some(first) = first.and_then(|first| first.dyn_into::<web_sys::HtmlElement>().ok()) {
             let _ = first.focus();
@@ -85,7 +90,7 @@ pub(super) fn Chip(
                 {name} " " <b>{move || value.get()}</b>
             </button>
             <Show when=move || is_open.get()>
-                <div class="popover" role="group" aria-label=name node_ref=form>
+                <div class="popover" role="group" aria-label=name node_ref=form style:margin-left=move || format!("-{}px", beyond.get())>
                     {children.with_value(|children| children())}
                     <button type="button" class="button small" on:click=move |_| { opened.close(); focus_button(); }>"Done"</button>
                 </div>

@@ -31,8 +31,7 @@ pub(super) fn Prices() -> impl IntoView {
         let Some(sheet) = sheet.get() else {
             return view! { <p class="hint">"The prices are known once a board has been run."</p> }.into_any();
         };
-        // A server's key has its engine before the class.
-        let (servers, rates): (Vec<_>, Vec<_>) = sheet.prices.into_iter().partition(|price| price.key.contains('/'));
+        let (servers, rates): (Vec<_>, Vec<_>) = sheet.prices.into_iter().partition(|price| price.server().is_some());
         view! {
                 <p class="hint">{format!("{} of {}. A price of yours counts as assumed; run again to bill with it.", sheet.title, sheet.date)}</p>
                 <fieldset class="prices"><legend>"What is paid by use, in dollars"</legend>{rates.into_iter().map(price).collect_view()}</fieldset>
@@ -50,13 +49,13 @@ pub(super) fn Prices() -> impl IntoView {
 
 fn price(price: ListedPrice) -> AnyView {
     let lab = lab();
+    let words = price.words();
     let ListedPrice {
         key,
         usd,
         source,
         replaced,
     } = price;
-    let words = key.replace("_usd_per_", ", per ").replace(['_', '/'], " ");
     let of = key.clone();
     let typed = move || {
         lab.choices.prices.with(|prices| {
