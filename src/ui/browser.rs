@@ -259,11 +259,12 @@ pub(crate) fn narrow() -> ReadSignal<bool> {
     narrow
 }
 
-/// By how much an element ends to the right of what the window shows, with a small margin where it does, in CSS pixels.
-pub(crate) fn beyond_the_window(element: &web_sys::Element) -> f64 {
+/// By how much an element would end to the right of what the window shows, had it not been `moved` to the left; with a
+/// small margin where it would. In CSS pixels.
+pub(crate) fn beyond_the_window(element: &web_sys::Element, moved: f64) -> f64 {
     const MARGIN: f64 = 8.0;
     let width = web_sys::window().and_then(|window| window.inner_width().ok()?.as_f64());
-    let over = width.map_or(0.0, |width| element.get_bounding_client_rect().right() - width);
+    let over = width.map_or(0.0, |width| element.get_bounding_client_rect().right() + moved - width);
     if over > 0.0 { over + MARGIN } else { 0.0 }
 }
 

@@ -75,12 +75,23 @@ pub(super) fn Chip(
     };
     Effect::new(move |_| {
         let Some(form) = form.get().filter(|_| is_open.get()) else {
-            return beyond.set(0.0);
+            return;
         };
-        beyond.set(browser::beyond_the_window(&form));
         let first = form.query_selector("select, input, button").ok().flatten();
         if let Some(first) = first.and_then(|first| first.dyn_into::<web_sys::HtmlElement>().ok()) {
             let _ = first.focus();
+        }
+    });
+    // What is chosen changes the chip's width, and that may take it to another line.
+    Effect::new(move |_| {
+        value.track();
+        if is_open.get() {
+            request_animation_frame(move || {
+                if let Some(form) = form.get_untracked() {
+                    let moved = beyond.get_untracked();
+                    beyond.set(browser::beyond_the_window(&form, moved));
+                }
+            });
         }
     });
     let children = StoredValue::new(children);
