@@ -1,0 +1,7 @@
+//! The bus as its clients see it.
+
+mod delivery;
+mod durability;
+mod lab;
+mod limits;
+mod model;
