@@ -131,6 +131,10 @@ pub enum Sabotage {
     WithoutCompensation,
     /// A repeated request has its effect again.
     WithoutIdempotencyKey,
+    /// A message that is delivered again has its effect again.
+    WithoutInbox,
+    /// Who publishes a message does not wait until the bus's replicas have it.
+    WithoutReplicas,
     /// Nothing holds a UNIQUE key unique.
     WithoutGuards,
     /// A row is written over, whatever has become of it since it was read.
@@ -138,9 +142,11 @@ pub enum Sabotage {
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 4] = [
+    pub const ALL: [Sabotage; 6] = [
         Sabotage::WithoutCompensation,
         Sabotage::WithoutIdempotencyKey,
+        Sabotage::WithoutInbox,
+        Sabotage::WithoutReplicas,
         Sabotage::WithoutGuards,
         Sabotage::WithoutConditions,
     ];
@@ -149,6 +155,8 @@ impl Sabotage {
         match self {
             Sabotage::WithoutCompensation => "without-compensation",
             Sabotage::WithoutIdempotencyKey => "without-idempotency-key",
+            Sabotage::WithoutInbox => "without-inbox",
+            Sabotage::WithoutReplicas => "without-replicas",
             Sabotage::WithoutGuards => "without-guards",
             Sabotage::WithoutConditions => "without-conditions",
         }

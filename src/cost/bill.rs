@@ -77,6 +77,7 @@ pub fn bill(deployment: &Deployment, usage: &Usage, book: &PriceBook) -> Bill {
             }
             NodeKind::Service => writer.application(&node.name, node.cores),
             NodeKind::DynamoDb => writer.items(&node.name, &usage.node(index)),
+            NodeKind::EventBus => writer.bus(&node.name, node.cores, &usage.node(index)),
             // Nobody rents the client.
             NodeKind::Client => {}
         }
@@ -266,6 +267,48 @@ impl Writer<'_> {
             );
         }
         self.provisioned_instead(name, half_reads, half_writes);
+    }
+
+    /// Brokers of one class, each with a copy of what is not too old.
+    fn bus(&mut self, name: &str, vcpus: u16, used: &NodeUsage) {
+        let book = self.book;
+        let sizing = &book.sizing;
+        let (brokers, hours) = (sizing.bus_brokers.value, u64::from(book.hours_per_month));
+        let busy = self.usage.busy_thousandths(used, vcpus);
+        self.push(
+            Kind::Server,
+            name,
+            "brokers, kafka.t3.small, 2 vCPU, 2 GiB",
+            format!("{brokers} × {hours} h"),
+            (&book.bus_broker_usd_per_hour, "an hour"),
+            book.bus_broker_usd_per_hour.usd.times(brokers).times(hours),
+            format!("one in each of {brokers} zones; busy {} of the time on {vcpus} vCPU", percent(busy)),
+        );
+        if busy > sizing.busy_percent_at_most.value.saturating_mul(10) {
+            self.bill.unpriced.push(format!(
+                "{name}: busy {} of the time, more than {} %; larger brokers are not in the price book",
+                percent(busy),
+                sizing.busy_percent_at_most.value
+            ));
+        }
+        let month = self.usage.in_a_month(used.added_bytes, book.month_secs());
+        let kept = share(month, sizing.bus_retention_hours.value, hours);
+        let each = kept.div_ceil(GB).max(sizing.bus_storage_gb_at_least.value);
+        self.push(
+            Kind::Storage,
+            name,
+            "messages, a copy on each broker",
+            format!("{brokers} × {} GB", grouped(each)),
+            (&book.bus_storage_usd_per_gb_month, "a GB-month"),
+            book.bus_storage_usd_per_gb_month.usd.times(each).times(brokers),
+            format!(
+                "{} a month, kept for {} h = {}, at least {} GB",
+                gigabytes(month),
+                sizing.bus_retention_hours.value,
+                gigabytes(kept),
+                sizing.bus_storage_gb_at_least.value
+            ),
+        );
     }
 
     /// What the same units cost when they are provisioned for the stated load.

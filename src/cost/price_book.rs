@@ -29,6 +29,9 @@ pub struct PriceBook {
     pub items_storage_usd_per_gb_month: Price,
     pub items_recovery_usd_per_gb_month: Price,
     pub items_stream_read_usd_per_million: Price,
+    /// Of each broker of an event bus.
+    pub bus_broker_usd_per_hour: Price,
+    pub bus_storage_usd_per_gb_month: Price,
     pub application_usd_per_vcpu_hour: Price,
     pub application_usd_per_gib_hour: Price,
     pub transfer_cross_zone_usd_per_gb: Price,
@@ -79,6 +82,10 @@ pub struct Sizing {
     pub growth_months: Assumption,
     pub application_gib_per_vcpu: Assumption,
     pub provisioned_percent_used: Assumption,
+    /// Each has a copy of every message.
+    pub bus_brokers: Assumption,
+    pub bus_retention_hours: Assumption,
+    pub bus_storage_gb_at_least: Assumption,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

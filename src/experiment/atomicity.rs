@@ -27,12 +27,13 @@ use crate::settings::{Choice, Settings, problem, settings};
 use crate::{solo, summary};
 
 /// The actors that a step can take down, in the order of the table.
-const ACTORS: [scenario::Actor; 5] = [
+const ACTORS: [scenario::Actor; 6] = [
     scenario::Actor::Client,
     scenario::Actor::Orchestrator,
     scenario::Actor::Service,
     scenario::Actor::Server,
     scenario::Actor::Relay,
+    scenario::Actor::Bus,
 ];
 
 /// How long a crashed node stays down.
@@ -258,6 +259,7 @@ fn calls_another_node(compilation: &Compilation, step: &PhysicalStep) -> bool {
         Op::Call { program: callee, .. } | Op::Send { program: callee, .. } => {
             compilation.programs[callee.index()].home != program.home
         }
+        Op::Bus { .. } => true,
         _ => false,
     }
 }
@@ -322,6 +324,7 @@ fn role(actor: scenario::Actor) -> program::Actor {
         scenario::Actor::Service => program::Actor::Service,
         scenario::Actor::Server => program::Actor::Server,
         scenario::Actor::Relay => program::Actor::Relay,
+        scenario::Actor::Bus => program::Actor::Bus,
     }
 }
 

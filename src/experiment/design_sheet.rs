@@ -82,6 +82,10 @@ fn nodes(compilation: &Compilation) -> Vec<SheetNode> {
                     .filter(|table| table.node.index() == index);
                 ("DynamoDB", here.map(|table| table.name.to_string()).collect())
             }
+            NodeKind::EventBus => {
+                let here = deployment.topics.iter().filter(|topic| topic.node.index() == index);
+                ("event bus", here.map(|topic| topic.name.clone()).collect())
+            }
         };
         Some(SheetNode {
             name: node.name.clone(),

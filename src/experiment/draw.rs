@@ -25,12 +25,13 @@ const DOWN: Nanos = Nanos::from_millis(500);
 const LATE: Nanos = Nanos::from_millis(50);
 
 /// Whom a crash can take, in the order in which one name is preferred where a node plays several parts.
-const ACTORS: [Actor; 5] = [
+const ACTORS: [Actor; 6] = [
     Actor::Client,
     Actor::Orchestrator,
     Actor::Service,
     Actor::Server,
     Actor::Relay,
+    Actor::Bus,
 ];
 
 /// Draws an operation on design after design, stepped by its caller.

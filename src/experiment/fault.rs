@@ -97,6 +97,7 @@ pub(crate) fn is_physical(op: &Op) -> bool {
         Op::Acquire { .. }
             | Op::Statement { .. }
             | Op::Item { .. }
+            | Op::Bus { .. }
             | Op::Call { .. }
             | Op::Send { .. }
             | Op::Compose { .. }
@@ -134,7 +135,14 @@ pub(crate) fn node_of(
             let relay = |program: &&program::Program| matches!(program.kind, ProgramKind::Periodic { .. });
             compilation.programs.iter().find(relay).map(|program| program.home)
         }
+        scenario::Actor::Bus => event_bus(compilation),
     }
+}
+
+fn event_bus(compilation: &Compilation) -> Option<NodeId> {
+    let mut nodes = compilation.deployment.nodes.iter();
+    let index = nodes.position(|node| node.kind == program::NodeKind::EventBus)?;
+    Some(NodeId(index as u16))
 }
 
 /// Why a fault cannot strike on a design.
@@ -244,6 +252,7 @@ fn crash_at_instant(compilation: &Compilation, fault: &scenario::Fault) -> Resul
             let relay = |program: &&program::Program| matches!(program.kind, ProgramKind::Periodic { .. });
             compilation.programs.iter().find(relay).map(|program| program.home)
         }
+        scenario::Actor::Bus => event_bus(compilation),
     };
     Ok(FaultAction::Crash {
         node: node.ok_or(Unplaceable::Actor)?,

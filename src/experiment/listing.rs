@@ -53,7 +53,7 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], indent:
     }
 }
 
-/// What a step sends or evaluates: SQL, or a request to a table of items.
+/// What a step sends or evaluates: SQL, or a request to a table of items or to an event bus.
 pub(crate) fn sent(compilation: &Compilation, program: &Program, op: &Op) -> Option<String> {
     match op {
         Op::Statement { sql, .. } | Op::Compose { sql, .. } => Some(sql.clone()),
@@ -61,13 +61,17 @@ pub(crate) fn sent(compilation: &Compilation, program: &Program, op: &Op) -> Opt
             let table = compilation.deployment.item_tables.get(table.index())?;
             Some(request::text(program, &table.name, request))
         }
+        Op::Bus { topic, request, .. } => {
+            let topic = compilation.deployment.topics.get(topic.index())?;
+            Some(request::bus(program, topic, request))
+        }
         _ => None,
     }
 }
 
 /// Does the step send or evaluate something that [`sent`] can show?
 pub(crate) fn sends(op: &Op) -> bool {
-    matches!(op, Op::Statement { .. } | Op::Compose { .. } | Op::Item { .. })
+    matches!(op, Op::Statement { .. } | Op::Compose { .. } | Op::Item { .. } | Op::Bus { .. })
 }
 
 /// The node that a step works on, if it is another than the program's own.
@@ -85,6 +89,10 @@ fn place(compilation: &Compilation, program: &Program, op: &Op) -> Option<String
         Op::Item { table, .. } => {
             let table = deployment.item_tables.get(table.index())?;
             Some(deployment.node(table.node).name.clone())
+        }
+        Op::Bus { topic, .. } => {
+            let topic = deployment.topics.get(topic.index())?;
+            Some(deployment.node(topic.node).name.clone())
         }
         _ => None,
     }

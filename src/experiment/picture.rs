@@ -45,6 +45,7 @@ pub(crate) fn of(compilation: &Compilation, tenant_column: Option<&str>) -> Depl
     DeploymentPicture {
         tenant_wall: tenant_wall(compilation, &all),
         domain_wall: domain_wall(compilation, &all),
+        topics: deployment.topics.len() as u32,
         servers,
     }
 }

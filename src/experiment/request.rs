@@ -1,4 +1,4 @@
-//! Requests to tables of items as text, to be shown where other designs show their SQL: the operation, the keys, the
+//! Requests to tables of items and to event buses as text, to be shown where other designs show their SQL: the operation, the keys, the
 //! expressions with attributes and operands in the places of their placeholders.
 //!
 //! ```text
@@ -9,8 +9,8 @@
 
 use base::Value;
 use program::{
-    Attributes, Condition, EachRow, Expression, ItemRequest, ItemWrite, Operator, Phrase, Program, RegisterId,
-    WriteAction,
+    Acks, Attributes, BusRequest, Condition, EachRow, Expression, ItemRequest, ItemWrite, Operator, Phrase, Program, RegisterId,
+    Topic, WriteAction,
 };
 
 pub(crate) fn text(program: &Program, table: &str, request: &ItemRequest) -> String {
@@ -88,6 +88,51 @@ pub(crate) fn text(program: &Program, table: &str, request: &ItemRequest) -> Str
             let keys = keys.iter().map(|key| format!("\n  Get {}", printer.item(key)));
             format!("TransactGetItems {table}{}", keys.collect::<String>())
         }
+    }
+}
+
+/// `Publish orders_1 key :tenant_id {key: :key, note: :note} acks all for each of rows`
+pub(crate) fn bus(program: &Program, topic: &Topic, request: &BusRequest) -> String {
+    let printer = Printer(program);
+    let name = &topic.name;
+    match request {
+        BusRequest::Publish {
+            each,
+            key,
+            fields,
+            acks,
+        } => {
+            let fields = topic.fields.iter().zip(fields);
+            let fields = fields.map(|((name, _), value)| format!("{name}: {}", printer.expression(value)));
+            let acks = match acks {
+                Acks::Leader => "leader",
+                Acks::All => "all",
+            };
+            format!(
+                "Publish {name} key {} {{{}}} acks {acks}{}",
+                printer.expression(key),
+                fields.collect::<Vec<String>>().join(", "),
+                each.as_ref().map(|each| printer.each(each)).unwrap_or_default()
+            )
+        }
+        BusRequest::Read {
+            group,
+            partition,
+            limit,
+            wait,
+        } => format!(
+            "Fetch {name} partition {} group {group} limit {limit} wait {wait}",
+            printer.expression(partition)
+        ),
+        BusRequest::Commit {
+            group,
+            partition,
+            position,
+        } => format!(
+            "Commit {name} partition {} group {group} up to {}",
+            printer.expression(partition),
+            printer.expression(position)
+        ),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use architecture::Design;
-use program::{Compilation, NodeKind};
+use program::{Compilation, NodeKind, Op};
 use report::{BoardRow, Cell, Evidence, Figure, Provenance, Unit, Verdict};
 use scenario::Scenario;
 
@@ -62,7 +62,7 @@ fn credentials(compilation: &Compilation) -> Cell {
         .iter()
         .map(|pool| (pool.database.index(), pool.role.as_str()))
         .collect();
-    let stores = |kind: NodeKind| matches!(kind, NodeKind::SqlServer | NodeKind::DynamoDb);
+    let stores = |kind: NodeKind| matches!(kind, NodeKind::SqlServer | NodeKind::DynamoDb | NodeKind::EventBus);
     let endpoints = deployment.nodes.iter().filter(|node| stores(node.kind)).count();
     let services: BTreeSet<&str> = deployment
         .nodes
@@ -75,11 +75,21 @@ fn credentials(compilation: &Compilation) -> Cell {
     } else {
         services.len()
     };
+    let on_the_bus: BTreeSet<usize> = compilation
+        .programs
+        .iter()
+        .filter(|program| program.steps.iter().any(|step| matches!(step.op, Op::Bus { .. })))
+        .map(|program| program.home.index())
+        .collect();
+    let bus = match on_the_bus.len() {
+        0 => String::new(),
+        services => format!(" {services} of services on the event bus,"),
+    };
     counted(
-        logins.len() + keys,
+        logins.len() + keys + on_the_bus.len(),
         &report::number::plural(endpoints as u64, "endpoint", "endpoints"),
         vec![Evidence::Sentence(format!(
-            "{} logins to databases, {keys} access keys of services that use items, {endpoints} endpoints.",
+            "{} logins to databases, {keys} access keys of services that use items,{bus} {endpoints} endpoints.",
             logins.len()
         ))],
     )

@@ -3,6 +3,7 @@
 use base::Value;
 use serde::{Deserialize, Serialize};
 
+use crate::bus::Topic;
 use crate::ids::{DatabaseId, NodeId, PoolId};
 use crate::item::ItemTable;
 use crate::step::Connect;
@@ -14,6 +15,7 @@ pub struct Deployment {
     pub pools: Vec<Pool>,
     pub routes: Vec<Route>,
     pub item_tables: Vec<ItemTable>,
+    pub topics: Vec<Topic>,
     /// Links that differ from [`LinkClass::SameZone`], the default between any two nodes.
     pub links: Vec<Link>,
 }
@@ -37,6 +39,8 @@ pub enum NodeKind {
     SqlServer,
     /// DynamoDB: a managed service. It has partitions with a throughput each, and no cores of ours.
     DynamoDb,
+    /// An event bus with its topics: brokers seen as one. What its replicas have survives its crash.
+    EventBus,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

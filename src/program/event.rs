@@ -99,6 +99,10 @@ pub enum EventKind {
     WalFlushed {
         commits: u32,
     },
+    /// The replicas of an event bus have what so many requests wrote.
+    Replicated {
+        requests: u32,
+    },
     /// A table of items has used capacity for the step, in half units.
     CapacityConsumed {
         activation: Activation,
@@ -131,6 +135,10 @@ pub enum WaitCause {
     /// What the lock is on, as the engine names it: `transaction 17`, `tuple (0,3) of auth.users`.
     Lock(String),
     Flush,
+    /// Until the bus's replicas have it.
+    Replicas,
+    /// At the bus, for messages to come.
+    Messages,
     Backoff,
     NodeDown,
 }
@@ -199,6 +207,8 @@ impl fmt::Display for WaitCause {
             WaitCause::Connection => f.write_str("a connection"),
             WaitCause::Lock(what) => write!(f, "a lock on {what}"),
             WaitCause::Flush => f.write_str("the WAL's flush"),
+            WaitCause::Replicas => f.write_str("the replicas"),
+            WaitCause::Messages => f.write_str("messages"),
             WaitCause::Backoff => f.write_str("its next attempt"),
             WaitCause::NodeDown => f.write_str("a node that is down"),
         }
@@ -332,6 +342,9 @@ impl fmt::Display for Sentence<'_> {
             }
             EventKind::TransactionRolledBack { activation: None } => {
                 write!(f, "{here} rolls back a transaction nobody holds any more")
+            }
+            EventKind::Replicated { requests } => {
+                write!(f, "{here} has on its replicas what {requests} requests wrote")
             }
             EventKind::WalFlushed { commits } => write!(f, "{here} flushes its WAL for {commits} commits"),
             EventKind::CapacityConsumed {

@@ -10,6 +10,7 @@
 //! **Architecture invariant:** no SQL parser, no engine, no scenario in here. SQL travels as text.
 
 pub mod answer;
+pub mod bus;
 pub mod compilation;
 pub mod deployment;
 pub mod event;
@@ -24,6 +25,7 @@ pub mod step;
 pub mod workload;
 
 pub use answer::*;
+pub use bus::*;
 pub use compilation::*;
 pub use deployment::*;
 pub use event::*;

@@ -18,6 +18,7 @@ pub struct Profile {
     pub network: Vec<LinkLatency>,
     pub sql: SqlCosts,
     pub dynamo: DynamoCosts,
+    pub bus: BusCosts,
     pub service: ServiceCosts,
     pub recovery: RecoveryCosts,
     /// Where each figure comes from: (figure as a path in this file, source or "assumed").
@@ -80,6 +81,17 @@ pub struct DynamoCosts {
     pub index_delay_ns: Nanos,
     /// Of each table and index, with 3,000 read and 1,000 write units a second each; 0: unlimited.
     pub partitions: u32,
+}
+
+/// What an event bus takes for a request: its processors' time, then its replicas'.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BusCosts {
+    /// Of a processor, for each request.
+    pub request_ns: Nanos,
+    /// Of a processor, for each message taken or given.
+    pub message_ns: Nanos,
+    /// Until the replicas have what was written; what comes meanwhile shares the next round.
+    pub replicate_ns: Nanos,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

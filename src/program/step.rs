@@ -17,8 +17,9 @@
 use base::{Nanos, Type};
 use serde::{Deserialize, Serialize};
 
+use crate::bus::BusRequest;
 use crate::expression::Expression;
-use crate::ids::{ConnectionId, ItemTableId, NodeId, OperationId, PoolId, ProgramId, RegisterId, RouteId, StepId};
+use crate::ids::{ConnectionId, ItemTableId, NodeId, OperationId, PoolId, ProgramId, RegisterId, RouteId, StepId, TopicId};
 use crate::item::ItemRequest;
 
 /// Steps run one after the other.
@@ -58,6 +59,8 @@ pub enum ProgramKind {
     Called,
     /// Runs for ever on its node, again `every` so long after it last ended: relays.
     Periodic { every: Nanos },
+    /// A consumer of a topic: as `Periodic`, with a copy of its own for each partition, whose number is its first parameter.
+    Consumer { topic: TopicId, every: Nanos },
     /// Runs once when its node starts again after a crash, before it takes requests.
     Recovery,
 }
@@ -102,7 +105,7 @@ pub enum Role {
     SagaLog,
     /// Keeps a repeated request from having a second effect.
     Idempotency,
-    /// A row of the outbox, or its relay.
+    /// A row of the outbox, its relay, the bus behind it.
     Outbox,
     /// Transaction control, connections, routing.
     Plumbing,
@@ -142,6 +145,12 @@ pub enum Op {
         request: ItemRequest,
         /// What becomes a column of the rows that come back: (attribute, type); a missing attribute is NULL.
         columns: Vec<(String, Type)>,
+        into: Into,
+    },
+    /// A request to an event bus: one round trip. `Into::Count` counts messages.
+    Bus {
+        topic: TopicId,
+        request: BusRequest,
         into: Into,
     },
     Set {

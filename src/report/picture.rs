@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct DeploymentPicture {
     /// Only those that keep data.
     pub servers: Vec<PictureServer>,
+    /// Of the event bus between the services; 0: there is none.
+    pub topics: u32,
     /// Between the rows of two tenants; `None`: the scenario has no tenants.
     pub tenant_wall: Option<Wall>,
     /// Between the tables of two owners; `None`: there is one owner.
@@ -87,6 +89,10 @@ impl DeploymentPicture {
             plural(self.servers.len() as u64, "server", "servers")
         };
         let mut text = format!("{stores} on {servers}");
+        if self.topics > 0 {
+            let topics = plural(u64::from(self.topics), "topic", "topics");
+            text.push_str(&format!(", an event bus with {topics}"));
+        }
         for (between, wall) in [("tenants", &self.tenant_wall), ("domains", &self.domain_wall)] {
             if let Some(wall) = wall {
                 text.push_str(&format!("; between {between}: {}", wall.sentence()));

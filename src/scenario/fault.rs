@@ -8,7 +8,7 @@
 //! duplicate request of STEP
 //! refuse STEP
 //!
-//! ACTOR = client | orchestrator | service | server | relay
+//! ACTOR = client | orchestrator | service | server | relay | bus
 //! STEP  = step N of OPERATION [in request N]
 //! ```
 //!
@@ -87,16 +87,19 @@ pub enum Actor {
     Server,
     /// The process that runs the relays.
     Relay,
+    /// The event bus.
+    Bus,
 }
 
 const HINT: &str = "for example: crash orchestrator after step 3 of create_user restart after 500 ms";
 
-const ACTORS: [(&str, Actor); 5] = [
+const ACTORS: [(&str, Actor); 6] = [
     ("client", Actor::Client),
     ("orchestrator", Actor::Orchestrator),
     ("service", Actor::Service),
     ("server", Actor::Server),
     ("relay", Actor::Relay),
+    ("bus", Actor::Bus),
 ];
 
 const PLACES: [(&str, StepPlace); 3] = [

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use base::{Nanos, Row, Value};
+use engine_event_bus::Request;
 use engine_sql::Output;
 use program::{Block, Error, NodeId, Op, Program, RequestId, StepId, StepPoint};
 
@@ -54,8 +55,10 @@ pub(crate) enum Origin {
     Caller(Caller),
     /// `Send`, or a second copy of a doubled message.
     Nobody,
-    /// A relay's round; `changes` is what had been changed in the world when it began.
+    /// A round of a relay or a consumer, by the plan's number; `changes` is what had been changed in the world when it
+    /// began.
     Periodic {
+        index: u16,
         changes: u64,
     },
     Recovery,
@@ -104,6 +107,8 @@ pub(crate) struct Fiber {
     pub(crate) outgoing: Vec<Register>,
     /// A request to a table of items that takes several round trips.
     pub(crate) item: Option<Box<ItemCall>>,
+    /// A request to a bus that is about to leave.
+    pub(crate) bus: Option<Arc<Request>>,
 }
 
 /// What a fiber waits for.
@@ -199,6 +204,7 @@ impl Fiber {
             answer: None,
             outgoing: Vec::new(),
             item: None,
+            bus: None,
         }
     }
 }

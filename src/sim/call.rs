@@ -1,6 +1,6 @@
 //! Programs call programs: request and reply travel, and can be lost, late or doubled.
 
-use base::Nanos;
+use base::{Nanos, Value};
 use program::{Error, ErrorClass, EventKind, Expression, Into, NodeId, Op, Outcome, ProgramId, RequestId, StepPoint};
 
 use crate::activation::{Activation, Answer, Caller, FiberRef, Origin, Pending, Register};
@@ -161,7 +161,7 @@ impl World {
         match &activation.origin {
             Origin::Client => self.answer_client(plan, node, request, result),
             Origin::Nobody => {}
-            Origin::Periodic { changes } => self.relay_ended(plan, id.program, *changes),
+            Origin::Periodic { index, changes } => self.relay_ended(plan, *index, *changes),
             Origin::Recovery => self.recovery_ended(plan, node, id.program, result.is_ok()),
             Origin::Caller(caller) => {
                 let epoch = self.nodes[node.index()].epoch;
@@ -263,7 +263,7 @@ impl World {
                 0
             }),
             (Some(Answer::Returned(result)), _) => result.map(|_| 0),
-            (Some(Answer::Output(result)), Op::Item { into, .. }) => {
+            (Some(Answer::Output(result)), Op::Item { into, .. } | Op::Bus { into, .. }) => {
                 result.and_then(|output| bind_output(activation, fiber, into, None, output))
             }
             (Some(Answer::Output(result)), Op::Statement { into, expect_rows, .. }) => {
@@ -281,45 +281,36 @@ impl World {
     }
 
     pub(crate) fn relay_turn(&mut self, plan: &Plan, index: u16, epoch: u32) {
-        let (program, _) = plan.periodic[usize::from(index)];
-        let home = &self.nodes[plan.program(program).home.index()];
+        let periodic = &plan.periodic[usize::from(index)];
+        let home = &self.nodes[plan.program(periodic.program).home.index()];
         if home.epoch == epoch && home.life == Life::Up {
             let changes = self.quiet.changes;
-            self.start_program(plan, program, Vec::new(), None, Origin::Periodic { changes });
+            let partition = periodic.partition.map(|number| Register::Value(Value::Int4(i32::from(number))));
+            let arguments = partition.into_iter().collect();
+            let origin = Origin::Periodic { index, changes };
+            self.start_program(plan, periodic.program, arguments, None, origin);
         }
     }
 
-    fn relay_ended(&mut self, plan: &Plan, program: ProgramId, changes: u64) {
+    fn relay_ended(&mut self, plan: &Plan, index: u16, changes: u64) {
         if self.quiet.changes == changes {
-            self.quiet.clean.insert(program, changes);
+            self.quiet.clean.insert(index, changes);
         }
-        let epoch = self.nodes[plan.program(program).home.index()].epoch;
-        for (index, (relay, every)) in plan.periodic.iter().enumerate() {
-            if *relay == program {
-                self.scheduler.after(
-                    *every,
-                    Happening::PeriodicTurn {
-                        index: index as u16,
-                        epoch,
-                    },
-                );
-            }
-        }
+        let periodic = &plan.periodic[usize::from(index)];
+        let epoch = self.nodes[plan.program(periodic.program).home.index()].epoch;
+        self.scheduler
+            .after(periodic.every, Happening::PeriodicTurn { index, epoch });
     }
 
-    /// Plans the first round of the relays of a node, or of all.
+    /// Plans the first round of the relays and consumers of a node, or of all.
     pub(crate) fn plan_relays(&mut self, plan: &Plan, of: Option<NodeId>) {
-        for (index, (program, every)) in plan.periodic.iter().enumerate() {
-            let home = plan.program(*program).home;
+        for (index, periodic) in (0..).zip(&plan.periodic) {
+            let home = plan.program(periodic.program).home;
             if of.is_none_or(|node| node == home) {
                 let epoch = self.nodes[home.index()].epoch;
-                self.scheduler.after(
-                    *every,
-                    Happening::PeriodicTurn {
-                        index: index as u16,
-                        epoch,
-                    },
-                );
+                // A consumer listens as soon as it can.
+                let first = periodic.partition.map_or(periodic.every, |_| Nanos::ZERO);
+                self.scheduler.after(first, Happening::PeriodicTurn { index, epoch });
             }
         }
     }

@@ -469,7 +469,7 @@ fn put_together(scope: &mut Scope, gather: &[RegisterId], gathered: impl IntoIte
     }
 }
 
-fn bind_row(scope: &mut Scope, bind: &[RegisterId], row: &Row) {
+pub(crate) fn bind_row(scope: &mut Scope, bind: &[RegisterId], row: &Row) {
     for (column, register) in bind.iter().enumerate() {
         let value = row.get(column).cloned().unwrap_or(Value::Null);
         scope.registers[register.index()] = Register::Value(value);

@@ -31,6 +31,7 @@ impl World {
             }
         }
         self.kill_server(plan, node);
+        self.kill_bus(plan, node);
         if plan.compilation.deployment.node(node).kind == NodeKind::Client {
             self.silence_clients(node);
         }
@@ -87,6 +88,7 @@ impl World {
                 costs.server_restart_ns + Nanos((costs.wal_byte_ns * replayed as f64) as u64)
             }
             (None, NodeKind::Client) => Nanos::ZERO,
+            (None, NodeKind::EventBus) => costs.server_restart_ns,
             (None, _) => costs.service_restart_ns,
         };
         self.scheduler.after(takes, Happening::NodeReady { node, epoch });

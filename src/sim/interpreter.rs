@@ -155,7 +155,7 @@ impl World {
         let step = activation.fiber(fiber).step;
         let op = &program.step(step).op;
         if let Some(fault) = activation.fiber(fiber).armed.refuse
-            && !matches!(op, Op::Statement { .. } | Op::Item { .. })
+            && !matches!(op, Op::Statement { .. } | Op::Item { .. } | Op::Bus { .. })
         {
             let class = if matches!(op, Op::Work { .. }) {
                 ErrorClass::Aborted
@@ -219,6 +219,7 @@ impl World {
             }
             Op::Compose { .. } => self.compose(plan, key, activation, fiber),
             Op::Item { .. } => self.start_item(plan, key, activation, fiber),
+            Op::Bus { .. } => self.start_bus(plan, key, activation, fiber),
             Op::Work { node, duration, .. } => self.start_work(plan, key, activation, fiber, *node, *duration),
             Op::Abort { class, message } => {
                 let error = self.argument(plan, activation, fiber, message).map_or_else(
@@ -254,6 +255,7 @@ impl World {
             Pending::Sending => match plan.program(activation.id.program).step(step).op {
                 Op::Statement { connection, .. } => self.send_statement(plan, key, activation, fiber, connection),
                 Op::Item { .. } => self.send_item(plan, key, activation, fiber),
+                Op::Bus { .. } => self.send_bus(plan, key, activation, fiber),
                 _ => self.send_call(plan, key, activation, fiber),
             },
             Pending::Taking => self.take_answer(plan, key, activation, fiber),

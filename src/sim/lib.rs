@@ -16,6 +16,7 @@
 mod activation;
 mod arena;
 mod backend;
+mod bus;
 mod call;
 mod client;
 mod compare;
@@ -43,6 +44,7 @@ mod work;
 mod workload;
 mod world;
 
+pub use bus::BusUse;
 pub use compare::{Difference, first_difference};
 pub use estimate::{Estimate, estimate};
 pub use item::{ItemSent, ItemUse, ItemsHeld};

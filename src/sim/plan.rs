@@ -40,8 +40,16 @@ pub(crate) struct Plan {
     /// Which faults strike at a step, by program.
     struck: Vec<Vec<(StepId, u16)>>,
     pub(crate) clients: Vec<NodeId>,
-    pub(crate) periodic: Vec<(ProgramId, Nanos)>,
+    pub(crate) periodic: Vec<Periodic>,
     routes: Vec<Route>,
+}
+
+/// What runs for ever beside the requests: a relay, or a consumer's copy for one partition.
+#[derive(Clone, Debug)]
+pub(crate) struct Periodic {
+    pub(crate) program: ProgramId,
+    pub(crate) every: Nanos,
+    pub(crate) partition: Option<u16>,
 }
 
 /// A route, ready to be asked.
@@ -74,15 +82,6 @@ impl Plan {
             .filter(is_client)
             .map(|(index, _)| NodeId(index as u16))
             .collect();
-        let periodic = compilation
-            .programs
-            .iter()
-            .enumerate()
-            .filter_map(|(index, program)| match program.kind {
-                // A round that begins at once when it has ended would stop time.
-                ProgramKind::Periodic { every } => Some((ProgramId(index as u16), every.max(Nanos(1)))),
-                _ => None,
-            });
         let joins = |program: &Program| program.steps.iter().map(|_| OnceLock::new()).collect();
         Plan {
             joins: compilation.programs.iter().map(joins).collect(),
@@ -94,7 +93,7 @@ impl Plan {
             latencies: latencies(&compilation, profile),
             struck,
             clients,
-            periodic: periodic.collect(),
+            periodic: periodic(&compilation),
             routes: compilation.deployment.routes.iter().map(Route::new).collect(),
             profile: profile.clone(),
             options,
@@ -197,6 +196,30 @@ impl Texts {
         };
         program.steps.iter().map(text).collect()
     }
+}
+
+fn periodic(compilation: &Compilation) -> Vec<Periodic> {
+    let mut all = Vec::new();
+    for (id, program) in (0..).map(ProgramId).zip(&compilation.programs) {
+        let (every, partitions) = match program.kind {
+            ProgramKind::Periodic { every } => (every, None),
+            ProgramKind::Consumer { topic, every } => {
+                (every, Some(compilation.deployment.topics[topic.index()].partitions))
+            }
+            _ => continue,
+        };
+        let copies = match partitions {
+            None => vec![None],
+            Some(count) => (0..count).map(Some).collect(),
+        };
+        all.extend(copies.into_iter().map(|partition| Periodic {
+            program: id,
+            // A round that begins at once when it has ended would stop time.
+            every: every.max(Nanos(1)),
+            partition,
+        }));
+    }
+    all
 }
 
 fn latencies(compilation: &Compilation, profile: &Profile) -> Vec<(Nanos, Nanos)> {

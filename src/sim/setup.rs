@@ -7,10 +7,11 @@ use base::{Nanos, Time};
 use engine_sql::{Progress, Server, ServerConfig, SessionId, SqlError};
 use program::workload::Generator;
 use program::{
-    Compilation, Connect, Database, DatabaseId, Fault, FaultAction, Into, ItemRequest, ItemTableId, Load, NodeKind, Op,
-    Program, Read, RegisterId, Share, StepId, Trigger,
+    BusRequest, Compilation, Connect, Database, DatabaseId, Fault, FaultAction, Into, ItemRequest, ItemTableId, Load, NodeKind, Op,
+    Program, ProgramKind, Read, RegisterId, Share, StepId, Trigger,
 };
 
+use crate::bus::BusService;
 use crate::item::{self, ItemService};
 use crate::plan::Plan;
 use crate::simulation::Options;
@@ -92,6 +93,12 @@ pub(crate) fn check(compilation: &Compilation, faults: &[Fault], options: &Optio
         match deployment.nodes.get(table.node.index()) {
             Some(node) if node.kind == NodeKind::DynamoDb => {}
             _ => return malformed(format!("table of items {} is on no DynamoDB", table.name)),
+        }
+    }
+    for topic in &deployment.topics {
+        match deployment.nodes.get(topic.node.index()) {
+            Some(node) if node.kind == NodeKind::EventBus => {}
+            _ => return malformed(format!("topic {} is on no event bus", topic.name)),
         }
     }
     for table in &compilation.logical_tables {
@@ -211,6 +218,9 @@ fn check_program(compilation: &Compilation, program: &Program) -> Result<(), Str
             }
         }
     }
+    if let ProgramKind::Consumer { topic, .. } = program.kind {
+        known(topic.index(), compilation.deployment.topics.len(), "topic")?;
+    }
     let mut blocks: Vec<&[StepId]> = vec![&program.body];
     let mut used: Vec<usize> = program.parameters.iter().map(|register| register.index()).collect();
     for step in &program.steps {
@@ -236,6 +246,13 @@ fn check_program(compilation: &Compilation, program: &Program) -> Result<(), Str
                 )?;
                 used.extend(registers_of(into));
                 used.extend(bound_by(request).map(|register| register.index()));
+            }
+            Op::Bus { topic, request, into } => {
+                known(topic.index(), compilation.deployment.topics.len(), "topic")?;
+                used.extend(registers_of(into));
+                if let BusRequest::Publish { each: Some(each), .. } = request {
+                    used.extend(each.bind.iter().chain([&each.rows]).map(|register| register.index()));
+                }
             }
             Op::Set { register, .. } | Op::Rethrow { error: register } => used.push(register.index()),
             Op::If { then, otherwise, .. } => blocks.extend([&then[..], otherwise]),
@@ -322,6 +339,7 @@ fn known(index: usize, count: usize, what: &str) -> Result<(), String> {
 pub(crate) struct Engines {
     pub(crate) sql: Option<Server>,
     pub(crate) items: Option<ItemService>,
+    pub(crate) bus: Option<Box<BusService>>,
 }
 
 /// The engines of each node, with their databases, tables and initial rows.
@@ -336,6 +354,7 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Engines>, SetupError> {
         sql: (node.kind == NodeKind::SqlServer).then(|| Server::new(config)),
         items: (node.kind == NodeKind::DynamoDb)
             .then(|| ItemService::new(plan.profile.dynamo.index_delay_ns, workload.seed, number as u64)),
+        bus: (node.kind == NodeKind::EventBus).then(|| Box::new(BusService::new())),
     };
     let mut engines: Vec<Engines> = compilation.deployment.nodes.iter().enumerate().map(of_node).collect();
     for table in &compilation.deployment.item_tables {
@@ -343,6 +362,12 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Engines>, SetupError> {
         if let Some(service) = &mut engines[table.node.index()].items {
             let created = service.engine.create_table(definition);
             created.map_err(|failure| SetupError::Deployment(format!("table of items {}: {failure}", table.name)))?;
+        }
+    }
+    for topic in &compilation.deployment.topics {
+        if let Some(bus) = &mut engines[topic.node.index()].bus {
+            let created = bus.create_topic(topic);
+            created.map_err(|failure| SetupError::Deployment(format!("topic {}: {failure}", topic.name)))?;
         }
     }
     for database in &compilation.deployment.databases {

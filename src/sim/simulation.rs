@@ -8,6 +8,7 @@ use program::profile::Profile;
 use program::workload::ClientLoop;
 use program::{Compilation, Event, Fault, NodeId, RequestId};
 
+use crate::bus::BusUse;
 use crate::item::{ItemSent, ItemUse, ItemsHeld};
 use crate::measure::Measurements;
 use crate::plan::Plan;
@@ -95,6 +96,8 @@ pub struct NodeUse {
     pub stored_bytes: u64,
     /// If it is DynamoDB: requests and capacity.
     pub items: ItemUse,
+    /// If it is an event bus: requests and messages.
+    pub bus: BusUse,
 }
 
 impl Simulation {
@@ -260,8 +263,9 @@ impl Simulation {
             stored_bytes: match (&node.server, &node.items) {
                 (Some(server), _) => server.engine.stored_bytes(),
                 (None, Some(service)) => service.engine.stored_bytes(),
-                (None, None) => 0,
+                (None, None) => node.bus.as_ref().map_or(0, |bus| bus.engine.stored_bytes()),
             },
+            bus: node.bus.as_ref().map_or(BusUse::default(), |bus| bus.used),
             items: node.items.as_ref().map_or(ItemUse::default(), |service| service.used),
         };
         self.world.nodes.iter().map(node_use).collect()

@@ -8,6 +8,7 @@
 //!   connection.rs   pools, opening, breaking
 //!   statement.rs    statements travel, run, wait, flush, answer
 //!   item/           requests to tables of items
+//!   bus/            requests to event buses
 //!   fault.rs        what is broken on purpose; crash.rs: nodes go down and come up
 //! ```
 //!
@@ -19,11 +20,12 @@ use std::hash::{Hash, Hasher};
 use base::random::Stream;
 use base::{Nanos, Time};
 use engine_dynamo::TransactionId;
-use engine_sql::{Server, SessionId};
+use engine_sql::{Lsn, Server, SessionId};
 use program::{Error, ErrorClass, Event, EventKind, NodeId, ProgramId, RequestId, StepId, WaitCause};
 
 use crate::activation::{Activation, Answer, FiberRef, Register};
 use crate::arena::{Arena, Key};
+use crate::bus::{BusMessage, BusRequest, BusService};
 use crate::call::CallMessage;
 use crate::client::Clients;
 use crate::connection::Connection;
@@ -45,6 +47,8 @@ pub(crate) struct World {
     pub(crate) pools: Vec<PoolLine<Key, FiberRef>>,
     pub(crate) connections: Arena<Connection>,
     pub(crate) activations: Arena<Box<Activation>>,
+    /// Those that the buses have.
+    pub(crate) bus_requests: Arena<BusRequest>,
     pub(crate) started: u64,
     /// Steps begun.
     pub(crate) steps: u64,
@@ -68,12 +72,12 @@ pub(crate) struct Quiet {
     pub(crate) changes: u64,
     /// Programs that run, relays' rounds aside.
     pub(crate) running: u64,
-    /// Calls on their way to another program.
+    /// Calls on their way to another program; requests that a bus works on.
     pub(crate) travelling: u64,
     /// Nodes that are down and will come up.
     pub(crate) restarting: u64,
-    /// What had been changed when each relay last went round without changing anything itself.
-    pub(crate) clean: BTreeMap<ProgramId, u64>,
+    /// What had been changed when each relay last went round without changing anything itself, by the plan's number.
+    pub(crate) clean: BTreeMap<u16, u64>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -85,6 +89,7 @@ pub(crate) struct NodeState {
     pub(crate) cpu: Cpu<Job>,
     pub(crate) server: Option<ServerState>,
     pub(crate) items: Option<ItemService>,
+    pub(crate) bus: Option<Box<BusService>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,7 +103,7 @@ pub(crate) enum Life {
 #[derive(Clone, Debug)]
 pub(crate) struct ServerState {
     pub(crate) engine: Server,
-    pub(crate) wal: GroupCommit<Key>,
+    pub(crate) wal: GroupCommit<Key, Lsn>,
     pub(crate) sessions: BTreeMap<SessionId, Key>,
     pub(crate) statements: u64,
     pub(crate) flushes: u64,
@@ -123,6 +128,8 @@ pub(crate) enum Job {
     Backend(Key),
     /// A server process is started for a new connection.
     Connect(Key),
+    /// A bus works on a request.
+    Bus(Key),
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -176,6 +183,14 @@ pub(crate) enum Happening {
         part: u16,
         answer: Box<ItemAnswer>,
     },
+    BusArrives(Box<BusMessage>),
+    /// A read has waited for messages as long as it wants to.
+    BusWaitEnds(Key),
+    /// A bus's replicas have what was written when this round began.
+    Replicated {
+        node: NodeId,
+        epoch: u32,
+    },
     FlushEnds {
         node: NodeId,
         epoch: u32,
@@ -216,6 +231,7 @@ impl World {
             cpu: Cpu::new(node.cores),
             server: engines.sql.map(ServerState::new),
             items: engines.items,
+            bus: engines.bus,
         });
         let mut world = World {
             scheduler: Scheduler::new(),
@@ -225,6 +241,7 @@ impl World {
             pools: deployment.pools.iter().map(|pool| PoolLine::new(pool.size)).collect(),
             connections: Arena::new(),
             activations: Arena::new(),
+            bus_requests: Arena::new(),
             started: 0,
             steps: 0,
             clients: Clients::new(plan),
@@ -280,6 +297,9 @@ impl World {
             Happening::ItemFinishes(message, id) => self.item_finishes(plan, *message, id),
             Happening::ItemReturns { fiber, part, answer } => self.item_returns(plan, fiber, part, *answer),
             Happening::ItemLeaves(answered) => self.item_leaves(plan, *answered),
+            Happening::BusArrives(message) => self.bus_arrives(plan, *message),
+            Happening::BusWaitEnds(request) => self.bus_wait_ends(plan, request),
+            Happening::Replicated { node, epoch } => self.replicated(plan, node, epoch),
             Happening::FlushEnds { node, epoch } => self.flush_ends(plan, node, epoch),
             Happening::LockDeadline { connection, serial } => self.lock_deadline(plan, connection, serial),
             Happening::PeriodicTurn { index, epoch } => self.relay_turn(plan, index, epoch),
@@ -334,6 +354,7 @@ impl World {
             Job::Errand { duration, .. } => duration,
             Job::Connect(connection) if self.connections.get(connection).is_some() => plan.profile.sql.connect_ns,
             Job::Backend(connection) => self.slice(plan, node, connection),
+            Job::Bus(request) => self.bus_turn(plan, node, request),
             _ => Nanos::ZERO,
         };
         let costs = &plan.profile.sql;
@@ -389,6 +410,7 @@ impl World {
             Job::Errand { fiber, .. } => self.errand_done(plan, node, fiber),
             Job::Backend(connection) => self.slice_ended(plan, node, connection),
             Job::Connect(connection) => self.connection_accepted(plan, node, connection),
+            Job::Bus(request) => self.bus_turned(plan, node, request),
         }
     }
 
@@ -404,6 +426,7 @@ impl World {
                 let running = self.connections.get(connection)?.running.as_ref()?;
                 Some((running.request, running.activation, running.step))
             }
+            Job::Bus(request) => self.bus_on_behalf(request),
             Job::Connect(connection) => {
                 let asker = self.connections.get(connection)?.opener?;
                 self.on_behalf(Job::Fiber {
@@ -420,10 +443,13 @@ impl World {
         quiet.running == 0
             && quiet.travelling == 0
             && quiet.restarting == 0
-            && plan.periodic.iter().all(|(program, _)| {
-                let home = plan.program(*program).home;
-                self.nodes[home.index()].life == Life::Down || quiet.clean.get(program) == Some(&quiet.changes)
+            && (0..).zip(&plan.periodic).all(|(index, periodic)| {
+                let home = plan.program(periodic.program).home;
+                self.nodes[home.index()].life == Life::Down
+                    || quiet.clean.get(&index) == Some(&quiet.changes)
+                    || (periodic.partition.is_some() && self.waits_for_messages(index))
             })
+            && self.nodes.iter().all(|node| node.bus.as_ref().is_none_or(|bus| bus.is_at_rest()))
             && self
                 .connections
                 .iter()
@@ -438,6 +464,7 @@ impl World {
             &self.pools,
             &self.connections,
             &self.activations,
+            &self.bus_requests,
             self.started,
         )
             .hash(state);

@@ -73,7 +73,7 @@ impl Kind {
     }
 }
 
-pub(crate) const ACTORS: [&str; 5] = ["orchestrator", "service", "server", "relay", "client"];
+pub(crate) const ACTORS: [&str; 6] = ["orchestrator", "service", "server", "relay", "bus", "client"];
 pub(crate) const PLACES: [&str; 3] = ["before", "during", "after"];
 
 impl Default for FaultForm {

@@ -5,11 +5,13 @@
 //!   └──────▶ orchestrator ──▶ its own log
 //!                 ├──▶ auth-service ──▶ auth-db    several owners: a saga of local transactions,
 //!                 └──▶ audit-service ─▶ audit-db   or an API composition of reads
+//! auth-service ──▶ event bus ──▶ audit-service     what may happen later: outbox, bus, inbox
 //! ```
 //!
 //! The variant `unprotected` has no services and no saga: one application writes to each database in turn and
 //! tries to clean up when a later write fails.
 
+mod inbox;
 mod keep;
 mod ledger;
 mod log;
@@ -53,6 +55,17 @@ const SERVICE_CORES: Setting = Setting {
     summary: "processors of each service, of the orchestrator, or of the application",
 };
 
+const PARTITIONS: Setting = Setting {
+    name: "partitions",
+    default: 4,
+    summary: "partitions of each topic of the event bus",
+};
+const BUS_CORES: Setting = Setting {
+    name: "bus_cores",
+    default: 2,
+    summary: "processors of the event bus",
+};
+
 impl Architecture for DatabasePerService {
     fn slug(&self) -> &'static str {
         SLUG
@@ -71,7 +84,7 @@ impl Architecture for DatabasePerService {
             Variant {
                 slug: "",
                 title: "Database per service, with sagas",
-                summary: "An orchestrator with a durable log; idempotency keys, compensations, outbox and relay.",
+                summary: "An orchestrator with a durable log; idempotency keys, compensations; outbox, event bus and inbox.",
             },
             Variant {
                 slug: UNPROTECTED,
@@ -82,11 +95,16 @@ impl Architecture for DatabasePerService {
     }
 
     fn settings(&self) -> &'static [Setting] {
-        &[POOL, SERVER_CORES, SERVICE_CORES]
+        &[POOL, SERVER_CORES, SERVICE_CORES, PARTITIONS, BUS_CORES]
     }
 
     fn sabotages(&self) -> &'static [Sabotage] {
-        &[Sabotage::WithoutCompensation, Sabotage::WithoutIdempotencyKey]
+        &[
+            Sabotage::WithoutCompensation,
+            Sabotage::WithoutIdempotencyKey,
+            Sabotage::WithoutInbox,
+            Sabotage::WithoutReplicas,
+        ]
     }
 
     fn compile(&self, scenario: &Scenario, options: &Options) -> Compilation {

@@ -1,29 +1,37 @@
-//! What another owner must do later: a row of the outbox, its relay, its consumer.
+//! What another owner must do later: a row of the outbox, and its relay to the event bus.
 //!
 //! ```text
-//! owner's transaction: … ; INSERT outbox row; COMMIT          the message exists if and only if the effect does
-//! relay, on the owner's service, for ever: SELECT rows not sent, in order; call the consumer; mark each sent
-//! consumer: INSERT the key ON CONFLICT DO NOTHING; if it is new, the statements; COMMIT
+//! owner's transaction: … ; INSERT outbox row; COMMIT            the message exists if and only if the effect does
+//! relay, on the owner's service, for ever: SELECT rows not sent, in order; publish them; mark them sent
+//! bus: a topic for each kind of message  ──▶  the consumer and its inbox (inbox.rs)
 //! ```
 //!
 //! Rows are found by a flag and not by "greater than the last one": a transaction that takes long to commit may
-//! show an older row after a younger one.
+//! show an older row after a younger one. A relay that ends between publishing and marking publishes again.
+//!
+//! Messages of one tenant keep their order: the tenant is the key that chooses the partition, if the message says whose
+//! it is; else its own key does. Messages of different kinds are not ordered among themselves.
 
 use base::{Nanos, Type};
-use program::{Block, Catches, ConnectionId, Expression, Into, Op, Operator, ProgramId, ProgramKind, RegisterId, Role};
+use program::{
+    Acks, Block, BusRequest, ConnectionId, EachRow, Expression, Into, NodeId, NodeKind, Operator, ProgramKind, Role,
+    Topic, TopicId,
+};
+use scenario::Generator;
 
+use super::inbox;
 use super::ledger::{free_column, variable_type};
 use super::participant::KEY;
 use super::plan::Message;
 use super::services::{Site, Subject};
+use super::{BUS_CORES, PARTITIONS, SLUG};
 use crate::Sabotage;
-use crate::composition::lower::CALL_TIMEOUT;
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark, compare};
 use crate::lower::definitions::short_type;
 use crate::lower::item::{Item, distinct};
 use crate::lower::statement;
-use crate::lower::transaction::transaction;
+use crate::options::setting;
 use crate::sql::Text;
 use crate::sql::text::qualified;
 use syntax::identifier;
@@ -56,8 +64,9 @@ pub(crate) fn post(
     }
     let outbox = Outbox::new(site, subject, message);
     outbox.define(assembly, site, owner);
-    let consumer = outbox.consumer(assembly, site);
-    outbox.relay(assembly, site, owner, consumer);
+    let topic = outbox.topic(assembly);
+    outbox.relay(assembly, site, owner, topic);
+    inbox::consumer(assembly, site, &outbox, topic);
     let columns: String = outbox
         .columns
         .iter()
@@ -77,13 +86,25 @@ pub(crate) fn post(
     vec![builder.statement(mark, connection, &text, Into::Nothing)]
 }
 
-struct Outbox<'a> {
-    subject: Subject<'a>,
-    message: &'a Message,
+/// A kind of message, from the row that posts it to the key that its consumer takes.
+pub(crate) struct Outbox<'a> {
+    pub(crate) subject: Subject<'a>,
+    pub(crate) message: &'a Message,
+    /// `create_user_1`
+    base: String,
     table: String,
-    inbox: String,
+    pub(crate) inbox: String,
     /// (variable, column, type)
-    columns: Vec<(String, String, Type)>,
+    pub(crate) columns: Vec<(String, String, Type)>,
+}
+
+/// Sabotage: who does not wait for the replicas takes for sent what a crash of the bus may lose.
+pub(crate) fn acks(site: &Site) -> Acks {
+    if site.has(Sabotage::WithoutReplicas) {
+        Acks::Leader
+    } else {
+        Acks::All
+    }
 }
 
 impl<'a> Outbox<'a> {
@@ -99,6 +120,7 @@ impl<'a> Outbox<'a> {
             message,
             table: qualified(&site.schemas.outbox, &base),
             inbox: qualified(&site.schemas.inbox, &base),
+            base,
             columns: carries(message).into_iter().map(column).collect(),
         }
     }
@@ -108,75 +130,67 @@ impl<'a> Outbox<'a> {
             .map(|(_, column, t)| format!(", {} {}", identifier(column), short_type(*t)))
             .collect();
         let own = "key text PRIMARY KEY, at timestamptz NOT NULL, sent boolean NOT NULL";
+        let database = site.database(owner);
         let outbox = &site.schemas.outbox;
-        assembly.define_in(site.database(owner), format!("CREATE SCHEMA {}", identifier(outbox)));
-        assembly.define_in(
-            site.database(owner),
-            format!("CREATE TABLE {} ({own}{columns})", self.table),
-        );
-        assembly.define_in(
-            site.database(owner),
-            format!("CREATE INDEX ON {} (sent, at)", self.table),
-        );
-        let inbox = format!("CREATE SCHEMA {}", identifier(&site.schemas.inbox));
-        assembly.define_in(site.database(self.message.owner), inbox);
-        let inbox = format!("CREATE TABLE {} (key text PRIMARY KEY)", self.inbox);
-        assembly.define_in(site.database(self.message.owner), inbox);
+        assembly.define_in(database, format!("CREATE SCHEMA {}", identifier(outbox)));
+        assembly.define_in(database, format!("CREATE TABLE {} ({own}{columns})", self.table));
+        assembly.define_in(database, format!("CREATE INDEX ON {} (sent, at)", self.table));
     }
 
-    fn consumer_name(&self, assembly: &Assembly<'_>) -> String {
+    pub(crate) fn define_inbox(&self, assembly: &mut Assembly<'_>, site: &Site) {
+        let database = site.database(self.message.owner);
+        let inbox = format!("CREATE SCHEMA {}", identifier(&site.schemas.inbox));
+        assembly.define_in(database, inbox);
+        let inbox = format!("CREATE TABLE {} (key text PRIMARY KEY)", self.inbox);
+        assembly.define_in(database, inbox);
+    }
+
+    pub(crate) fn consumer_name(&self, assembly: &Assembly<'_>) -> String {
         assembly.scenario.schema.owners[usize::from(self.message.owner)].clone()
     }
 
-    /// The message's statements at their owner, once per key.
-    fn consumer(&self, assembly: &mut Assembly<'_>, site: &Site) -> ProgramId {
-        let (home, pool) = site.service(self.message.owner);
-        let name = format!(
-            "{} · message {} to {}",
-            self.subject.operation.name,
-            self.message.number,
-            self.consumer_name(assembly)
-        );
-        let mut builder =
-            Builder::new(name, home, ProgramKind::Called).operation(self.subject.id, self.subject.operation);
-        let key = builder.value(KEY, Type::Text);
-        builder.parameter(key);
-        for (variable, _, data_type) in &self.columns {
-            let register = builder.value(variable, *data_type);
-            builder.parameter(register);
-        }
-        let connection = builder.connection(pool);
-        let mut work = Block::new();
-        for item in &self.message.items {
-            work.extend(statement::lower(
-                assembly,
-                &mut builder,
-                item,
-                Some(connection),
-                Role::Work,
-            ));
-        }
-        let body = if site.has(Sabotage::WithoutIdempotencyKey) {
-            work
-        } else {
-            let mut text = Text::new(format!("INSERT INTO {} (key) VALUES (", self.inbox));
-            text.variable(KEY).push(") ON CONFLICT (key) DO NOTHING");
-            let fresh = builder.value("keys taken", Type::Int8);
-            let mark = Mark::new("take the message's key", Role::Idempotency);
-            let take = builder.statement(mark, connection, &text, Into::Count(fresh));
-            vec![
-                take,
-                builder.when("if the key is new", compare(Operator::Equal, fresh, 1), work),
-            ]
-        };
-        let acquire = builder.acquire(connection);
-        let whole = transaction(&mut builder, connection, self.subject.operation.isolation, body);
-        let release = builder.release(connection);
-        assembly.add(builder.finish(vec![acquire, whole, release]))
+    // ---- the bus
+
+    fn topic(&self, assembly: &mut Assembly<'_>) -> TopicId {
+        let partitions = setting(assembly.scenario, SLUG, &PARTITIONS);
+        let node = event_bus(assembly);
+        assembly.topic(Topic {
+            name: self.base.clone(),
+            node,
+            partitions,
+            fields: self.fields(),
+        })
     }
 
-    /// Sends what is not sent, for ever. A message that fails does not hold up those behind it.
-    fn relay(&self, assembly: &mut Assembly<'_>, site: &Site, owner: u16, consumer: ProgramId) {
+    /// Where messages go that nobody could handle. Nobody reads them but people.
+    pub(crate) fn dead_letters(&self, assembly: &mut Assembly<'_>) -> TopicId {
+        let mut fields = self.fields();
+        fields.push(("error".to_owned(), Type::Text));
+        let node = event_bus(assembly);
+        assembly.topic(Topic {
+            name: format!("{}_dead", self.base),
+            node,
+            partitions: 1,
+            fields,
+        })
+    }
+
+    fn fields(&self) -> Vec<(String, Type)> {
+        let key = ("key".to_owned(), Type::Text);
+        let columns = self.columns.iter().map(|(_, column, t)| (column.clone(), *t));
+        std::iter::once(key).chain(columns).collect()
+    }
+
+    /// The tenant, if the message says whose it is, else its own key.
+    pub(crate) fn partition_key(&self, builder: &mut Builder) -> Expression {
+        let mut parameters = self.subject.operation.parameters.iter();
+        let tenant = parameters.find(|parameter| parameter.generator == Generator::Tenant);
+        let carried = tenant.filter(|tenant| self.columns.iter().any(|(variable, _, _)| *variable == tenant.name));
+        builder.operand(carried.map_or(KEY, |tenant| tenant.name.as_str()))
+    }
+
+    /// Publishes what is not sent, for ever.
+    fn relay(&self, assembly: &mut Assembly<'_>, site: &Site, owner: u16, topic: TopicId) {
         let (home, pool) = site.service(owner);
         let to = self.consumer_name(assembly);
         let name = format!(
@@ -186,12 +200,7 @@ impl<'a> Outbox<'a> {
         let mut builder = Builder::new(name, home, ProgramKind::Periodic { every: POLL_EVERY });
         let connection = builder.connection(pool);
         let rows = builder.rows("messages not sent");
-        let key = builder.value(KEY, Type::Text);
-        let fields: Vec<RegisterId> = self
-            .columns
-            .iter()
-            .map(|(name, _, t)| builder.value(name, *t))
-            .collect();
+        let bind = self.registers(&mut builder);
         let columns: String = self
             .columns
             .iter()
@@ -203,29 +212,44 @@ impl<'a> Outbox<'a> {
         );
         let mark = Mark::new("look for messages", Role::Outbox);
         let poll = builder.statement(mark, connection, &Text::new(poll), Into::Rows(rows));
-        let bind = std::iter::once(key).chain(fields).collect::<Vec<_>>();
-        let arguments = bind.iter().map(|register| Expression::Register(*register)).collect();
-        let call_mark = Mark::new(format!("deliver to {to}"), Role::Outbox);
-        let call = builder.call(call_mark, consumer, arguments, Vec::new(), CALL_TIMEOUT);
-        let mut text = Text::new(format!("UPDATE {} SET sent = true WHERE key = ", self.table));
-        text.variable(KEY);
-        let sent_mark = Mark::new("mark it sent", Role::Outbox);
-        let first = vec![builder.acquire(connection), poll, builder.release(connection)];
-        let deliver = vec![
-            call,
+        let look = vec![builder.acquire(connection), poll, builder.release(connection)];
+        let publish = BusRequest::Publish {
+            key: self.partition_key(&mut builder),
+            fields: bind.iter().map(|register| Expression::Register(*register)).collect(),
+            each: Some(EachRow { rows, bind }),
+            acks: acks(site),
+        };
+        let published = builder.value("messages published", Type::Int8);
+        let publish = inbox::bus(
+            &mut builder,
+            "publish to the bus",
+            topic,
+            publish,
+            Into::Count(published),
+        );
+        builder.bind("keys published", Expression::Column { rows, column: 0 });
+        let mut text = Text::new(format!("UPDATE {} SET sent = true WHERE key = ANY (", self.table));
+        text.variable("keys published").push(")");
+        let mark = Mark::new("mark them sent", Role::Outbox);
+        let sent = vec![
             builder.acquire(connection),
-            builder.statement(sent_mark, connection, &text, Into::Nothing),
+            builder.statement(mark, connection, &text, Into::Nothing),
             builder.release(connection),
         ];
-        let deliver = builder.attempt(deliver, Catches::ALL, None, Vec::new());
-        let op = Op::ForEach {
-            rows,
-            bind,
-            body: vec![deliver],
-            parallel: 1,
-            gather: Vec::new(),
-        };
-        let each = builder.step(Mark::plumbing("for each message"), op);
-        assembly.add(builder.finish([first, vec![each]].concat()));
+        let any = compare(Operator::Greater, published, 0);
+        let sent = builder.when("if there were any", any, sent);
+        assembly.add(builder.finish([look, vec![publish, sent]].concat()));
+    }
+}
+
+/// The deployment's bus, made when the first message needs it.
+fn event_bus(assembly: &mut Assembly<'_>) -> NodeId {
+    let nodes = &assembly.deployment.nodes;
+    match nodes.iter().position(|node| node.kind == NodeKind::EventBus) {
+        Some(index) => NodeId(index as u16),
+        None => {
+            let cores = setting(assembly.scenario, SLUG, &BUS_CORES);
+            assembly.node("event-bus", NodeKind::EventBus, cores)
+        }
     }
 }

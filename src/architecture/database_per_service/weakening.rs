@@ -50,7 +50,7 @@ pub(crate) fn operation(operation: &Operation, plan: &Plan, protected: bool) -> 
         (Shape::Local, _) if plan.messages.is_empty() => return None,
         (Shape::Local | Shape::Direct, true) if !plan.messages.is_empty() => (
             "done at once in one service, a little later in the others",
-            "the rest is delivered through an outbox",
+            "the rest is delivered through an outbox and an event bus",
         ),
         (Shape::Local | Shape::Direct, false) if !plan.messages.is_empty() => (
             "the asynchronous part is lost if the application crashes before it is done",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use program::{
     Compilation, Database, DatabaseId, Deployment, Invariant, ItemTable, ItemTableId, Load, LogicalTable, Node, NodeId,
-    NodeKind, OperationId, Pool, PoolId, Program, ProgramId, Read, Refusal, Share, Weakening,
+    NodeKind, OperationId, Pool, PoolId, Program, ProgramId, Read, Refusal, Share, Topic, TopicId, Weakening,
 };
 use scenario::{Scenario, Table, TableId};
 
@@ -75,6 +75,11 @@ impl<'a> Assembly<'a> {
     pub(crate) fn item_table(&mut self, table: ItemTable) -> ItemTableId {
         self.deployment.item_tables.push(table);
         ItemTableId(self.deployment.item_tables.len() as u16 - 1)
+    }
+
+    pub(crate) fn topic(&mut self, topic: Topic) -> TopicId {
+        self.deployment.topics.push(topic);
+        TopicId(self.deployment.topics.len() as u16 - 1)
     }
 
     pub(crate) fn pool(&mut self, service: NodeId, database: DatabaseId, size: u16) -> PoolId {

@@ -8,6 +8,8 @@
 //! │ │━━━━━━━━━━━━━━━━│ │   ━ solid: enforced by the engine; a gap in it: a probe came through
 //! │ │ B    ┆ B       │ │
 //! ```
+//!
+//! An event bus is three logs in a box behind the servers.
 
 use super::Html;
 use crate::{DeploymentPicture, PictureServer, PictureStore, StoreKind, Tenancy, Wall, WallKind};
@@ -18,6 +20,7 @@ const TOP: f64 = 23.0;
 const BOTTOM: f64 = 62.0;
 const COLUMN: f64 = 29.0;
 const PADDING: f64 = 5.0;
+const BUS: f64 = 34.0;
 const BETWEEN_STORES: f64 = 8.0;
 const BETWEEN_SERVERS: f64 = 9.0;
 /// More of a kind are counted, not drawn.
@@ -34,7 +37,8 @@ pub fn picture(html: &mut Html, picture: &DeploymentPicture) {
         .map(|server| server_width(server) + BETWEEN_SERVERS)
         .sum();
     let more = picture.servers.len() - servers.len();
-    let width = (drawn + if more > 0 { 26.0 } else { 0.0 }).max(20.0);
+    let bus = if picture.topics > 0 { BUS + BETWEEN_SERVERS } else { 0.0 };
+    let width = (drawn + if more > 0 { 26.0 } else { 0.0 } + bus).max(20.0);
     let (wide, view) = (length(width), format!("0 0 {} {}", length(width), length(HEIGHT)));
     let sentence = picture.sentence();
     let attributes = [
@@ -57,6 +61,9 @@ pub fn picture(html: &mut Html, picture: &DeploymentPicture) {
         }
         if more > 0 {
             label(html, "more", x, HEIGHT / 2.0 + 4.0, &format!("+{more}"));
+        }
+        if picture.topics > 0 {
+            draw_bus(html, width - BUS - 1.0);
         }
     });
 }
@@ -135,6 +142,15 @@ fn draw_server(html: &mut Html, picture: &DeploymentPicture, server: &PictureSer
             HEIGHT / 2.0 + 4.0,
             &format!("+{}", server.stores.len() - MOST_STORES),
         );
+    }
+}
+
+fn draw_bus(html: &mut Html, left: f64) {
+    rect(html, "server", left, 1.0, BUS, HEIGHT - 2.0, 3.0);
+    label(html, "tab", left + BUS / 2.0, TOP - 8.0, "bus");
+    for row in 0..3 {
+        let (y, x) = (TOP + f64::from(row) * 13.0, left + PADDING);
+        rect(html, "items", x, y, BUS - 2.0 * PADDING, 8.0, 4.0);
     }
 }
 
@@ -297,6 +313,7 @@ mod tests {
     fn a_wall_of_the_engine_is_solid_and_one_of_the_application_dashed() {
         let picture = DeploymentPicture {
             servers: vec![server(vec![store("main", &["auth", "mail"], Tenancy::All)])],
+            topics: 0,
             tenant_wall: wall(WallKind::Application, false),
             domain_wall: wall(WallKind::Engine, false),
         };
@@ -313,6 +330,7 @@ mod tests {
                 store("a", &[], Tenancy::One(0)),
                 store("b", &[], Tenancy::One(1)),
             ])],
+            topics: 0,
             tenant_wall: wall(WallKind::Engine, hole),
             domain_wall: None,
         };
@@ -327,6 +345,7 @@ mod tests {
             .collect();
         let picture = DeploymentPicture {
             servers: vec![server(stores)],
+            topics: 0,
             tenant_wall: wall(WallKind::Engine, false),
             domain_wall: None,
         };
@@ -346,6 +365,17 @@ mod tests {
             })
             .contains(">+5<")
         );
+    }
+
+    #[test]
+    fn an_event_bus_stands_beside_the_servers() {
+        let picture = DeploymentPicture {
+            servers: vec![server(vec![store("main", &["auth"], Tenancy::All)])],
+            topics: 2,
+            ..DeploymentPicture::default()
+        };
+        assert!(drawn(&picture).contains(">bus<"));
+        assert_eq!(picture.sentence(), "1 database on 1 server, an event bus with 2 topics");
     }
 
     #[test]

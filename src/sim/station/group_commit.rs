@@ -1,4 +1,4 @@
-//! The WAL of one SQL server: commits that wait share a flush.
+//! The log of one server: commits that wait share a flush.
 //!
 //! ```text
 //! commit a ─▶ [ flush 1: a     ]
@@ -9,14 +9,12 @@
 //! A flush covers everything that was written when it began; what is written meanwhile waits for the
 //! next one, which begins as soon as this one ends.
 
-use engine_sql::Lsn;
-
-/// `W` is who waits.
+/// `W` is who waits, `P` a position in the log.
 #[derive(Clone, Debug, Hash)]
-pub(crate) struct GroupCommit<W> {
-    /// The running flush covers the WAL up to here.
-    running: Option<Lsn>,
-    waiting: Vec<(Lsn, W)>,
+pub(crate) struct GroupCommit<W, P> {
+    /// The running flush covers the log up to here.
+    running: Option<P>,
+    waiting: Vec<(P, W)>,
 }
 
 /// What has to be done after a change.
@@ -28,21 +26,21 @@ pub(crate) enum Flush {
     Nothing,
 }
 
-impl<W> GroupCommit<W> {
-    pub(crate) fn new() -> GroupCommit<W> {
+impl<W, P: Copy + Ord + Default> GroupCommit<W, P> {
+    pub(crate) fn new() -> GroupCommit<W, P> {
         GroupCommit {
             running: None,
             waiting: Vec::new(),
         }
     }
 
-    /// Someone waits until the WAL is flushed up to `lsn`; `written` is where the WAL ends now.
-    pub(crate) fn join(&mut self, lsn: Lsn, who: W, written: Lsn) -> Flush {
-        self.waiting.push((lsn, who));
+    /// Someone waits until the log is flushed up to `position`; `written` is where it ends now.
+    pub(crate) fn join(&mut self, position: P, who: W, written: P) -> Flush {
+        self.waiting.push((position, who));
         self.start(written)
     }
 
-    fn start(&mut self, written: Lsn) -> Flush {
+    fn start(&mut self, written: P) -> Flush {
         if self.running.is_some() || self.waiting.is_empty() {
             return Flush::Nothing;
         }
@@ -51,18 +49,18 @@ impl<W> GroupCommit<W> {
     }
 
     /// The running flush has ended: how far it went, and who is served, in order of joining.
-    pub(crate) fn finish(&mut self) -> (Lsn, Vec<W>) {
+    pub(crate) fn finish(&mut self) -> (P, Vec<W>) {
         let covered = self.running.take().unwrap_or_default();
         let (served, rest) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .partition(|(lsn, _)| *lsn <= covered);
+            .partition(|(position, _)| *position <= covered);
         self.waiting = rest;
-        let served: Vec<(Lsn, W)> = served;
+        let served: Vec<(P, W)> = served;
         (covered, served.into_iter().map(|(_, who)| who).collect())
     }
 
     /// To be asked after [`GroupCommit::finish`]: those who came meanwhile share the next flush.
-    pub(crate) fn next(&mut self, written: Lsn) -> Flush {
+    pub(crate) fn next(&mut self, written: P) -> Flush {
         self.start(written)
     }
 
@@ -74,6 +72,8 @@ impl<W> GroupCommit<W> {
 
 #[cfg(test)]
 mod tests {
+    use engine_sql::Lsn;
+
     use super::*;
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{Nanos, Type, Value};
-use program::profile::{DynamoCosts, LinkLatency, Profile, RecoveryCosts, ServiceCosts, SqlCosts};
+use program::profile::{BusCosts, DynamoCosts, LinkLatency, Profile, RecoveryCosts, ServiceCosts, SqlCosts};
 use program::workload::{ClientLoop, ClientRetry, Generator, OperationLoad, TablePopulation, Tenant, Workload};
 use program::*;
 use sim::{Options, Simulation};
@@ -43,6 +43,7 @@ pub(crate) fn compilation(definitions: &[&str], pool_size: u16) -> Compilation {
             }],
             routes: Vec::new(),
             item_tables: Vec::new(),
+            topics: Vec::new(),
             links: Vec::new(),
         },
         programs: Vec::new(),
@@ -104,6 +105,11 @@ pub(crate) fn profile() -> Profile {
             index_delay_ns: Nanos::from_millis(50),
             partitions: 0,
         },
+        bus: BusCosts {
+            request_ns: Nanos::from_micros(200),
+            message_ns: Nanos::from_micros(10),
+            replicate_ns: Nanos::from_millis(4),
+        },
         service: ServiceCosts {
             step_ns: Nanos::from_micros(100),
             row_ns: Nanos(500),
@@ -126,6 +132,11 @@ pub(crate) fn free_profile() -> Profile {
     profile.service = ServiceCosts {
         step_ns: zero,
         row_ns: zero,
+    };
+    profile.bus = BusCosts {
+        request_ns: zero,
+        message_ns: zero,
+        replicate_ns: zero,
     };
     profile.dynamo = DynamoCosts {
         request_ns: zero,

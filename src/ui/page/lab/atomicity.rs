@@ -136,5 +136,6 @@ fn actor_name(actor: Option<Actor>) -> &'static str {
         Some(Actor::Service) => "service crashes",
         Some(Actor::Server) => "database server crashes",
         Some(Actor::Relay) => "relay crashes",
+        Some(Actor::Bus) => "event bus crashes",
     }
 }
