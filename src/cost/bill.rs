@@ -282,7 +282,10 @@ impl Writer<'_> {
             format!("{brokers} × {hours} h"),
             (&book.bus_broker_usd_per_hour, "an hour"),
             book.bus_broker_usd_per_hour.usd.times(brokers).times(hours),
-            format!("one in each of {brokers} zones; busy {} of the time on {vcpus} vCPU", percent(busy)),
+            format!(
+                "one in each of {brokers} zones; busy {} of the time on {vcpus} vCPU",
+                percent(busy)
+            ),
         );
         if busy > sizing.busy_percent_at_most.value.saturating_mul(10) {
             self.bill.unpriced.push(format!(

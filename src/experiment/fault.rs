@@ -33,14 +33,20 @@ pub(crate) struct PhysicalStep {
     pub(crate) ended: Option<Time>,
 }
 
-/// The physical steps of a request among recorded events, in order of start, with those of relays and
-/// recoveries since then.
+/// The physical steps of a request among recorded events, in order of start, with those of relays, consumers and
+/// recoveries since then. A read that was already waiting for messages counts when it is answered.
 pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], request: RequestId) -> Vec<PhysicalStep> {
     let mut steps: Vec<PhysicalStep> = Vec::new();
     let mut begun: BTreeMap<(ProgramId, StepId, Option<RequestId>), u32> = BTreeMap::new();
+    let mut waiting: Vec<PhysicalStep> = Vec::new();
     let mut asked = false;
     for event in events {
         asked |= event.request == Some(request);
+        if asked && let Some(index) = answered_now(&waiting, event) {
+            let number = steps.len() as u32 + 1;
+            let step = waiting.remove(index);
+            steps.push(PhysicalStep { number, ..step });
+        }
         note(&mut steps, event);
         let EventKind::StepStarted { activation, step } = event.kind else {
             continue;
@@ -52,22 +58,45 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
         let count = begun.entry((activation.program, step, event.request)).or_default();
         let occurrence = *count;
         *count += 1;
+        let begun = PhysicalStep {
+            number: steps.len() as u32 + 1,
+            activation,
+            step,
+            occurrence,
+            request: event.request,
+            label: definition.label.clone(),
+            asked: None,
+            began: event.at,
+            answered: None,
+            ended: None,
+        };
         if asked && event.request.is_none_or(|other| other == request) {
-            steps.push(PhysicalStep {
-                number: steps.len() as u32 + 1,
-                activation,
-                step,
-                occurrence,
-                request: event.request,
-                label: definition.label.clone(),
-                asked: None,
-                began: event.at,
-                answered: None,
-                ended: None,
-            });
+            steps.push(begun);
+        } else if event.request.is_none() && may_wait(&definition.op) {
+            waiting.push(begun);
         }
     }
     steps
+}
+
+/// May a step of a relay or a consumer have begun long before what it hears of?
+pub(crate) fn may_wait(op: &Op) -> bool {
+    matches!(op, Op::Bus { .. })
+}
+
+/// The answer to which of these steps sets out.
+fn answered_now(steps: &[PhysicalStep], event: &Event) -> Option<usize> {
+    let EventKind::MessageSent {
+        activation,
+        step,
+        reply: true,
+        ..
+    } = event.kind
+    else {
+        return None;
+    };
+    let is_it = |known: &PhysicalStep| known.activation == activation && known.step == step;
+    steps.iter().rposition(is_it)
 }
 
 /// Writes down what becomes of a step that has begun.

@@ -71,7 +71,10 @@ pub(crate) fn sent(compilation: &Compilation, program: &Program, op: &Op) -> Opt
 
 /// Does the step send or evaluate something that [`sent`] can show?
 pub(crate) fn sends(op: &Op) -> bool {
-    matches!(op, Op::Statement { .. } | Op::Compose { .. } | Op::Item { .. } | Op::Bus { .. })
+    matches!(
+        op,
+        Op::Statement { .. } | Op::Compose { .. } | Op::Item { .. } | Op::Bus { .. }
+    )
 }
 
 /// The node that a step works on, if it is another than the program's own.

@@ -9,8 +9,8 @@
 
 use base::Value;
 use program::{
-    Acks, Attributes, BusRequest, Condition, EachRow, Expression, ItemRequest, ItemWrite, Operator, Phrase, Program, RegisterId,
-    Topic, WriteAction,
+    Acks, Attributes, BusRequest, Condition, EachRow, Expression, ItemRequest, ItemWrite, Operator, Phrase, Program,
+    RegisterId, Topic, WriteAction,
 };
 
 pub(crate) fn text(program: &Program, table: &str, request: &ItemRequest) -> String {

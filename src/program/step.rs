@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::bus::BusRequest;
 use crate::expression::Expression;
-use crate::ids::{ConnectionId, ItemTableId, NodeId, OperationId, PoolId, ProgramId, RegisterId, RouteId, StepId, TopicId};
+use crate::ids::{
+    ConnectionId, ItemTableId, NodeId, OperationId, PoolId, ProgramId, RegisterId, RouteId, StepId, TopicId,
+};
 use crate::item::ItemRequest;
 
 /// Steps run one after the other.

@@ -285,7 +285,9 @@ impl World {
         let home = &self.nodes[plan.program(periodic.program).home.index()];
         if home.epoch == epoch && home.life == Life::Up {
             let changes = self.quiet.changes;
-            let partition = periodic.partition.map(|number| Register::Value(Value::Int4(i32::from(number))));
+            let partition = periodic
+                .partition
+                .map(|number| Register::Value(Value::Int4(i32::from(number))));
             let arguments = partition.into_iter().collect();
             let origin = Origin::Periodic { index, changes };
             self.start_program(plan, periodic.program, arguments, None, origin);

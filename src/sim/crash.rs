@@ -147,6 +147,8 @@ impl World {
     fn open_doors(&mut self, plan: &Plan, node: NodeId) {
         self.nodes[node.index()].life = Life::Up;
         self.quiet.restarting -= 1;
+        // What relays could not do meanwhile they find to do now.
+        self.quiet.changes += 1;
         self.plan_relays(plan, Some(node));
         if plan.compilation.deployment.node(node).kind == NodeKind::Client {
             self.wake_clients(plan, node);

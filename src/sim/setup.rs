@@ -7,8 +7,8 @@ use base::{Nanos, Time};
 use engine_sql::{Progress, Server, ServerConfig, SessionId, SqlError};
 use program::workload::Generator;
 use program::{
-    BusRequest, Compilation, Connect, Database, DatabaseId, Fault, FaultAction, Into, ItemRequest, ItemTableId, Load, NodeKind, Op,
-    Program, ProgramKind, Read, RegisterId, Share, StepId, Trigger,
+    BusRequest, Compilation, Connect, Database, DatabaseId, Fault, FaultAction, Into, ItemRequest, ItemTableId, Load,
+    NodeKind, Op, Program, ProgramKind, Read, RegisterId, Share, StepId, Trigger,
 };
 
 use crate::bus::BusService;

@@ -449,7 +449,10 @@ impl World {
                     || quiet.clean.get(&index) == Some(&quiet.changes)
                     || (periodic.partition.is_some() && self.waits_for_messages(index))
             })
-            && self.nodes.iter().all(|node| node.bus.as_ref().is_none_or(|bus| bus.is_at_rest()))
+            && self
+                .nodes
+                .iter()
+                .all(|node| node.bus.as_ref().is_none_or(|bus| bus.is_at_rest()))
             && self
                 .connections
                 .iter()

@@ -27,7 +27,7 @@ use super::services::{Site, Subject};
 use super::{BUS_CORES, PARTITIONS, SLUG};
 use crate::Sabotage;
 use crate::lower::assembly::Assembly;
-use crate::lower::builder::{Builder, Mark, compare};
+use crate::lower::builder::{Builder, Mark};
 use crate::lower::definitions::short_type;
 use crate::lower::item::{Item, distinct};
 use crate::lower::statement;
@@ -219,26 +219,20 @@ impl<'a> Outbox<'a> {
             each: Some(EachRow { rows, bind }),
             acks: acks(site),
         };
-        let published = builder.value("messages published", Type::Int8);
-        let publish = inbox::bus(
-            &mut builder,
-            "publish to the bus",
-            topic,
-            publish,
-            Into::Count(published),
-        );
+        let publish = inbox::bus(&mut builder, "publish to the bus", topic, publish, Into::Nothing);
         builder.bind("keys published", Expression::Column { rows, column: 0 });
         let mut text = Text::new(format!("UPDATE {} SET sent = true WHERE key = ANY (", self.table));
         text.variable("keys published").push(")");
         let mark = Mark::new("mark them sent", Role::Outbox);
-        let sent = vec![
+        let send = vec![
+            publish,
             builder.acquire(connection),
             builder.statement(mark, connection, &text, Into::Nothing),
             builder.release(connection),
         ];
-        let any = compare(Operator::Greater, published, 0);
-        let sent = builder.when("if there were any", any, sent);
-        assembly.add(builder.finish([look, vec![publish, sent]].concat()));
+        let any = Expression::binary(Operator::Greater, Expression::RowCount(rows), Expression::int(0));
+        let send = builder.when("if there are any", any, send);
+        assembly.add(builder.finish([look, vec![send]].concat()));
     }
 }
 

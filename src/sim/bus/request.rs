@@ -111,7 +111,9 @@ pub(super) fn output(reply: Reply) -> Output {
 
 fn row(delivered: &Delivered) -> Row {
     let position = Value::Int8(i64::try_from(delivered.offset).unwrap_or(i64::MAX));
-    std::iter::once(position).chain(delivered.message.body.iter().cloned()).collect()
+    std::iter::once(position)
+        .chain(delivered.message.body.iter().cloned())
+        .collect()
 }
 
 pub(super) fn error(failure: &Failure) -> Error {

@@ -251,7 +251,11 @@ impl World {
         bus.engine.flushed(position);
         let flush = bus.log.next(bus.engine.written_position());
         let waiting = std::mem::take(&mut bus.waiting);
-        let is_shown = |key: &Key| requests.get(*key).is_none_or(|entry| lag(bus, &entry.message.request) > 0);
+        let is_shown = |key: &Key| {
+            requests
+                .get(*key)
+                .is_none_or(|entry| lag(bus, &entry.message.request) > 0)
+        };
         let (shown, waiting): (Vec<Key>, Vec<Key>) = waiting.into_iter().partition(is_shown);
         bus.waiting = waiting;
         self.start_replication(plan, node, flush);

@@ -2,6 +2,7 @@
 
 mod background;
 mod build;
+mod bus;
 mod control;
 mod curves;
 mod determinism;

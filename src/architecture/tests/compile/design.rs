@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use program::{Expression, Load, Op, Program, Read};
+use program::{BusRequest, Expression, Load, Op, Program, Read};
 use syntax::Dialect;
 
 use crate::*;
@@ -149,6 +149,12 @@ fn every_operand_has_been_bound() {
                     Op::Statement { into, .. } | Op::Compose { into, .. } => bound.extend(targets(into)),
                     Op::RouteKeys { into, .. } => drop(bound.insert(into.0)),
                     Op::Item { into, .. } => bound.extend(targets(into)),
+                    Op::Bus { request, into, .. } => {
+                        bound.extend(targets(into));
+                        if let BusRequest::Publish { each: Some(each), .. } = request {
+                            bound.extend(each.bind.iter().map(|id| id.0));
+                        }
+                    }
                     Op::Set { register, .. } => drop(bound.insert(register.0)),
                     Op::ForEach { bind, .. } => bound.extend(bind.iter().map(|id| id.0)),
                     Op::Try { error: Some(error), .. } => drop(bound.insert(error.0)),
@@ -159,6 +165,17 @@ fn every_operand_has_been_bound() {
             visit(program, &program.body, &mut |step| {
                 let operands: &[Expression] = match &step.op {
                     Op::Statement { operands, .. } | Op::Compose { operands, .. } => operands,
+                    Op::Bus { topic, request, .. } => {
+                        let topic = &compilation.deployment.topics[topic.index()];
+                        match request {
+                            BusRequest::Publish { fields, .. } => {
+                                assert_eq!(fields.len(), topic.fields.len(), "{}", step.label);
+                                fields
+                            }
+                            BusRequest::Read { partition, .. } => std::slice::from_ref(partition),
+                            BusRequest::Commit { position, .. } => std::slice::from_ref(position),
+                        }
+                    }
                     _ => &[],
                 };
                 for operand in operands {

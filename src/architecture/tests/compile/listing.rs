@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use program::{Compilation, Expression, Into, Op, Program, RegisterId, StepId};
+use program::{BusRequest, Compilation, Expression, Into, Op, Program, RegisterId, StepId};
 
 pub(crate) fn listing(compilation: &Compilation, program: &Program) -> String {
     let names: Vec<String> = program.parameters.iter().map(|id| name(program, *id)).collect();
@@ -173,6 +173,27 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
                     text.replace('\n', &format!("\n{indent}")),
                     into(program, target)
                 )
+            }
+            Op::Bus {
+                topic,
+                request,
+                into: target,
+            } => {
+                let topic = &compilation.deployment.topics[topic.index()].name;
+                let text = match request {
+                    BusRequest::Publish { key, fields, acks, .. } => format!(
+                        "publish {acks:?} by {} [{}]",
+                        expression(program, key),
+                        expressions(program, fields)
+                    ),
+                    BusRequest::Read { group, partition, .. } => {
+                        format!("read partition {} for {group}", expression(program, partition))
+                    }
+                    BusRequest::Commit { group, position, .. } => {
+                        format!("commit {} for {group}", expression(program, position))
+                    }
+                };
+                format!("{topic}: {text}{}", into(program, target))
             }
             Op::Return { values } => format!("return {}", list(program, values)),
         };

@@ -235,25 +235,63 @@ fn an_asynchronous_statement_leaves_with_the_transaction_that_decides() {
         !first.iter().any(|sql| sql.contains("outbox")),
         "it may still be undone: {first:?}"
     );
-    let consumer = text(&compilation, "transfer · message 1 to news");
+    let consumer = text(&compilation, "transfer · consumer of message 1 at news");
     in_order(
         &consumer,
         &[
+            "transfer_1: read partition partition of the topic for news",
             "INSERT INTO inbox.transfer_1",
             "if (keys taken Equal Int8(1))",
             "INSERT INTO news.events",
             "COMMIT",
+            "transfer_1_dead: publish All",
+            "transfer_1: commit position in the topic for news",
         ],
     );
     let relay = program(&compilation, "transfer · relay of message 1 to news");
     assert!(matches!(relay.kind, ProgramKind::Periodic { .. }));
     assert_eq!(compilation.deployment.node(relay.home).name, "south-service");
+    in_order(
+        &text(&compilation, "transfer · relay of message 1 to news"),
+        &["WHERE sent = false", "transfer_1: publish All", "SET sent = true"],
+    );
+}
+
+#[test]
+fn a_topic_has_the_scenarios_partitions_and_a_design_without_messages_no_bus() {
+    let text = format!("{BANK}\n[architecture.database-per-service]\npartitions = 7\n");
+    let bank = compile(SAGA, &text).deployment;
+    let topics: Vec<(&str, u16)> = bank.topics.iter().map(|t| (t.name.as_str(), t.partitions)).collect();
+    assert!(
+        topics.contains(&("transfer_1", 7)) && topics.contains(&("transfer_1_dead", 1)),
+        "{topics:?}"
+    );
+    let buses = |deployment: &program::Deployment| {
+        let nodes = deployment.nodes.iter();
+        nodes.filter(|node| node.kind == program::NodeKind::EventBus).count()
+    };
+    assert_eq!(buses(&bank), 1, "one for all topics");
+    assert_eq!(buses(&compile(SAGA, SIGN_UP).deployment), 0);
+}
+
+#[test]
+fn messages_that_say_whose_they_are_keep_the_order_of_their_tenant() {
+    let tables = "CREATE TABLE a.x (id text PRIMARY KEY, t int NOT NULL);\nCREATE TABLE b.y (id text PRIMARY KEY, t int NOT NULL);";
+    let act = |message: &str| {
+        let sql = format!("INSERT INTO a.x (id, t) VALUES (:id, :t);\n@asynchronous {message};");
+        let compilation = compile(SAGA, &small(tables, "id = \"new id\", t = \"tenant\"", &sql));
+        text(&compilation, "act · relay of message 1 to b")
+    };
+    let says = act("INSERT INTO b.y (id, t) VALUES (:id, :t)");
+    assert!(says.contains("publish All by t ["), "{says}");
+    let does_not = act("DELETE FROM b.y WHERE id = :id");
+    assert!(does_not.contains("publish All by request key ["), "{does_not}");
 }
 
 #[test]
 fn all_transactions_of_an_operation_have_the_same_now() {
     let compilation = compile(SAGA, BANK);
-    let consumer = text(&compilation, "transfer · message 1 to news");
+    let consumer = text(&compilation, "transfer · consumer of message 1 at news");
     assert!(
         consumer.contains("VALUES ($1, $2, $3, $4) [event, target, amount, started at]"),
         "{consumer}"
@@ -331,6 +369,12 @@ fn sabotage_leaves_out_what_it_says() {
     let bare = compile_with(SAGA, SIGN_UP, &[Sabotage::WithoutIdempotencyKey]);
     let action = statements(program(&bare, "create_user · step 1 at auth"));
     assert!(!action.iter().any(|sql| sql.contains("idempotency.")), "{action:?}");
+    let bare = compile_with(SAGA, BANK, &[Sabotage::WithoutInbox]);
+    let consumer = statements(program(&bare, "transfer · consumer of message 1 at news"));
+    assert!(!consumer.iter().any(|sql| sql.contains("inbox.")), "{consumer:?}");
+    let bare = compile_with(SAGA, BANK, &[Sabotage::WithoutReplicas]);
+    let relay = text(&bare, "transfer · relay of message 1 to news");
+    assert!(relay.contains("publish Leader"), "{relay}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use experiment::{Job, Progress};
 
 mod bill;
+mod bus;
 mod draw;
 mod dynamodb;
 mod other_fields;
