@@ -279,8 +279,9 @@ fn messages_that_say_whose_they_are_keep_the_order_of_their_tenant() {
     let tables = "CREATE TABLE a.x (id text PRIMARY KEY, t int NOT NULL);\nCREATE TABLE b.y (id text PRIMARY KEY, t int NOT NULL);";
     let act = |message: &str| {
         let sql = format!("INSERT INTO a.x (id, t) VALUES (:id, :t);\n@asynchronous {message};");
-        let compilation = compile(SAGA, &small(tables, "id = \"new id\", t = \"tenant\"", &sql));
-        text(&compilation, "act · relay of message 1 to b")
+        let scenario = small(tables, "id = \"new id\", t = \"tenant\"", &sql);
+        let scenario = scenario.replace("[schema]", "tenant_column = \"t\"\n[population]\ntenants = 2\n[schema]");
+        text(&compile(SAGA, &scenario), "act · relay of message 1 to b")
     };
     let says = act("INSERT INTO b.y (id, t) VALUES (:id, :t)");
     assert!(says.contains("publish All by t ["), "{says}");
