@@ -31,6 +31,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "statements-are-data",
     "": "our-parser-on-sqlparser-tokens",
     "": "composition-is-sql-in-memory",
+    "": "messages-go-over-a-bus",
     "": "tenants-are-walls",
     "": "policies-name-their-tenant",
     "": "scenarios-are-toml-with-phrases",

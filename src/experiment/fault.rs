@@ -20,8 +20,11 @@ pub(crate) struct PhysicalStep {
     pub(crate) number: u32,
     pub(crate) activation: Activation,
     pub(crate) step: StepId,
-    /// How often the same step of the same program had begun before in this execution.
-    pub(crate) occurrence: u32,
+    /// How often the same step of the same program had begun before, been answered before, and ended before: several
+    /// consumers that wait at the same step are not answered in the order in which they began.
+    pub(crate) begun_before: u32,
+    pub(crate) answered_before: Option<u32>,
+    pub(crate) ended_before: Option<u32>,
     /// The steps of relays and recoveries belong to nobody's request.
     pub(crate) request: Option<RequestId>,
     pub(crate) label: String,
@@ -37,7 +40,7 @@ pub(crate) struct PhysicalStep {
 /// recoveries since then. A read that was already waiting for messages counts when it is answered.
 pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], request: RequestId) -> Vec<PhysicalStep> {
     let mut steps: Vec<PhysicalStep> = Vec::new();
-    let mut begun: BTreeMap<(ProgramId, StepId, Option<RequestId>), u32> = BTreeMap::new();
+    let mut counts = Counts::default();
     let mut waiting: Vec<PhysicalStep> = Vec::new();
     let mut asked = false;
     for event in events {
@@ -47,7 +50,7 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
             let step = waiting.remove(index);
             steps.push(PhysicalStep { number, ..step });
         }
-        note(&mut steps, event);
+        note(&mut steps, &mut counts, event);
         let EventKind::StepStarted { activation, step } = event.kind else {
             continue;
         };
@@ -55,14 +58,14 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
         if !is_physical(&definition.op) {
             continue;
         }
-        let count = begun.entry((activation.program, step, event.request)).or_default();
-        let occurrence = *count;
-        *count += 1;
+        let begun_before = counts.count(activation, step, event.request, StepPoint::Before);
         let begun = PhysicalStep {
             number: steps.len() as u32 + 1,
             activation,
             step,
-            occurrence,
+            begun_before,
+            answered_before: None,
+            ended_before: None,
             request: event.request,
             label: definition.label.clone(),
             asked: None,
@@ -99,14 +102,35 @@ fn answered_now(steps: &[PhysicalStep], event: &Event) -> Option<usize> {
     steps.iter().rposition(is_it)
 }
 
+/// How often each step has come to each point.
+#[derive(Default)]
+struct Counts(BTreeMap<(ProgramId, StepId, Option<RequestId>, u8), u32>);
+
+impl Counts {
+    /// How often it had before.
+    fn count(&mut self, activation: Activation, step: StepId, request: Option<RequestId>, point: StepPoint) -> u32 {
+        let count = self
+            .0
+            .entry((activation.program, step, request, point as u8))
+            .or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
 /// Writes down what becomes of a step that has begun.
-fn note(steps: &mut [PhysicalStep], event: &Event) {
-    let (activation, step) = match event.kind {
-        EventKind::MessageSent { activation, step, .. } | EventKind::StepEnded { activation, step, .. } => {
-            (activation, step)
-        }
+fn note(steps: &mut [PhysicalStep], counts: &mut Counts, event: &Event) {
+    let (activation, step, point) = match event.kind {
+        EventKind::MessageSent {
+            activation,
+            step,
+            reply,
+            ..
+        } => (activation, step, reply.then_some(StepPoint::Done)),
+        EventKind::StepEnded { activation, step, .. } => (activation, step, Some(StepPoint::After)),
         _ => return,
     };
+    let before = point.map(|point| counts.count(activation, step, event.request, point));
     // A step in a loop ends before it begins again.
     let begun = |known: &&mut PhysicalStep| known.activation == activation && known.step == step;
     let Some(found) = steps.iter_mut().rev().find(begun) else {
@@ -114,8 +138,14 @@ fn note(steps: &mut [PhysicalStep], event: &Event) {
     };
     match event.kind {
         EventKind::MessageSent { to, reply: false, .. } => found.asked = found.asked.or(Some(to)),
-        EventKind::MessageSent { reply: true, .. } => found.answered = found.answered.or(Some(event.at)),
-        _ => found.ended = found.ended.or(Some(event.at)),
+        EventKind::MessageSent { reply: true, .. } => {
+            found.answered = found.answered.or(Some(event.at));
+            found.answered_before = found.answered_before.or(before);
+        }
+        _ => {
+            found.ended = found.ended.or(Some(event.at));
+            found.ended_before = found.ended_before.or(before);
+        }
     }
 }
 
@@ -225,6 +255,8 @@ pub(crate) fn place(
         },
     };
     let point = match place {
+        // What strikes a message, or refuses a step, strikes when the step begins.
+        _ if !matches!(action, FaultAction::Crash { .. }) => StepPoint::Before,
         scenario::StepPlace::Before => StepPoint::Before,
         scenario::StepPlace::During => StepPoint::Done,
         scenario::StepPlace::After => StepPoint::After,
@@ -242,7 +274,11 @@ pub(crate) fn trigger(step: &PhysicalStep, point: StepPoint, request: Option<Req
         step: step.step,
         point,
         request,
-        occurrence: step.occurrence,
+        occurrence: match point {
+            StepPoint::Before => step.begun_before,
+            StepPoint::Done => step.answered_before.unwrap_or(step.begun_before),
+            StepPoint::After => step.ended_before.unwrap_or(step.begun_before),
+        },
     })
 }
 

@@ -161,7 +161,7 @@ impl World {
         match &activation.origin {
             Origin::Client => self.answer_client(plan, node, request, result),
             Origin::Nobody => {}
-            Origin::Periodic { index, changes } => self.relay_ended(plan, *index, *changes),
+            Origin::Periodic { index, changes } => self.relay_ended(plan, *index, *changes, result.is_ok()),
             Origin::Recovery => self.recovery_ended(plan, node, id.program, result.is_ok()),
             Origin::Caller(caller) => {
                 let epoch = self.nodes[node.index()].epoch;
@@ -294,8 +294,10 @@ impl World {
         }
     }
 
-    fn relay_ended(&mut self, plan: &Plan, index: u16, changes: u64) {
-        if self.quiet.changes == changes {
+    fn relay_ended(&mut self, plan: &Plan, index: u16, changes: u64, well: bool) {
+        // A round that has failed will find more to do, unless what it needs is down for good.
+        let hopeless = || self.nodes.iter().any(|node| node.life == Life::Down);
+        if self.quiet.changes == changes && (well || hopeless()) {
             self.quiet.clean.insert(index, changes);
         }
         let periodic = &plan.periodic[usize::from(index)];

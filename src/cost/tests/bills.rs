@@ -228,6 +228,37 @@ fn items_are_billed_by_their_units() {
 }
 
 #[test]
+fn a_bus_is_billed_by_its_brokers_and_what_they_keep() {
+    let deployment = Deployment {
+        nodes: vec![Node {
+            name: "event-bus".to_owned(),
+            kind: NodeKind::EventBus,
+            cores: 2,
+        }],
+        ..Deployment::default()
+    };
+    let bill_of = |added_bytes, busy| {
+        let used = NodeUsage {
+            added_bytes,
+            busy: Nanos::from_secs(busy),
+            ..NodeUsage::default()
+        };
+        let usage = Usage {
+            nodes: vec![used],
+            ..usage(used)
+        };
+        bill(&deployment, &usage, &book())
+    };
+    let results = |bill: &cost::Bill| bill.lines.iter().map(|line| line.result).collect::<Vec<Money>>();
+    // 3 × 730 × 0.0456; 3 × 1 × 0.10.
+    assert_eq!(results(&bill_of(0, 0)), [money("99.864"), money("0.3")]);
+    // 1 MiB in 100 s is 25.66 GiB a month, of which 168 h of 730 are kept: 5.9 GiB on each of three.
+    assert_eq!(results(&bill_of(1 << 20, 0))[1], money("1.8"));
+    // Busy 150 of 200 processor seconds.
+    assert_eq!(bill_of(0, 150).unpriced.len(), 1);
+}
+
+#[test]
 fn the_rule_asks_for_more_processors_where_they_are_missing() {
     let book = book();
     let busy = |seconds| {

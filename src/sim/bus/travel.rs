@@ -258,6 +258,7 @@ impl World {
         };
         let (shown, waiting): (Vec<Key>, Vec<Key>) = waiting.into_iter().partition(is_shown);
         bus.waiting = waiting;
+        self.quiet.travelling += shown.len() as u64;
         self.start_replication(plan, node, flush);
         let requests = u32::try_from(served.len()).unwrap_or(u32::MAX);
         self.emit(node, None, EventKind::Replicated { requests });
@@ -266,9 +267,11 @@ impl World {
             self.bus_answers(plan, node, key);
         }
         for key in shown {
-            self.quiet.travelling += 1;
-            self.bus_waited(node, key, WaitCause::Messages);
-            self.work(plan, node, Job::Bus(key));
+            // An answer may have brought about a crash: then they have been answered, too.
+            if self.bus_requests.get(key).is_some() {
+                self.bus_waited(node, key, WaitCause::Messages);
+                self.work(plan, node, Job::Bus(key));
+            }
         }
     }
 
