@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use base::{Time, Type, Value};
-use syntax::{Expr, ExprKind, IsolationLevel, Statement, TransactionModes, UnaryOperator};
+use syntax::{Expr, ExprKind, Statement, TransactionModes, UnaryOperator};
 
-use crate::error::{Fallible, error, state, unsupported};
+use crate::error::{Fallible, error, state};
 use crate::server::Core;
 use crate::session::{SessionState, isolation_name, unrecognized};
 use crate::{Notice, Output, OutputColumn, Tag, TransactionStatus};
@@ -116,9 +116,6 @@ fn in_block(session: &SessionState, what: &str) -> Fallible<()> {
 fn set_modes(modes: &TransactionModes, session: &mut SessionState) -> Fallible<()> {
     if let Some(isolation) = modes.isolation {
         let transaction = &mut session.transaction;
-        if isolation == IsolationLevel::Serializable {
-            return Err(unsupported("transaction isolation level SERIALIZABLE"));
-        }
         if isolation != transaction.isolation && transaction.queried {
             return Err(error(
                 state::ACTIVE_SQL_TRANSACTION,
@@ -129,6 +126,15 @@ fn set_modes(modes: &TransactionModes, session: &mut SessionState) -> Fallible<(
     }
     if let Some(read_only) = modes.read_only {
         session.transaction.read_only = read_only;
+    }
+    if let Some(deferrable) = modes.deferrable {
+        if session.transaction.queried {
+            return Err(error(
+                state::ACTIVE_SQL_TRANSACTION,
+                "SET TRANSACTION [NOT] DEFERRABLE must be called before any query",
+            ));
+        }
+        session.transaction.deferrable = deferrable;
     }
     Ok(())
 }

@@ -172,7 +172,7 @@ impl Running {
         };
         if core.storage.waits_for(session.id).is_none() {
             self.wait = None;
-            return Ok(None);
+            return Ok(self.waits_for_safety(session, core, now));
         }
         if !wait.deadlock_checked && now >= wait.since + deadlock_timeout(session, core) {
             wait.deadlock_checked = true;
@@ -197,8 +197,25 @@ impl Running {
         Ok(self.waits_for(session, core, now))
     }
 
+    /// A deferrable transaction waits for others' ends, but for no lock: there is no deadlock, and no lock_timeout.
+    fn waits_for_safety(&mut self, session: &SessionState, core: &Core, now: Time) -> Option<Blocker> {
+        session.transaction.serial?;
+        let holders = core.storage.waits_for_safety(session.id)?;
+        self.wait.get_or_insert(Wait {
+            since: now,
+            deadlock_checked: true,
+        });
+        Some(Blocker {
+            what: "a safe snapshot".to_owned(),
+            holders,
+            deadline: session.timeout("statement_timeout").map(|most| self.started + most),
+        })
+    }
+
     fn waits_for(&mut self, session: &SessionState, core: &Core, now: Time) -> Option<Blocker> {
-        let (tag, _, holders) = core.storage.waits_for(session.id)?;
+        let Some((tag, _, holders)) = core.storage.waits_for(session.id) else {
+            return self.waits_for_safety(session, core, now);
+        };
         let wait = *self.wait.get_or_insert(Wait {
             since: now,
             deadlock_checked: false,
@@ -251,7 +268,9 @@ impl Running {
                         *at += 1;
                     }
                     let plan = plan.clone();
-                    self.begin_rows(plan, session, core, prepared)?;
+                    if !self.begin_rows(plan, session, core, prepared)? {
+                        return Ok(Came::Suspended);
+                    }
                 }
                 Phase::Utility => {
                     let statement = self.statement(prepared)?;
@@ -314,14 +333,14 @@ impl Running {
         Ok(Some(Planned(plan)))
     }
 
-    /// All locks are held. If a definition has changed while we waited, plans anew.
+    /// All locks are held. If a definition has changed while we waited, plans anew. False: there is no snapshot yet.
     fn begin_rows(
         &mut self,
         plan: Planned,
         session: &mut SessionState,
         core: &mut Core,
         prepared: &mut [Prepared],
-    ) -> Fallible<()> {
+    ) -> Fallible<bool> {
         if !still_good(&plan.0, session, core) {
             let statement = self.statement(prepared)?;
             if let Source::Prepared(id) = &self.source
@@ -332,15 +351,17 @@ impl Running {
             if let Some(plan) = self.plan(&statement, session, core, prepared)? {
                 self.phase = Phase::Lock { plan, at: 0 };
             }
-            return Ok(());
+            return Ok(true);
         }
         if session.transaction.read_only && plan.0.writes() {
             let message = format!("cannot execute {} in a read-only transaction", plan.0.verb);
             return Err(error(state::READ_ONLY_TRANSACTION, message));
         }
+        let Some(snapshot) = session.snapshot(core) else {
+            return Ok(false);
+        };
         let now = core.timestamp(session.transaction.started);
         let params = bind_parameters(&plan.0, std::mem::take(&mut self.params), now)?;
-        let snapshot = session.snapshot(core);
         let run = Run::new(&plan.0, params, snapshot);
         let body = match (&plan.0.root, Modify::new(&plan.0.root)) {
             (Root::Query(query), _) => Body::Query(Box::new(State::new(&query.node))),
@@ -354,7 +375,7 @@ impl Running {
             rows: Vec::new(),
             foreign: None,
         }));
-        Ok(())
+        Ok(true)
     }
 
     // ---- the end
@@ -371,6 +392,10 @@ impl Running {
                 core.storage.release_snapshots(session.id);
             }
             return Progress::Done(Ok(output));
+        }
+        if let Err(refusal) = session.check_commit(core) {
+            session.rollback(core);
+            return Progress::Done(Err(*refusal));
         }
         let Some(xid) = session.transaction.xid else {
             session.finish(core);

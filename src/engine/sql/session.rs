@@ -9,7 +9,7 @@ use syntax::IsolationLevel;
 use crate::catalog::Catalog;
 use crate::error::{Fallible, error, state};
 use crate::server::{Core, ServerConfig};
-use crate::storage::{CommandId, DatabaseId, LockTag, RelationId, Snapshot, Xid};
+use crate::storage::{CommandId, DatabaseId, LockTag, RelationId, Safety, SerialId, Snapshot, Xid};
 use crate::{SessionId, SqlError, TransactionStatus, Usage};
 
 /// What a statement may read and change of its session.
@@ -40,6 +40,8 @@ pub(crate) struct Transaction {
     pub(crate) explicit: bool,
     pub(crate) isolation: IsolationLevel,
     pub(crate) read_only: bool,
+    /// Serializable and read-only: waits for a snapshot that is known to be safe.
+    pub(crate) deferrable: bool,
     /// COMMIT has been said; its record is being written and flushed.
     pub(crate) committing: bool,
     /// A statement has taken a snapshot: the isolation level stands.
@@ -52,8 +54,10 @@ pub(crate) struct Transaction {
     pub(crate) savepoints: Vec<Savepoint>,
     /// The current command's number.
     pub(crate) command: CommandId,
-    /// Repeatable read: the one snapshot.
+    /// Repeatable read and serializable: the one snapshot.
     pub(crate) snapshot: Option<Snapshot>,
+    /// Serializable: as what its reads and writes are watched.
+    pub(crate) serial: Option<SerialId>,
     /// The settings to go back to.
     before: Settings,
 }
@@ -88,6 +92,7 @@ impl Transaction {
             explicit: false,
             isolation: IsolationLevel::ReadCommitted,
             read_only: false,
+            deferrable: false,
             committing: false,
             queried: false,
             started: Time::ZERO,
@@ -96,6 +101,7 @@ impl Transaction {
             savepoints: Vec::new(),
             command: CommandId::FIRST,
             snapshot: None,
+            serial: None,
             before: Settings::default(),
         }
     }
@@ -193,6 +199,7 @@ impl SessionState {
         }
         let isolation = match self.set_text("default_transaction_isolation").map(|text| &**text) {
             Some("repeatable read") => IsolationLevel::RepeatableRead,
+            Some("serializable") => IsolationLevel::Serializable,
             _ => IsolationLevel::ReadCommitted,
         };
         let transaction = &mut self.transaction;
@@ -200,6 +207,7 @@ impl SessionState {
         transaction.explicit = explicit;
         transaction.isolation = isolation;
         transaction.read_only = false;
+        transaction.deferrable = false;
         transaction.started = now;
         transaction.command = CommandId::FIRST;
         if !transaction.before.are_the_same(&self.settings) {
@@ -227,6 +235,7 @@ impl SessionState {
             None => {
                 let xid = core.storage.begin(self.id).map_err(SqlError::from)?;
                 transaction.xid = Some(xid);
+                note_serializable(transaction.serial, xid, core);
                 transaction.xids.push(xid);
                 xid
             }
@@ -237,6 +246,7 @@ impl SessionState {
                 None => {
                     let sub = core.storage.begin_sub(xid).map_err(SqlError::from)?;
                     savepoint.xid = Some(sub);
+                    note_serializable(transaction.serial, sub, core);
                     transaction.xids.push(sub);
                     sub
                 }
@@ -245,20 +255,66 @@ impl SessionState {
         Ok(xid)
     }
 
-    /// The snapshot for the next statement.
-    pub(crate) fn snapshot(&mut self, core: &mut Core) -> Snapshot {
+    /// The snapshot for the next statement; `None`: it is not yet known to be safe.
+    pub(crate) fn snapshot(&mut self, core: &mut Core) -> Option<Snapshot> {
         let transaction = &mut self.transaction;
         transaction.queried = true;
         if transaction.isolation == IsolationLevel::ReadCommitted {
-            return core.storage.snapshot(self.id, transaction.xid, transaction.command);
+            return Some(core.storage.snapshot(self.id, transaction.xid, transaction.command));
         }
+        if transaction.isolation == IsolationLevel::Serializable && !self.open_serializable(core) {
+            return None;
+        }
+        let transaction = &mut self.transaction;
         let first = transaction
             .snapshot
             .get_or_insert_with(|| core.storage.snapshot(self.id, transaction.xid, transaction.command));
-        Snapshot {
+        Some(Snapshot {
             own: transaction.xid,
             command: transaction.command,
             ..first.clone()
+        })
+    }
+
+    /// Takes the one snapshot of a serializable transaction. False: a deferrable one has to wait for writers that
+    /// may make it show a state that never was.
+    fn open_serializable(&mut self, core: &mut Core) -> bool {
+        loop {
+            let transaction = &mut self.transaction;
+            if transaction.snapshot.is_none() {
+                let (command, read_only) = (transaction.command, transaction.read_only);
+                let (snapshot, serial) =
+                    core.storage
+                        .begin_serializable(self.id, &transaction.xids, command, read_only);
+                (transaction.snapshot, transaction.serial) = (Some(snapshot), serial);
+            }
+            let Some(serial) = transaction.serial.filter(|_| transaction.deferrable && transaction.read_only) else {
+                return true;
+            };
+            let safety = core.storage.safety(serial);
+            if safety == Safety::Open {
+                return false;
+            }
+            self.end_serializable(false, core);
+            if safety == Safety::Safe {
+                return true;
+            }
+            self.transaction.snapshot = None;
+            core.storage.release_snapshots(self.id);
+        }
+    }
+
+    fn end_serializable(&mut self, committed: bool, core: &mut Core) {
+        if let Some(serial) = self.transaction.serial.take() {
+            core.storage.end_serializable(serial, committed);
+        }
+    }
+
+    /// The commit may still be refused: a serializable transaction that has no place in any order.
+    pub(crate) fn check_commit(&self, core: &mut Core) -> Fallible<()> {
+        match self.transaction.serial {
+            Some(serial) => Ok(core.storage.check_serializable_commit(serial).map_err(SqlError::from)?),
+            None => Ok(()),
         }
     }
 
@@ -346,10 +402,14 @@ impl SessionState {
 
     /// Undoes everything and gives back all locks.
     fn undo(&mut self, core: &mut Core) {
+        let serial = self.transaction.serial.take();
         if let Some(xid) = self.transaction.xid.take() {
             core.storage.abort(xid);
             let gone = std::mem::take(&mut self.transaction.xids);
             core.abort_catalog(&gone);
+        }
+        if let Some(serial) = serial {
+            core.storage.end_serializable(serial, false);
         }
         self.transaction.savepoints.clear();
         core.storage.release_locks(self.id);
@@ -365,6 +425,7 @@ impl SessionState {
 
     /// After a commit has become visible, or when there was nothing to commit.
     pub(crate) fn finish(&mut self, core: &mut Core) {
+        self.end_serializable(true, core);
         core.storage.release_locks(self.id);
         core.storage.release_snapshots(self.id);
         if !self.settings.local.is_empty() {
@@ -381,6 +442,7 @@ impl SessionState {
         transaction.committing = false;
         transaction.isolation = IsolationLevel::ReadCommitted;
         transaction.read_only = false;
+        transaction.deferrable = false;
         transaction.queried = false;
         transaction.xid = None;
         transaction.xids.clear();
@@ -525,6 +587,12 @@ impl SessionState {
     }
 }
 
+fn note_serializable(serial: Option<SerialId>, xid: Xid, core: &mut Core) {
+    if let Some(serial) = serial {
+        core.storage.note_serializable_xid(serial, xid);
+    }
+}
+
 pub(crate) fn isolation_name(isolation: IsolationLevel) -> &'static str {
     match isolation {
         IsolationLevel::ReadCommitted => "read committed",
@@ -548,10 +616,10 @@ fn check_setting<'v>(name: &str, value: &'v str) -> Fallible<&'v str> {
         return Err(invalid());
     }
     match (name, value) {
-        ("default_transaction_isolation", "serializable") => {
-            Err(crate::error::unsupported("transaction isolation level SERIALIZABLE"))
-        }
-        ("default_transaction_isolation", "read committed" | "read uncommitted" | "repeatable read") => Ok(value),
+        (
+            "default_transaction_isolation",
+            "read committed" | "read uncommitted" | "repeatable read" | "serializable",
+        ) => Ok(value),
         ("row_security", _) => {
             let truth = match &*value.to_ascii_lowercase() {
                 "on" | "true" | "yes" | "1" => Some("on"),

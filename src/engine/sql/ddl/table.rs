@@ -183,6 +183,7 @@ impl Definer<'_> {
                 child.foreign_keys.retain(|key| key.parent != table.id);
                 self.alter(child);
             }
+            self.check_readers(table)?;
             self.core.catalog_mut().drop_table(table.id, &own, xid);
             self.core.storage.drop_relation(xid, table.heap);
         }
@@ -216,15 +217,26 @@ impl Definer<'_> {
             }
         }
         for table in tables {
+            self.check_readers(&table)?;
             let mut table = (*table).clone();
             self.core.storage.drop_relation(self.xid, table.heap);
-            table.heap = self.core.storage.create_relation(self.xid);
+            let heap = self.core.storage.create_relation(self.xid);
+            self.core.storage.heap_replaced(table.heap, heap);
+            table.heap = heap;
             for index in &mut table.indexes {
                 index.id = self.core.storage.create_index(self.xid, table.heap);
             }
             self.alter(table);
         }
         Ok(Some("TRUNCATE TABLE"))
+    }
+
+    /// All rows go at once: serializable transactions that have read any come first.
+    fn check_readers(&mut self, table: &Table) -> Fallible<()> {
+        match self.session.transaction.serial {
+            Some(serial) => (self.core.storage.check_table(serial, table.heap)).map_err(crate::exec::failed),
+            None => Ok(()),
+        }
     }
 }
 

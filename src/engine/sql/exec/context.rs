@@ -15,7 +15,10 @@ use crate::expr::{Environment, Flow, Slot};
 use crate::plan::Plan;
 use crate::server::Core;
 use crate::session::{SessionState, unrecognized};
-use crate::storage::{Acquired, CommandId, LockMode, LockTag, RelationId, RowId, RowLock, Snapshot, Xid};
+use crate::storage::{
+    Acquired, CommandId, IndexId, LockMode, LockTag, RelationId, RowId, RowLock, SerialId, SerializationFailure, Snapshot,
+    Xid,
+};
 use crate::types::SqlType;
 use crate::types::compare::compare_for_sort;
 
@@ -86,6 +89,36 @@ impl Context<'_> {
         Ok(xid)
     }
 
+    /// As what a serializable transaction's reads and writes are watched.
+    pub(crate) fn serial(&self) -> Option<SerialId> {
+        self.session.transaction.serial
+    }
+
+    /// A row goes into a table whose rows a serializable transaction may have read.
+    pub(crate) fn check_insert(&mut self, heap: RelationId) -> Fallible<()> {
+        match self.serial() {
+            Some(serial) => self.core.storage.check_insert(serial, heap).map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    /// A row version has been replaced or removed that one may have read.
+    pub(crate) fn check_change(&mut self, heap: RelationId, row: RowId) -> Fallible<()> {
+        let top_level = self.session.transaction.savepoints.is_empty();
+        match self.serial() {
+            Some(serial) => (self.core.storage.check_change(serial, heap, row, top_level)).map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    /// A key goes into an index in which one may have looked for it. `row`: the entry's, where equal keys have many.
+    pub(crate) fn check_entry(&mut self, index: IndexId, key: &[u8], row: Option<RowId>) -> Fallible<()> {
+        match self.serial() {
+            Some(serial) => (self.core.storage.check_entry(serial, index, key, row)).map_err(failed),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn command(&self) -> CommandId {
         self.session.transaction.command
     }
@@ -112,6 +145,10 @@ impl Context<'_> {
     pub(crate) fn sub_state(&self, id: u32) -> State {
         State::new(&self.plan.subqueries[id as usize].node)
     }
+}
+
+pub(crate) fn failed(failure: SerializationFailure) -> Box<SqlError> {
+    Box::new(failure.into())
 }
 
 /// Asks for a lock on behalf of a session; false: queued.

@@ -8,7 +8,7 @@ use syntax::ReferentialAction;
 
 use super::lock_rows::{LockRow, Locked};
 use super::write_row::{WriteRow, Written, decode};
-use super::{Context, key_text};
+use super::{Context, failed, key_text};
 use crate::SqlError;
 use crate::catalog::Table;
 use crate::error::{Fallible, error, state};
@@ -179,7 +179,7 @@ impl ForeignRun {
         match action {
             ReferentialAction::NoAction => {
                 // Another row may have taken over the key.
-                if self.lock.is_none() && self.parent_remains(parent, &foreign.parent_columns, old, cx) {
+                if self.lock.is_none() && self.parent_remains(parent, &foreign.parent_columns, old, cx)? {
                     return Ok(true);
                 }
                 self.refuse_children(parent, child, key, old, cx)
@@ -189,13 +189,19 @@ impl ForeignRun {
         }
     }
 
-    fn parent_remains(&self, parent: &Arc<Table>, columns: &[u16], values: &[Value], cx: &Context<'_>) -> bool {
+    fn parent_remains(
+        &self,
+        parent: &Arc<Table>,
+        columns: &[u16],
+        values: &[Value],
+        cx: &mut Context<'_>,
+    ) -> Fallible<bool> {
         let Some(snapshot) = &self.snapshot else {
-            return false;
+            return Ok(false);
         };
         let mut matches = Matches::new(parent, columns, values, cx);
         let mut fuel = u64::MAX;
-        matches!(matches.next(snapshot, &mut fuel, cx), Found::Row(..))
+        Ok(matches!(matches.next(snapshot, &mut fuel, cx)?, Found::Row(..)))
     }
 
     /// NO ACTION, RESTRICT: one child is one too many.
@@ -295,7 +301,7 @@ impl ForeignRun {
             return Ok(Found::None);
         };
         let mut fuel = *cx.fuel;
-        let found = matches.next(snapshot, &mut fuel, cx);
+        let found = matches.next(snapshot, &mut fuel, cx)?;
         *cx.fuel = fuel;
         if let Found::Row(..) = &found {
             cx.session.usage.rows_read += 1;
@@ -312,7 +318,7 @@ enum Found {
 }
 
 impl Matches {
-    fn new(table: &Arc<Table>, columns: &[u16], values: &[Value], cx: &Context<'_>) -> Matches {
+    fn new(table: &Arc<Table>, columns: &[u16], values: &[Value], cx: &mut Context<'_>) -> Matches {
         let mut matches = Matches {
             table: table.clone(),
             columns: columns.to_vec(),
@@ -339,6 +345,9 @@ impl Matches {
             }
         }
         if index.columns.len() == columns.len() {
+            if let Some(serial) = cx.serial() {
+                cx.core.storage.watch_lookup(serial, index.id, &prefix);
+            }
             cx.core
                 .storage
                 .index_lookup(index.id, &prefix, |row| matches.rows.push(row));
@@ -350,38 +359,51 @@ impl Matches {
             let lower = std::ops::Bound::Included(&prefix[..]);
             let mut cursor =
                 crate::storage::IndexCursor::new(index.id, lower, upper, crate::storage::Direction::Forward);
-            while let Some(row) = cx.core.storage.index_next(&mut cursor) {
+            while let Some(row) = match cx.serial() {
+                None => cx.core.storage.index_next(&mut cursor),
+                Some(serial) => cx.core.storage.index_next_watched(serial, &mut cursor),
+            } {
                 matches.rows.push(row);
             }
         }
         matches
     }
 
-    fn next(&mut self, snapshot: &Snapshot, fuel: &mut u64, cx: &Context<'_>) -> Found {
+    fn next(&mut self, snapshot: &Snapshot, fuel: &mut u64, cx: &mut Context<'_>) -> Fallible<Found> {
+        let (heap, serial, storage) = (self.table.heap, cx.serial(), &mut cx.core.storage);
         loop {
             if *fuel == 0 {
-                return Found::OutOfFuel;
+                return Ok(Found::OutOfFuel);
             }
             *fuel -= 1;
-            let found = match &mut self.scan {
-                Some(cursor) => cx.core.storage.next_visible(cursor, snapshot),
-                None => {
-                    let Some(root) = self.rows.get(self.at) else {
-                        return Found::None;
+            let row = match (&mut self.scan, serial) {
+                (Some(cursor), None) => storage.next_visible(cursor, snapshot).map(|(row, _)| row),
+                (Some(cursor), Some(serial)) => {
+                    storage.next_visible_watched(serial, cursor, snapshot).map_err(failed)?
+                }
+                (None, _) => {
+                    let Some(&root) = self.rows.get(self.at) else {
+                        return Ok(Found::None);
                     };
                     self.at += 1;
-                    match cx.core.storage.fetch_indexed(self.table.heap, *root, snapshot) {
-                        Some(found) => Some(found),
-                        None => continue,
+                    let found = match serial {
+                        None => storage.fetch_indexed(heap, root, snapshot).map(|(row, _)| row),
+                        Some(serial) => {
+                            (storage.fetch_indexed_watched(serial, heap, root, snapshot)).map_err(failed)?
+                        }
+                    };
+                    if found.is_none() {
+                        continue;
                     }
+                    found
                 }
             };
-            let Some((row, bytes)) = found else {
-                return Found::None;
+            let Some((row, bytes)) = row.and_then(|row| storage.fetch(heap, row, snapshot).map(|bytes| (row, bytes))) else {
+                return Ok(Found::None);
             };
             let values = decode(&self.table, bytes);
             if matches_key(&values, &self.columns, &self.values) {
-                return Found::Row(row, values);
+                return Ok(Found::Row(row, values));
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::expr::{Flow, Machine};
 use crate::plan::{Kept, Node};
 use crate::storage::RowId;
 
-pub(crate) use context::{Context, RowWait, Run, acquire, bind_parameters, deadlock};
+pub(crate) use context::{Context, RowWait, Run, acquire, bind_parameters, deadlock, failed};
 pub(crate) use foreign_key::{ForeignEvent, ForeignRun};
 pub(crate) use modify::Modify;
 pub(crate) use write_row::{check_values, decode as decode_row, failing_key, index_key, key_text, row_condition};

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use base::Value;
 
-use super::{Context, Step};
+use super::{Context, Step, failed};
 use crate::error::{Fallible, error, state};
 use crate::expr::{Flow, Machine, Program};
 use crate::key::{self, Order};
@@ -33,7 +33,7 @@ pub(crate) fn next_seq(
                 return Ok(Step::Suspended);
             }
             let found = if cx.ephemeral.is_empty() {
-                fetch_next(table, state, cx)
+                fetch_next(table, state, cx)?
             } else {
                 fetch_ephemeral(table, state, cx)
             };
@@ -55,17 +55,24 @@ pub(crate) fn next_seq(
     }
 }
 
-fn fetch_next(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> bool {
+fn fetch_next(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> Fallible<bool> {
     let heap = cx.plan.table(table).heap;
-    let cursor = state.cursor.get_or_insert_with(|| cx.core.storage.scan(heap));
-    let found = cx.core.storage.next_visible(cursor, &cx.run.snapshot);
+    let (storage, snapshot) = (&mut cx.core.storage, &cx.run.snapshot);
+    let cursor = state.cursor.get_or_insert_with(|| storage.scan(heap));
+    let found = match cx.session.transaction.serial {
+        None => storage.next_visible(cursor, snapshot),
+        Some(serial) => {
+            let row = storage.next_visible_watched(serial, cursor, snapshot).map_err(failed)?;
+            row.and_then(|row| storage.fetch(heap, row, snapshot).map(|bytes| (row, bytes)))
+        }
+    };
     cx.session.usage.pages_read += cursor.take_pages();
     let Some((row, bytes)) = found else {
-        return false;
+        return Ok(false);
     };
     Context::load(cx.plan, table, bytes, &mut cx.run.frame);
     cx.run.rows[table] = row;
-    true
+    Ok(true)
 }
 
 fn fetch_ephemeral(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> bool {
@@ -151,7 +158,15 @@ pub(crate) fn next_index(plan: &IndexScan, state: &mut IndexScanState, cx: &mut 
             };
             let heap = cx.plan.table(plan.table).heap;
             cx.session.usage.pages_read += 1;
-            let Some((row, bytes)) = cx.core.storage.fetch_indexed(heap, root, &cx.run.snapshot) else {
+            let (storage, snapshot) = (&mut cx.core.storage, &cx.run.snapshot);
+            let found = match cx.session.transaction.serial {
+                None => storage.fetch_indexed(heap, root, snapshot),
+                Some(serial) => {
+                    let row = storage.fetch_indexed_watched(serial, heap, root, snapshot).map_err(failed)?;
+                    row.and_then(|row| storage.fetch(heap, row, snapshot).map(|bytes| (row, bytes)))
+                }
+            };
+            let Some((row, bytes)) = found else {
                 continue;
             };
             Context::load(cx.plan, plan.table, bytes, &mut cx.run.frame);
@@ -212,6 +227,9 @@ fn look_up(plan: &IndexScan, key: &[u8], found: &mut Found, cx: &mut Context<'_>
     cx.session.usage.index_probes += 1;
     cx.session.usage.pages_read += u64::from(cx.core.storage.index_depth(plan.index));
     *found = Found::default();
+    if let Some(serial) = cx.serial() {
+        cx.core.storage.watch_lookup(serial, plan.index, key);
+    }
     cx.core.storage.index_lookup(plan.index, key, |row| found.push(row));
 }
 
@@ -331,7 +349,10 @@ fn next_entry(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>
             return Some(row);
         }
         if let Some(cursor) = &mut state.cursor {
-            let entry = cx.core.storage.index_next(cursor);
+            let entry = match cx.session.transaction.serial {
+                None => cx.core.storage.index_next(cursor),
+                Some(serial) => cx.core.storage.index_next_watched(serial, cursor),
+            };
             cx.session.usage.pages_read += cursor.take_pages();
             if entry.is_some() {
                 return entry;

@@ -125,6 +125,7 @@ impl WriteRow {
         let heap = self.table.heap;
         let (row, strength, holders) = match &self.kind {
             Kind::Insert => {
+                cx.check_insert(heap)?;
                 let bytes = encode(&self.values, cx);
                 let row = cx.core.storage.insert(heap, &bytes, xid, command);
                 cx.core.buffer = bytes;
@@ -135,7 +136,11 @@ impl WriteRow {
                 let bytes = encode(&self.values, cx);
                 let outcome = cx.core.storage.update(heap, *row, &bytes, change, xid, command);
                 cx.core.buffer = bytes;
-                match outcome.map_err(SqlError::from)? {
+                let outcome = outcome.map_err(SqlError::from)?;
+                if let RowOutcome::Done(_) = outcome {
+                    cx.check_change(heap, *row)?;
+                }
+                match outcome {
                     // Found through the old version's index entries.
                     RowOutcome::Done(updated) if updated.hot => return Ok(Written::Done(NO_ROW)),
                     RowOutcome::Done(updated) => return Ok(Written::Done(updated.row)),
@@ -153,7 +158,10 @@ impl WriteRow {
             Kind::Delete { row, .. } => {
                 let outcome = cx.core.storage.delete(heap, *row, xid, command);
                 match outcome.map_err(SqlError::from)? {
-                    RowOutcome::Done(()) => return Ok(Written::Done(NO_ROW)),
+                    RowOutcome::Done(()) => {
+                        cx.check_change(heap, *row)?;
+                        return Ok(Written::Done(NO_ROW));
+                    }
                     RowOutcome::Busy(holders) => (*row, RowLock::Update, holders),
                     other => return not_done(other),
                 }
@@ -181,6 +189,8 @@ impl WriteRow {
                     match cx.core.storage.unique_conflict(index.id, table.heap, &bytes, row, xid) {
                         Unique::Free => {}
                         Unique::Taken(_) => {
+                            // A conflict says more than a duplicate that it brought about.
+                            cx.check_entry(index.id, &bytes, None)?;
                             let columns: Vec<u16> = index.columns.iter().map(|part| part.column).collect();
                             let refusal = duplicate(&table, index, &self.values);
                             return Err(without_secrets(refusal, &table, &columns, cx));
@@ -194,6 +204,8 @@ impl WriteRow {
                         }
                     }
                 }
+                let place = (!index.unique || has_null).then_some(row);
+                cx.check_entry(index.id, &bytes, place)?;
                 let entered = cx.core.storage.index_insert(index.id, &bytes, row);
                 cx.core.buffer = bytes;
                 entered.map_err(SqlError::from)?;

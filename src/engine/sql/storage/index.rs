@@ -28,8 +28,9 @@ impl Storage {
         if let Err(leaf) = tree.insert_if_room(key, row) {
             // A leaf is split only if it has no entries to lose.
             self.remove_dead_from(index, leaf);
-            if let Some(tree) = self.objects.index_mut(index) {
-                tree.insert(key, row);
+            let split = self.objects.index_mut(index).and_then(|tree| tree.insert(key, row));
+            if let Some((from, to)) = split {
+                self.leaf_split(index, from, to);
             }
         }
         self.wal.append(Xid::NONE, &Record::IndexInsert { index, key, row });
@@ -147,8 +148,9 @@ impl Storage {
         if dead.is_empty() {
             return;
         }
-        if let Some(tree) = self.objects.index_mut(index) {
-            tree.remove(leaf, &dead);
+        let merged = self.objects.index_mut(index).and_then(|tree| tree.remove(leaf, &dead));
+        if let Some((from, to)) = merged {
+            self.leaf_split(index, from, to);
         }
         self.wal.append(
             Xid::NONE,

@@ -308,6 +308,11 @@ impl LockTable {
         Some((tag, own.mode, blockers))
     }
 
+    /// Something else than a lock that the session waits for has come.
+    pub(super) fn wake_session(&mut self, session: SessionId) {
+        self.woken.push(session);
+    }
+
     pub(super) fn drain_woken(&mut self, into: &mut Vec<SessionId>) {
         into.append(&mut self.woken);
     }

@@ -27,8 +27,8 @@
 //!
 //! `page` `tuple` `heap` rows in pages · `visibility` `transaction` `commit_log` `multixact` `holders`
 //! who sees and who holds a version · `dml` `scan` `prune` writing, reading, clearing away · `btree`
-//! `index` indexes · `lock` `lock_table` `deadlock` `locking` locks · `wal` `recovery` durability ·
-//! `objects` relations and indexes as wholes.
+//! `index` indexes · `lock` `lock_table` `deadlock` `locking` locks · `serializable` who read what, who must
+//! come first · `wal` `recovery` durability · `objects` relations and indexes as wholes.
 
 mod btree;
 mod commit_log;
@@ -52,6 +52,7 @@ mod prune;
 mod recovery;
 mod row_lock;
 mod scan;
+mod serializable;
 mod transaction;
 mod transactions;
 mod tuple;
@@ -67,6 +68,7 @@ pub use index::Unique;
 pub use lock::{Acquired, DeadlockCheck, DeadlockLink, LockMode, LockTag};
 pub use row_lock::RowLock;
 pub use scan::HeapCursor;
+pub use serializable::{Safety, SerialId, SerializationFailure};
 pub use transaction::Snapshot;
 
 use crate::SqlError;
@@ -167,6 +169,7 @@ pub struct Storage {
     transactions: transaction::Transactions,
     multixacts: multixact::Multixacts,
     locks: lock_table::LockTable,
+    serial: serializable::Serializables,
     /// Commit records written whose transactions are not yet visible.
     committing: Vec<recovery::Committing>,
     /// What running transactions will drop when they commit.
@@ -186,6 +189,7 @@ impl Storage {
             transactions: transaction::Transactions::new(),
             multixacts: multixact::Multixacts::new(),
             locks: lock_table::LockTable::default(),
+            serial: Default::default(),
             committing: Vec::new(),
             drops: Vec::new(),
             vacuum_due: Vec::new(),
@@ -211,6 +215,7 @@ impl Hash for Storage {
         self.transactions.hash(state);
         self.multixacts.hash(state);
         self.locks.hash(state);
+        self.serial.hash(state);
         self.committing.hash(state);
         self.drops.hash(state);
         self.vacuum_due.hash(state);

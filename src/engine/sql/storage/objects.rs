@@ -171,6 +171,9 @@ impl Storage {
 
     /// Drops an index when `xid` commits.
     pub fn drop_index(&mut self, xid: Xid, index: IndexId) {
+        if let Some(relation) = self.objects.index(index).map(|tree| tree.relation) {
+            self.index_goes(index, relation);
+        }
         self.drops.push((xid, Object::Index(index)));
     }
 

@@ -117,6 +117,7 @@ impl Storage {
         self.wal.lose_unflushed(self.checkpoint.lsn);
         self.transactions = Transactions::new();
         self.locks = LockTable::default();
+        self.serial = Default::default();
         self.committing.clear();
         self.drops.clear();
         self.vacuum_due.clear();

@@ -11,11 +11,11 @@ use super::visibility::Remains;
 /// The place of a sequential scan; plain data.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeapCursor {
-    relation: RelationId,
-    page: u32,
-    slot: u16,
+    pub(super) relation: RelationId,
+    pub(super) page: u32,
+    pub(super) slot: u16,
     /// Pages that the relation had when the scan began; later ones hold nothing that it could see.
-    end: u32,
+    pub(super) end: u32,
     pages: u64,
 }
 

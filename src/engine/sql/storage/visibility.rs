@@ -102,6 +102,27 @@ impl Visibility<'_> {
         !snapshot.is_running(xmax) && self.transactions.is_committed(xmax)
     }
 
+    /// Who wrote what the snapshot does not see of this version: its making, or its end. Of those only that may
+    /// run beside the snapshot's transaction.
+    pub(crate) fn unseen_writer(&self, header: &TupleHeader, seen: bool, snapshot: &Snapshot) -> Option<Xid> {
+        let transactions = self.transactions;
+        let maker = header.xmin;
+        let made = header.flags.has(Flags::XMIN_COMMITTED) || maker == Xid::FROZEN || transactions.is_committed(maker);
+        if !made && !transactions.is_running(maker) {
+            return None;
+        }
+        let ender = self
+            .writer(header)
+            .filter(|&writer| transactions.is_running(writer) || transactions.is_committed(writer));
+        let writer = match ender {
+            Some(ender) if made && ender < snapshot.xmin && transactions.is_committed(ender) => return None,
+            Some(ender) if seen && made => ender,
+            None if seen => return None,
+            _ => maker,
+        };
+        (writer >= snapshot.xmin && !transactions.is_part_of(writer, snapshot.own)).then_some(writer)
+    }
+
     /// May transaction `top`, in `command`, change or lock the version at `row`?
     pub(crate) fn writable(&self, header: &TupleHeader, row: RowId, top: Xid, command: CommandId) -> Writable {
         let transactions = self.transactions;

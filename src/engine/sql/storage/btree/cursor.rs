@@ -33,6 +33,9 @@ pub struct IndexCursor {
     limit: usize,
     exhausted: bool,
     pages: u64,
+    /// Whether leaves are noted, and those that were read since they were last taken.
+    notes_leaves: bool,
+    leaves: Vec<u32>,
 }
 
 fn before(bound: Bound<&[u8]>) -> Option<OwnedPlace> {
@@ -81,12 +84,24 @@ impl IndexCursor {
             limit: FIRST_BATCH,
             exhausted: false,
             pages: 0,
+            notes_leaves: false,
+            leaves: Vec::new(),
         }
     }
 
     /// Index pages visited since the last call.
     pub fn take_pages(&mut self) -> u64 {
         std::mem::take(&mut self.pages)
+    }
+
+    /// From now on notes which leaves it reads.
+    pub(crate) fn note_leaves(&mut self) {
+        self.notes_leaves = true;
+    }
+
+    /// The leaves read since the last call.
+    pub(crate) fn take_leaves(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.leaves)
     }
 
     #[inline]
@@ -114,7 +129,11 @@ impl IndexCursor {
             .from
             .as_ref()
             .map_or(Place { key: &[], row: 0 }, OwnedPlace::borrow);
-        let node = tree.node(tree.leaf_for(start));
+        let leaf = tree.leaf_for(start);
+        let node = tree.node(leaf);
+        if self.notes_leaves {
+            self.leaves.push(leaf);
+        }
         self.pages += u64::from(tree.height());
         let first = node.lower_bound(start);
         let end = self.to.as_ref().map_or(node.len(), |to| node.lower_bound(to.borrow()));
@@ -128,10 +147,14 @@ impl IndexCursor {
     }
 
     fn read_backward(&mut self, tree: &BTree) {
-        let node = match &self.from {
+        let leaf = match &self.from {
             Some(from) => tree.leaf_before(from.borrow()),
             None => tree.last_leaf(),
         };
+        let node = tree.node(leaf);
+        if self.notes_leaves {
+            self.leaves.push(leaf);
+        }
         self.pages += u64::from(tree.height());
         let end = self
             .from
@@ -165,19 +188,20 @@ impl IndexCursor {
 
 impl BTree {
     /// The leaf with the last entry before `place`.
-    fn leaf_before(&self, place: Place<'_>) -> &Node {
-        let mut node = self.node(self.root);
-        for _ in 1..self.height {
-            node = self.node(node.child(node.child_before(place)));
-        }
-        node
+    fn leaf_before(&self, place: Place<'_>) -> u32 {
+        self.leaf_by(|node| node.child_before(place))
     }
 
-    fn last_leaf(&self) -> &Node {
-        let mut node = self.node(self.root);
+    fn last_leaf(&self) -> u32 {
+        self.leaf_by(|node| node.len() - 1)
+    }
+
+    fn leaf_by(&self, child: impl Fn(&Node) -> usize) -> u32 {
+        let mut number = self.root;
         for _ in 1..self.height {
-            node = self.node(node.child(node.len() - 1));
+            let node = self.node(number);
+            number = node.child(child(node));
         }
-        node
+        number
     }
 }

@@ -136,8 +136,9 @@ impl BTree {
         Ok(())
     }
 
-    /// Adds an entry, and splits nodes as need be. The key is not longer than `check_key` allows.
-    pub(crate) fn insert(&mut self, key: &[u8], row: RowId) {
+    /// Adds an entry, and splits nodes as need be. The key is not longer than `check_key` allows. The leaf that was
+    /// split, and the one with its upper half.
+    pub(crate) fn insert(&mut self, key: &[u8], row: RowId) -> Option<(u32, u32)> {
         if self.insert_if_room(key, row).is_err() {
             let place = Place {
                 key,
@@ -145,13 +146,15 @@ impl BTree {
             };
             let (mut path, leaf) = self.path_to(place);
             self.entries += 1;
-            self.split_for(&mut path, leaf, place, None);
+            let new = self.split_for(&mut path, leaf, place, None);
+            return Some((leaf, new));
         }
+        None
     }
 
     /// Splits a full node (given the path to it) and puts the entry into one of the halves, then the
-    /// new node's bound into the parent.
-    fn split_for(&mut self, path: &mut Path, number: u32, place: Place<'_>, child: Option<u32>) {
+    /// new node's bound into the parent. The new node's number.
+    fn split_for(&mut self, path: &mut Path, number: u32, place: Place<'_>, child: Option<u32>) -> u32 {
         let node = self.node(number);
         let at = node.lower_bound(place);
         let (mut left, mut right, between) = if at == node.len() && node.upper.is_none() && node.len() > 0 {
@@ -188,6 +191,7 @@ impl BTree {
                 }
             }
         }
+        new
     }
 
     fn grow(&mut self, left: u32, right: u32, between: &OwnedPlace) {
@@ -219,6 +223,24 @@ impl BTree {
         }
     }
 
+    /// The leaf for an entry; without a row, the first one for its key.
+    pub(crate) fn leaf_of(&self, key: &[u8], row: Option<RowId>) -> u32 {
+        let row = row.map_or(0, |row| u64::from(row.pack()));
+        self.leaf_for(Place { key, row })
+    }
+
+    /// The leaves that a look-up of this key visits.
+    pub(crate) fn leaves_with(&self, key: &[u8]) -> Vec<u32> {
+        let mut leaves = vec![self.leaf_of(key, None)];
+        while let Some(upper) = leaves.last().and_then(|leaf| self.node(*leaf).upper.as_ref())
+            && upper.key.as_slice() <= key
+        {
+            let next = self.leaf_for(upper.borrow());
+            leaves.push(next);
+        }
+        leaves
+    }
+
     /// The entries of a leaf as row ids, by position.
     pub(crate) fn leaf_rows(&self, leaf: u32) -> impl Iterator<Item = RowId> + '_ {
         let node = self.node(leaf);
@@ -241,8 +263,8 @@ impl BTree {
     }
 
     /// Removes entries of a leaf, given by their positions in ascending order, and the leaf itself if
-    /// it becomes empty and its parent has another.
-    pub(crate) fn remove(&mut self, leaf: u32, positions: &[u16]) {
+    /// it becomes empty and its parent has another: then it, and the leaf that has its keys from now on.
+    pub(crate) fn remove(&mut self, leaf: u32, positions: &[u16]) -> Option<(u32, u32)> {
         let node = self.node_mut(leaf);
         let before = node.len();
         for &at in positions.iter().rev() {
@@ -252,26 +274,28 @@ impl BTree {
         }
         let after = node.len();
         self.entries -= (before - after) as u64;
-        if after == 0 {
-            self.unlink(leaf);
+        if after > 0 {
+            return None;
         }
+        self.unlink(leaf).map(|into| (leaf, into))
     }
 
-    fn unlink(&mut self, leaf: u32) {
+    fn unlink(&mut self, leaf: u32) -> Option<u32> {
         let lower = self.node(leaf).lower.clone();
         let place = lower.as_ref().map_or(Place { key: &[], row: 0 }, OwnedPlace::borrow);
         let (mut path, found) = self.path_to(place);
-        let Some((parent, at)) = path.pop() else { return };
+        let (parent, at) = path.pop()?;
         let siblings = self.node(parent).len();
         if found != leaf || siblings < 2 {
-            return;
+            return None;
         }
         let empty = self.node(leaf).clone();
-        if at > 0 {
+        let into = if at > 0 {
             let left = self.node(parent).child(at - 1);
             let widened = self.node(left).with_bounds(self.node(left).lower.clone(), empty.upper);
             *self.node_mut(left) = widened;
             self.node_mut(parent).remove(at);
+            left
         } else {
             let right = self.node(parent).child(1);
             let widened = self
@@ -282,9 +306,11 @@ impl BTree {
             self.node_mut(parent).remove(1);
             self.node_mut(parent).remove(0);
             self.node_mut(parent).insert(0, bound.borrow(), Some(right));
-        }
+            right
+        };
         *self.node_mut(leaf) = Node::new(None, None);
         self.free.push(leaf);
+        Some(into)
     }
 }
 

@@ -7,4 +7,5 @@ mod foreign_keys;
 mod fork;
 mod lab;
 mod schedules;
+mod serializable;
 mod speed;
