@@ -288,7 +288,10 @@ impl SessionState {
                         .begin_serializable(self.id, &transaction.xids, command, read_only);
                 (transaction.snapshot, transaction.serial) = (Some(snapshot), serial);
             }
-            let Some(serial) = transaction.serial.filter(|_| transaction.deferrable && transaction.read_only) else {
+            let Some(serial) = transaction
+                .serial
+                .filter(|_| transaction.deferrable && transaction.read_only)
+            else {
                 return true;
             };
             let safety = core.storage.safety(serial);

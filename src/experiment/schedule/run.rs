@@ -54,8 +54,12 @@ struct Client {
     running: bool,
     /// Several statements sent at once are one transaction.
     implicit: bool,
+    /// Notices before the step's first result: isolationtester prints them as they come, the step itself later.
+    early: String,
     /// What the step has given so far, as printed.
     printed: String,
+    /// A statement of the step has ended.
+    answered: bool,
     /// It waits, at most until then.
     blocked: Option<Option<Time>>,
     step: Option<Place>,
@@ -107,7 +111,9 @@ impl Tester {
             queue: VecDeque::new(),
             running: false,
             implicit: false,
+            early: String::new(),
             printed: String::new(),
+            answered: false,
             blocked: None,
             step: None,
             failed: false,
@@ -122,7 +128,7 @@ impl Tester {
                 return Err(format!("{context}: it waits for a lock that nobody will release"));
             }
         }
-        let printed = std::mem::take(&mut client.printed);
+        let printed = std::mem::take(&mut client.early) + &std::mem::take(&mut client.printed);
         if client.failed {
             return Err(format!("{context}: {}", printed.trim_end()));
         }
@@ -139,6 +145,7 @@ impl Tester {
             self.send(&mut clients[place.session], &step.sql);
             self.settle(clients);
             if clients[place.session].is_idle() {
+                self.out += &std::mem::take(&mut clients[place.session].early);
                 let _ = writeln!(self.out, "step {}: {}", step.name, step.sql);
                 self.report(&mut clients[place.session]);
             } else {
@@ -221,6 +228,7 @@ impl Tester {
             let client = &mut clients[n];
             let ended = client.is_idle();
             if ended && let Some(place) = client.step {
+                self.out += &std::mem::take(&mut client.early);
                 let _ = writeln!(self.out, "step {}: <... completed>", spec.step(place).name);
                 self.report(client);
             }
@@ -237,7 +245,7 @@ impl Tester {
 
     /// All statements of a text, as one request.
     fn send(&mut self, client: &mut Client, sql: &str) {
-        client.failed = false;
+        (client.failed, client.answered) = (false, false);
         client.queue = match syntax::parse_script(sql, Dialect::Postgres) {
             Ok(items) => items.into_iter().map(|item| Ok(item.statement)).collect(),
             Err(error) => VecDeque::from([Err(self.server.refuse(client.session, error))]),
@@ -276,6 +284,7 @@ impl Tester {
                         Ok(output) => client.show(&output),
                         Err(error) => client.fail(&error),
                     }
+                    client.answered = true;
                 }
                 Progress::Blocked(blocker) => {
                     client.blocked = Some(blocker.deadline);
@@ -301,9 +310,14 @@ impl Client {
     }
 
     fn notice(&mut self, notice: &Notice) {
-        let _ = writeln!(self.printed, "{}: {}:  {}", self.name, notice.severity, notice.message);
+        let printed = if self.answered {
+            &mut self.printed
+        } else {
+            &mut self.early
+        };
+        let _ = writeln!(printed, "{}: {}:  {}", self.name, notice.severity, notice.message);
         if let Some(detail) = &notice.detail {
-            let _ = writeln!(self.printed, "DETAIL:  {detail}");
+            let _ = writeln!(printed, "DETAIL:  {detail}");
         }
     }
 

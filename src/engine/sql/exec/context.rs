@@ -16,8 +16,8 @@ use crate::plan::Plan;
 use crate::server::Core;
 use crate::session::{SessionState, unrecognized};
 use crate::storage::{
-    Acquired, CommandId, IndexId, LockMode, LockTag, RelationId, RowId, RowLock, SerialId, SerializationFailure, Snapshot,
-    Xid,
+    Acquired, CommandId, IndexId, LockMode, LockTag, RelationId, RowId, RowLock, SerialId, SerializationFailure,
+    Snapshot, Xid,
 };
 use crate::types::SqlType;
 use crate::types::compare::compare_for_sort;

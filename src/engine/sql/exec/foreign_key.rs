@@ -398,7 +398,8 @@ impl Matches {
                     found
                 }
             };
-            let Some((row, bytes)) = row.and_then(|row| storage.fetch(heap, row, snapshot).map(|bytes| (row, bytes))) else {
+            let Some((row, bytes)) = row.and_then(|row| storage.fetch(heap, row, snapshot).map(|bytes| (row, bytes)))
+            else {
                 return Ok(Found::None);
             };
             let values = decode(&self.table, bytes);

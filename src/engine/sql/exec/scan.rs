@@ -162,7 +162,9 @@ pub(crate) fn next_index(plan: &IndexScan, state: &mut IndexScanState, cx: &mut 
             let found = match cx.session.transaction.serial {
                 None => storage.fetch_indexed(heap, root, snapshot),
                 Some(serial) => {
-                    let row = storage.fetch_indexed_watched(serial, heap, root, snapshot).map_err(failed)?;
+                    let row = storage
+                        .fetch_indexed_watched(serial, heap, root, snapshot)
+                        .map_err(failed)?;
                     row.and_then(|row| storage.fetch(heap, row, snapshot).map(|bytes| (row, bytes)))
                 }
             };

@@ -34,7 +34,11 @@ impl State {
         let Some(&other) = self.by_xid.get(&writer) else {
             return self.conflict_out_to_old(me, writer);
         };
-        let Some(party) = self.parties.get_mut(&other).filter(|party| other != me && !party.doomed) else {
+        let Some(party) = self
+            .parties
+            .get_mut(&other)
+            .filter(|party| other != me && !party.doomed)
+        else {
             return Ok(());
         };
         if party.old_conflict_out {
@@ -107,10 +111,7 @@ impl State {
         if commit <= own.last_commit_before_snapshot {
             return Ok(());
         }
-        let first_out = |other: &SerialId| {
-            self.flags(*other)
-                .is_some_and(|t3| t3.prepared && t3.prepare <= commit)
-        };
+        let first_out = |other: &SerialId| self.flags(*other).is_some_and(|t3| t3.prepared && t3.prepare <= commit);
         if own.old_conflict_out || own.outward.iter().any(first_out) {
             return Err(pivot("write"));
         }

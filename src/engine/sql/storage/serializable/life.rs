@@ -117,7 +117,10 @@ impl State {
         }
         let declared_read_only = own.declared_read_only;
         let writers = |party: &Party| !party.committed && !party.declared_read_only;
-        let writer_left = self.parties.iter().any(|(serial, party)| *serial != me && writers(party));
+        let writer_left = self
+            .parties
+            .iter()
+            .any(|(serial, party)| *serial != me && writers(party));
         if !declared_read_only && !writer_left {
             self.clear_through = self.last_commit;
         }
@@ -303,7 +306,11 @@ impl State {
             return;
         };
         let (commit, earliest) = (party.commit, party.earliest_out);
-        let xids = if party.read_only { Vec::new() } else { party.xids.clone() };
+        let xids = if party.read_only {
+            Vec::new()
+        } else {
+            party.xids.clone()
+        };
         for target in self.unlock_all(serial) {
             self.keep_old_lock(target, commit);
         }

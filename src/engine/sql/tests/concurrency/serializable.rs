@@ -25,13 +25,18 @@ fn was_there(key: i64) -> bool {
 /// A transaction as its client sees it.
 #[derive(Clone, Debug, Default)]
 struct Transaction {
-    /// Commits before its first statement.
-    snapshot: Option<usize>,
+    /// Commits before its snapshot; one that waits for a safe snapshot may have taken it at several points.
+    snapshots: Vec<usize>,
     /// For each key what the last read gave, unless it had written the key itself; `None`: no row.
     reads: BTreeMap<i64, Option<i64>>,
     /// What it leaves: its own number, or no row.
     writes: BTreeMap<i64, Option<i64>>,
-    statements: Vec<String>,
+}
+
+impl Transaction {
+    fn snapshot(&self) -> usize {
+        self.snapshots.last().copied().unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,9 +52,21 @@ impl Step {
         let key = random.below(KEYS as u64) as i64;
         let to = (key + random.below(3) as i64).min(KEYS - 1);
         match random.below(if read_only { 4 } else { 9 }) {
-            0 => Step::Read { from: 0, to: KEYS - 1, indexed: false },
-            1 => Step::Read { from: key, to, indexed: true },
-            2 | 3 => Step::Read { from: key, to: key, indexed: true },
+            0 => Step::Read {
+                from: 0,
+                to: KEYS - 1,
+                indexed: false,
+            },
+            1 => Step::Read {
+                from: key,
+                to,
+                indexed: true,
+            },
+            2 | 3 => Step::Read {
+                from: key,
+                to: key,
+                indexed: true,
+            },
             4..=6 => Step::Write(key),
             7 => Step::Insert(key),
             _ => Step::Delete(key),
@@ -77,6 +94,7 @@ struct Client {
     left: u64,
     read_only: bool,
     waits: Option<Option<Time>>,
+    waits_for_safety: bool,
 }
 
 struct Run {
@@ -97,7 +115,8 @@ impl Run {
             let at = self.lab.run(client.session, "COMMIT");
             self.log.push(format!("{}: COMMIT: {}", client.number, at.tag()));
             if at.tag() == "COMMIT" {
-                self.commits.push((client.number, std::mem::take(&mut client.transaction)));
+                self.commits
+                    .push((client.number, std::mem::take(&mut client.transaction)));
             } else {
                 assert!(at.tag().starts_with("40001"), "{}", at.tag());
             }
@@ -108,9 +127,9 @@ impl Run {
         let step = Step::random(client.read_only, random);
         client.step = Some(step);
         let sql = step.sql(client.number);
-        client.transaction.statements.push(sql.clone());
-        // Of a deferrable one that has to wait it is taken again when the statement ends.
-        client.transaction.snapshot.get_or_insert(self.commits.len());
+        if client.transaction.snapshots.is_empty() {
+            client.transaction.snapshots.push(self.commits.len());
+        }
         let at = self.lab.run(client.session, &sql);
         self.log.push(format!("{}: {sql}: {}", client.number, at.tag()));
         self.note(client, at);
@@ -132,18 +151,28 @@ impl Run {
         self.lab.all(client.session, &[&sql]);
     }
 
+    fn resume(&mut self, client: &mut Client) {
+        if client.waits_for_safety {
+            client.transaction.snapshots.push(self.commits.len());
+        }
+        let at = self.lab.resume(client.session);
+        self.log.push(format!("{}: … {}", client.number, at.tag()));
+        self.note(client, at);
+    }
+
     fn note(&mut self, client: &mut Client, at: At) {
-        client.waits = None;
+        (client.waits, client.waits_for_safety) = (None, false);
         match at {
             At::Blocked(blocker) => {
-                if blocker.what == "a safe snapshot" {
-                    client.transaction.snapshot = None;
-                }
+                client.waits_for_safety = blocker.what == "a safe snapshot";
                 client.waits = Some(blocker.deadline);
             }
             At::Done(Ok(output)) => {
-                client.transaction.snapshot.get_or_insert(self.commits.len());
-                let rows: BTreeMap<i64, i64> = output.rows.iter().map(|row| (integer(&row[0]), integer(&row[1]))).collect();
+                let rows: BTreeMap<i64, i64> = output
+                    .rows
+                    .iter()
+                    .map(|row| (integer(&row[0]), integer(&row[1])))
+                    .collect();
                 self.book(client, &rows, output.tag.rows == Some(0));
             }
             At::Done(Err(refusal)) => {
@@ -160,14 +189,19 @@ impl Run {
     fn book(&self, client: &mut Client, rows: &BTreeMap<i64, i64>, nothing: bool) {
         let number = client.number;
         let transaction = &mut client.transaction;
-        let snapshot = transaction.snapshot.unwrap_or_default();
         let mut read = |key: i64, found: Option<i64>| {
-            let own = transaction.writes.get(&key).copied();
-            let expected = own.unwrap_or_else(|| self.version(key, snapshot).1);
-            assert_eq!(found, expected, "key {key}\n{}", self.log.join("\n"));
-            if own.is_none() {
-                transaction.reads.insert(key, found);
+            if let Some(own) = transaction.writes.get(&key) {
+                assert_eq!(found, *own, "its own key {key}\n{}", self.log.join("\n"));
+                return;
             }
+            let shows = |snapshot: &usize| self.version(key, *snapshot).1 == found;
+            transaction.snapshots.retain(shows);
+            assert!(
+                !transaction.snapshots.is_empty(),
+                "key {key}: {found:?}\n{}",
+                self.log.join("\n")
+            );
+            transaction.reads.insert(key, found);
         };
         match client.step {
             Some(Step::Read { from, to, .. }) => (from..=to).for_each(|key| read(key, rows.get(&key).copied())),
@@ -193,10 +227,12 @@ impl Run {
         let mut edges: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
         for (number, transaction) in &self.commits {
             for key in transaction.reads.keys() {
-                let snapshot = transaction.snapshot.unwrap_or_default();
+                let snapshot = transaction.snapshot();
                 edges.entry(self.version(*key, snapshot).0).or_default().insert(*number);
                 let later = self.commits[snapshot..].iter();
-                let next = later.into_iter().find(|(other, later)| other != number && later.writes.contains_key(key));
+                let next = later
+                    .into_iter()
+                    .find(|(other, later)| other != number && later.writes.contains_key(key));
                 if let Some((writer, _)) = next {
                     edges.entry(*number).or_default().insert(*writer);
                 }
@@ -246,15 +282,16 @@ fn run(seed: u64, level: &'static str) -> Run {
             left: 0,
             read_only: false,
             waits: None,
+            waits_for_safety: false,
         })
         .collect();
     for _ in 0..120 {
         for session in run.lab.woken() {
-            let waiting = clients.iter_mut().find(|client| client.session == session && client.waits.is_some());
+            let waiting = clients
+                .iter_mut()
+                .find(|client| client.session == session && client.waits.is_some());
             if let Some(client) = waiting {
-                let at = run.lab.resume(session);
-                run.log.push(format!("{}: … {}", client.number, at.tag()));
-                run.note(client, at);
+                run.resume(client);
             }
         }
         let mut free: Vec<&mut Client> = clients.iter_mut().filter(|client| client.waits.is_none()).collect();
@@ -266,9 +303,7 @@ fn run(seed: u64, level: &'static str) -> Run {
         let deadline = clients.iter().filter_map(|client| client.waits?).min();
         run.lab.now = deadline.expect("somebody looks for a deadlock");
         for client in &mut clients {
-            let at = run.lab.resume(client.session);
-            run.log.push(format!("{}: … {}", client.number, at.tag()));
-            run.note(client, at);
+            run.resume(client);
         }
     }
     run
@@ -298,7 +333,14 @@ fn an_equal_schedule_gives_an_equal_state_and_a_fork_goes_its_own_way() {
     let mut lab = Lab::new(TABLE);
     let (first, second) = (lab.connect(), lab.connect());
     let begin = "BEGIN ISOLATION LEVEL SERIALIZABLE";
-    lab.all(first, &[begin, "SELECT v FROM pairs WHERE k = 0", "UPDATE pairs SET v = 1 WHERE k = 2"]);
+    lab.all(
+        first,
+        &[
+            begin,
+            "SELECT v FROM pairs WHERE k = 0",
+            "UPDATE pairs SET v = 1 WHERE k = 2",
+        ],
+    );
     lab.all(second, &[begin, "SELECT v FROM pairs WHERE k = 2"]);
     let mut fork = lab.clone();
     lab.all(second, &["UPDATE pairs SET v = 2 WHERE k = 0", "COMMIT"]);
