@@ -18,6 +18,7 @@ mod dynamo;
 mod eighteen;
 mod frame;
 mod page;
+mod parts;
 mod pglite;
 mod postgres;
 mod record;

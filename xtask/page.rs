@@ -2,27 +2,28 @@
 //!
 //! - The worker's three files move to `worker-<hash>/`, so that a cached page never meets a worker of
 //!   another build; the page learns the place from its own start tag.
-//! - `scenarios/index.json` lists the built-in scenarios with the titles that they give themselves.
+//! - The program is cut into parts, in `app-<hash>/`; each page says in its head which of them it loads at once.
+//! - `scenarios/index.bin` lists the built-in scenarios with the titles that they give themselves.
 //! - PGlite is put beside it.
 //! - The app's page is written once for each of its routes; Home, decisions and designs become static pages.
 //! - While developing (`trunk serve`), the Content-Security-Policy goes, since Trunk's reload script is inline.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use protocol::BuiltIn;
 use toml_edit::DocumentMut;
 
+use crate::parts::Program;
 use crate::shell::{Failure, Result, read, root, write};
-use crate::site::entries;
+use crate::site::{entries, named_by_content};
 use crate::static_page::{Site, StaticPage};
-use crate::{decisions, designs, frame, pglite};
+use crate::{decisions, designs, frame, parts, pglite};
 
 const WORKER_FILES: [&str; 3] = ["worker.js", "worker_bg.wasm", "worker_loader.js"];
 
 /// A route of the app: the same page at an address of its own, so that any host can serve it.
 struct Route {
+    /// Its folder, named as the program's part that draws it.
     path: &'static str,
     title: &'static str,
     description: &'static str,
@@ -56,9 +57,10 @@ pub(crate) fn finish() -> Result<()> {
     let index = staging.join("index.html");
     let developing = std::env::var("TRUNK_PROFILE").is_ok_and(|profile| profile == "debug");
     let site = Site::of(&staging)?;
-    let page = finished(&read(&index)?, &worker, developing)?;
+    let program = parts::add_to(&staging, developing)?;
+    let page = finished(&read(&index)?, &program, &worker, developing)?;
     for route in &ROUTES {
-        site.write_text(route.path, &at_route(&page, route)?)?;
+        site.write_text(route.path, &at_route(&page, &program, route)?)?;
     }
     static_pages(&site)?;
     frame::check_links(&staging)
@@ -75,11 +77,12 @@ fn recorded_board(folder: &Path) -> Result<()> {
 }
 
 /// The app's page with the names of a route, and with its links leading out of the route's folder.
-fn at_route(page: &str, route: &Route) -> Result<String> {
+fn at_route(page: &str, program: &Program, route: &Route) -> Result<String> {
     let place = frame::Place {
         root: "../",
         current: route.path,
     };
+    let page = page.replace("{preloads}", &program.preloads(route.path.trim_end_matches('/'))?);
     let page = page.replace("=\"./", "=\"../");
     Ok(page
         .replace("{title}", route.title)
@@ -122,8 +125,8 @@ fn home(site: &Site) -> Result<()> {
     })
 }
 
-/// The page's text with the worker's place, and without its policy while developing.
-fn finished(page: &str, worker: &str, developing: bool) -> Result<String> {
+/// The page's text with the places of program and worker, and without its policy while developing.
+fn finished(page: &str, program: &Program, worker: &str, developing: bool) -> Result<String> {
     let start = "<script type=\"module\" src=";
     if page.matches(start).count() != 1 {
         return Err(Failure(
@@ -132,7 +135,11 @@ fn finished(page: &str, worker: &str, developing: bool) -> Result<String> {
     }
     let page = page.replace(
         start,
-        &format!("<script type=\"module\" data-worker=\"./{worker}\" src="),
+        &format!(
+            "<script type=\"module\" data-js=\"{}\" data-wasm=\"{}\" data-worker=\"./{worker}\" src=",
+            program.script(),
+            program.wasm()
+        ),
     );
     let is_policy = |line: &&str| line.contains("http-equiv=\"Content-Security-Policy\"");
     if developing {
@@ -148,18 +155,13 @@ fn finished(page: &str, worker: &str, developing: bool) -> Result<String> {
 
 /// Gives the loader's place, relative to the page.
 fn move_worker(staging: &Path) -> Result<String> {
-    let mut hasher = DefaultHasher::new();
+    let folder = staging.join("worker");
+    let failure = |error| Failure(format!("The worker's files could not be moved: {error}."));
+    std::fs::create_dir(&folder).map_err(failure)?;
     for name in WORKER_FILES {
-        let path = staging.join(name);
-        hasher.write(&std::fs::read(&path).map_err(|error| Failure(format!("{}: {error}.", path.display())))?);
+        std::fs::rename(staging.join(name), folder.join(name)).map_err(failure)?;
     }
-    let folder = format!("worker-{:016x}", hasher.finish());
-    let failure = |error| Failure(format!("The worker's files could not be moved to {folder}: {error}."));
-    std::fs::create_dir(staging.join(&folder)).map_err(failure)?;
-    for name in WORKER_FILES {
-        std::fs::rename(staging.join(name), staging.join(&folder).join(name)).map_err(failure)?;
-    }
-    Ok(format!("{folder}/worker_loader.js"))
+    Ok(format!("{}/worker_loader.js", named_by_content(&folder)?))
 }
 
 fn list_scenarios(folder: &Path) -> Result<()> {
@@ -171,49 +173,61 @@ fn list_scenarios(folder: &Path) -> Result<()> {
         let document: DocumentMut = read(file)?
             .parse()
             .map_err(|error| Failure(format!("{}: {error}", file.display())))?;
-        let slug = file.file_stem().unwrap_or_default().to_string_lossy();
+        let slug = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let title = document.get("title").and_then(|title| title.as_str()).unwrap_or(&slug);
-        let of_decision = document.contains_key("adr");
-        list.push((of_decision, json!({ "slug": slug, "title": title })));
+        let title = title.to_owned();
+        list.push((document.contains_key("adr"), BuiltIn { slug, title }));
     }
     // Those behind a decision come first: the first of all is what a visitor sees.
     list.sort_by_key(|(of_decision, _)| !of_decision);
-    let list: Vec<serde_json::Value> = list.into_iter().map(|(_, entry)| entry).collect();
-    write(&folder.join("index.json"), serde_json::Value::from(list).to_string())
+    let list: Vec<BuiltIn> = list.into_iter().map(|(_, entry)| entry).collect();
+    write(&folder.join("index.bin"), protocol::encode(&list).map_err(Failure)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::finished;
+    use super::{Program, finished};
+
+    fn program() -> Program {
+        Program::of("app-1", &[("compare", &["split_compare"])])
+    }
 
     const PAGE: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"x\">\n\
                         <script type=\"module\" src=\"./start.js\"></script>";
 
     #[test]
     fn the_page_learns_where_its_worker_is() {
-        let page = finished(PAGE, "worker-1/worker_loader.js", false).unwrap();
+        let page = finished(PAGE, &program(), "worker-1/worker_loader.js", false).unwrap();
         assert!(page.contains("data-worker=\"./worker-1/worker_loader.js\" src=\"./start.js\""));
+        assert!(page.contains("data-js=\"./app-1/app.js\""));
         assert!(page.contains("Content-Security-Policy"));
     }
 
     #[test]
     fn a_route_finds_its_files_one_folder_up() {
-        let page = "{header}<title>{title}</title><link href=\"./a.css\"><script data-js=\"./a.js\"></script>{footer}";
-        let page = super::at_route(page, &super::ROUTES[0]).unwrap();
-        assert!(
-            page.contains("href=\"../a.css\"") && page.contains("data-js=\"../a.js\""),
-            "{page}"
-        );
+        let page = "{header}{preloads}<title>{title}</title><link href=\"./a.css\"><script data-js=\"./a.js\"></script>{footer}";
+        let page = super::at_route(page, &program(), &super::ROUTES[0]).unwrap();
+        for place in [
+            "href=\"../a.css\"",
+            "data-js=\"../a.js\"",
+            "href=\"../app-1/split_compare.wasm\"",
+        ] {
+            assert!(page.contains(place), "{place}: {page}");
+        }
         assert!(page.contains("<title>Compare</title>") && !page.contains('{'), "{page}");
     }
 
     #[test]
     fn the_policy_goes_only_while_developing() {
-        assert!(!finished(PAGE, "w", true).unwrap().contains("Content-Security-Policy"));
+        assert!(
+            !finished(PAGE, &program(), "w", true)
+                .unwrap()
+                .contains("Content-Security-Policy")
+        );
     }
 
     #[test]
     fn a_page_without_its_start_tag_is_refused() {
-        assert!(finished("<p>", "w", false).is_err());
+        assert!(finished("<p>", &program(), "w", false).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! PGlite for the site: packed once for a version (`pglite.mjs`), kept in `target/`, copied into each build.
 //!
 //! ```text
-//! pglite.json            where it lies and what it weighs: all that a page reads before somebody asks for it
+//! pglite.bin             where it lies and what it weighs: all that a page reads before somebody asks for it
 //! pglite-<hash>/…        its files, under a name that changes with them
 //! postgres-15-18.json    where its version is known to differ from the one that our engine follows
 //! ```
@@ -11,7 +11,8 @@ use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::{Value, json};
+use protocol::PgliteFiles;
+use serde_json::Value;
 
 use crate::eighteen;
 use crate::shell::{Failure, Result, announce, read, root, run, write};
@@ -42,8 +43,17 @@ pub(crate) fn add_to(site: &Path) -> Result<()> {
     let list: Value = read(&packed.join("files.json"))?
         .parse()
         .map_err(|error| Failure(format!("PGlite's list of files: {error}.")))?;
-    let place = json!({ "folder": format!("{folder}/"), "bytes": list["bytes"], "version": list["version"] });
-    write(&site.join("pglite.json"), place.to_string())?;
+    let (Some(bytes), Some(version)) = (list["bytes"].as_u64(), list["version"].as_str()) else {
+        return Err(Failure(
+            "PGlite's list of files says neither its size nor its version.".to_owned(),
+        ));
+    };
+    let files = PgliteFiles {
+        folder: format!("{folder}/"),
+        bytes,
+        version: version.to_owned(),
+    };
+    write(&site.join("pglite.bin"), protocol::encode(&files).map_err(Failure)?)?;
     write(&site.join("postgres-15-18.json"), read(&eighteen::table())?)
 }
 

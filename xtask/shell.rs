@@ -22,6 +22,14 @@ pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// Where Cargo puts what it builds.
+pub(crate) fn target_folder() -> Result<PathBuf> {
+    let metadata = capture(cargo().args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet"]));
+    let metadata: serde_json::Value = serde_json::from_str(metadata.text.trim()).unwrap_or_default();
+    let folder = metadata["target_directory"].as_str().map(PathBuf::from);
+    folder.ok_or_else(|| Failure("Cargo does not say where it builds.".to_owned()))
+}
+
 /// `3.4 s`, `2 min 05 s`
 pub(crate) fn duration(span: Duration) -> String {
     let seconds = span.as_secs();

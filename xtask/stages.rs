@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::eighteen::{self, Eighteen};
-use crate::shell::{Captured, Failure, Result, capture, cargo, duration, root};
+use crate::shell::{Captured, Failure, Result, capture, cargo, duration, root, target_folder};
 use crate::tools::{self, Tools};
 use crate::{borders, browser, compare, dynamo, postgres, site, source};
 
@@ -202,10 +202,7 @@ fn native_program() -> Result<PathBuf> {
     if !built.success {
         return Err(Failure(built.text));
     }
-    let metadata = capture(cargo().args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--quiet"]));
-    let metadata: serde_json::Value = serde_json::from_str(metadata.text.trim()).unwrap_or_default();
-    let target = metadata["target_directory"].as_str().unwrap_or("target");
-    Ok(PathBuf::from(target)
+    Ok(target_folder()?
         .join("debug")
         .join(format!("adr-lab{}", std::env::consts::EXE_SUFFIX)))
 }

@@ -28,6 +28,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "a-real-postgres-in-the-page",
     "": "programs-are-data",
     "": "messages-are-bytes",
+    "": "one-program-in-parts",
     "": "statements-are-data",
     "": "our-parser-on-sqlparser-tokens",
     "": "composition-is-sql-in-memory",

@@ -12,8 +12,10 @@
 //! **Architecture invariant:** a scenario crosses as its text; the page parses neither TOML nor SQL.
 
 mod link;
+mod site;
 
 pub use link::{Link, LinkError};
+pub use site::{BuiltIn, PgliteFiles};
 
 use report::{AtomicityReport, Board, DrawReport, PostgresScript, RunReport, ScriptPart};
 use serde::de::DeserializeOwned;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use protocol::{Diagnostic, Request, ScenarioOutline, Severity, Ticket};
+use protocol::{BuiltIn, Diagnostic, Request, ScenarioOutline, Severity, Ticket};
 
 use super::line::Line;
 use super::notice::Notices;
@@ -18,12 +18,6 @@ pub(crate) enum Source {
     Own,
     /// Came with a link; replaces nothing until it is taken over.
     Linked,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BuiltIn {
-    pub(crate) slug: String,
-    pub(crate) title: String,
 }
 
 const TYPING_PAUSE: Duration = Duration::from_millis(300);
@@ -68,8 +62,8 @@ impl Texts {
 
     /// Loads the list of built-in scenarios; gives whether the wanted one is among them, or none was wanted.
     pub(crate) async fn load(self, wanted: Option<String>) -> bool {
-        let list = browser::fetch_text("scenarios/index.json").await;
-        let list: Vec<BuiltIn> = match list.and_then(|text| read_list(&text)) {
+        let list = browser::fetch_bytes("scenarios/index.bin").await;
+        let list: Vec<BuiltIn> = match list.and_then(|bytes| protocol::decode(&bytes)) {
             Ok(list) => list,
             Err(error) => {
                 self.notices
@@ -240,20 +234,4 @@ impl Texts {
         }
         works
     }
-}
-
-fn read_list(text: &str) -> Result<Vec<BuiltIn>, String> {
-    let list: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let word = |item: &serde_json::Value, name: &str| item[name].as_str().map(str::to_owned);
-    let entry = |item| {
-        Some(BuiltIn {
-            slug: word(item, "slug")?,
-            title: word(item, "title")?,
-        })
-    };
-    let items = list.as_array().ok_or("it is no list")?;
-    items
-        .iter()
-        .map(|item| entry(item).ok_or_else(|| "an entry has no name".to_owned()))
-        .collect()
 }

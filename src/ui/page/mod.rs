@@ -7,12 +7,14 @@ mod compare;
 mod fault_fields;
 mod lab;
 mod limits;
+mod part;
 mod run;
 mod shell;
 
 use crate::lab::Lab;
 use crate::route::{self, Route};
 use leptos::prelude::*;
+use part::fetched;
 
 /// Below the site's header: the page that the address names.
 #[component]
@@ -22,9 +24,9 @@ pub(crate) fn Pages() -> impl IntoView {
     lab.start();
     let route = route::current();
     let page = move || match route.get() {
-        Route::Compare => compare::ComparePage().into_any(),
-        Route::Lab => lab::LabPage().into_any(),
-        Route::Run => run::RunPage().into_any(),
+        Route::Compare => fetched(part::compare, || ()),
+        Route::Lab => fetched(part::lab, || ()),
+        Route::Run => fetched(part::run, || ()),
         Route::Nowhere => Nowhere().into_any(),
     };
     view! {

@@ -95,6 +95,17 @@ pub(crate) fn Player(
     }
 }
 
+impl PlayerProps {
+    /// To look at one execution.
+    pub(crate) fn of(execution: Execution) -> PlayerProps {
+        PlayerProps {
+            executions: vec![execution],
+            now: None,
+            breaking: None,
+        }
+    }
+}
+
 /// Arrows step, Home and End go to the ends, Space plays. What a control does with a key of its own stays its own.
 fn key(playback: Playback, event: &KeyboardEvent) {
     if event.ctrl_key() || event.alt_key() || event.meta_key() {

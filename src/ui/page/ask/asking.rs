@@ -9,11 +9,11 @@ use std::time::Duration;
 use leptos::prelude::*;
 use pglite::Server;
 use program::SqlAnswer;
-use protocol::{Reply, Request, RunOptions};
+use protocol::{PgliteFiles, Reply, Request, RunOptions};
 use report::{PostgresScript, ScriptDatabase, ScriptPart, VersionDifferences};
 use wasm_bindgen_futures::JsFuture;
 
-use super::Place;
+use super::Question;
 use crate::browser::{self, Waiting};
 use crate::connection::{Connection, Heard};
 use crate::format::{count, two_figures};
@@ -104,13 +104,13 @@ impl Asking {
         let _ = self.state.try_set(State::Idle);
     }
 
-    pub(super) fn begin(self, place: Place, architecture: &str, probe: &str) {
+    pub(super) fn begin(self, question: Question) {
         self.cancel();
         let turn = self.turn.get_value();
-        let question = question(self.lab, architecture, probe);
+        let request = request(self.lab, &question);
         leptos::task::spawn_local(async move {
-            let answered = match question {
-                Ok(question) => self.answers(turn, &place, question).await,
+            let answered = match request {
+                Ok(request) => self.answers(turn, &question.files, request).await,
                 Err(error) => Err(error),
             };
             if self.is_over(turn) {
@@ -135,15 +135,15 @@ impl Asking {
         }
     }
 
-    async fn answers(self, turn: u32, place: &Place, question: Request) -> Result<Answers, String> {
+    async fn answers(self, turn: u32, files: &PgliteFiles, request: Request) -> Result<Answers, String> {
         self.tell(turn, "waiting for its turn".to_owned(), 0, 0);
         let slot = pglite::slot().await;
         if self.is_over(turn) {
             return Err(String::new());
         }
-        let server = Server::new(slot, &browser::address_of(&place.folder)).map_err(|error| error.to_string())?;
+        let server = Server::new(slot, &browser::address_of(&files.folder)).map_err(|error| error.to_string())?;
         self.held.update_value(|held| held.server = Some(server.clone()));
-        let script = Script::ask(self, question)?;
+        let script = Script::ask(self, request)?;
         let told = move |done: u64, of: u64| {
             let megabytes = |bytes: u64| two_figures(bytes as f64 / 1e6);
             let what = format!("PostgreSQL: {} of {} MB", megabytes(done), megabytes(of));
@@ -211,7 +211,7 @@ async fn fill(server: &Server, part: &ScriptPart) -> Result<(), String> {
 }
 
 /// The lab's scenario and choices, with one design.
-fn question(lab: Lab, architecture: &str, probe: &str) -> Result<Request, String> {
+fn request(lab: Lab, question: &Question) -> Result<Request, String> {
     let scenario = untrack(move || lab.texts.text()).ok_or("the scenario is still being loaded")?;
     let options = untrack(move || lab.choices.options())?;
     Ok(Request::Script {
@@ -219,10 +219,10 @@ fn question(lab: Lab, architecture: &str, probe: &str) -> Result<Request, String
         slug: untrack(move || lab.texts.slug()),
         scenario,
         options: RunOptions {
-            architectures: vec![architecture.to_owned()],
+            architectures: vec![question.architecture.clone()],
             ..options
         },
-        probe: probe.to_owned(),
+        probe: question.probe.clone(),
     })
 }
 

@@ -2,76 +2,93 @@
 //!
 //! ```text
 //! button ─▶ asking: worker (the script) ─▶ pglite (the same statements) ─▶ answers: side by side
+//!         part `postgres`, fetched when somebody asks ───────────────────────────────┘
 //! ```
 
 mod answers;
 mod asking;
 
 use leptos::prelude::*;
-use serde_json::Value;
+use protocol::PgliteFiles;
 
 use crate::browser;
 use crate::format::two_figures;
+use crate::page::part::{self, fetched};
 use asking::{Asking, State};
 
-/// Where the site keeps PGlite, and what it weighs.
-#[derive(Clone, Debug, PartialEq)]
-struct Place {
-    folder: String,
-    bytes: u64,
-    version: String,
+/// What is asked, and of which files.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    files: PgliteFiles,
+    /// A design's slug.
+    architecture: String,
+    /// A probe's slug.
+    probe: String,
 }
 
 /// What is asked: the lab's scenario and choices, a design's slug, a probe's slug.
 #[component]
 pub(crate) fn AskPostgres(architecture: String, probe: String) -> impl IntoView {
-    let asking = Asking::new();
-    on_cleanup(move || asking.cancel());
-    let place = RwSignal::new(None::<Result<Place, String>>);
+    let files = RwSignal::new(None::<Result<PgliteFiles, String>>);
     leptos::task::spawn_local(async move {
-        let found = browser::fetch_text("pglite.json").await;
+        let found = browser::fetch_bytes("pglite.bin").await;
         // The component may be gone by now.
-        let _ = place.try_set(Some(found.and_then(|text| read_place(&text))));
+        let _ = files.try_set(Some(found.and_then(|bytes| protocol::decode(&bytes))));
     });
+    // Each click is a conversation of its own.
+    let conversation = RwSignal::new(None::<Question>);
+    let working = RwSignal::new(false);
     let ask = move |_| {
-        if let Some(Ok(place)) = place.get_untracked() {
-            asking.begin(place, &architecture, &probe);
+        if let Some(Ok(files)) = files.get_untracked() {
+            working.set(true);
+            conversation.set(Some(Question {
+                files,
+                architecture: architecture.clone(),
+                probe: probe.clone(),
+            }));
         }
     };
-    let ready = move || place.with(|place| matches!(place, Some(Ok(_))));
-    let status = move || match asking.state.get() {
-        State::Idle => ().into_any(),
-        State::Working { what, done, of } => working(asking, what, done, of),
-        State::Answered(answers) => answers::view(&answers).into_any(),
-        State::Failed(why) => view! { <p class="bad">{why}</p> }.into_any(),
+    let ready = move || files.with(|files| matches!(files, Some(Ok(_))));
+    let answer = move || {
+        let question = conversation.get()?;
+        Some(fetched(part::conversation, move || ConversationProps {
+            question: question.clone(),
+            working,
+        }))
     };
     view! {
         <section class="ask" aria-label="Ask real PostgreSQL">
-            <button type="button" class="button" prop:disabled=move || !ready() || asking.is_working() on:click=ask>"Ask real PostgreSQL"</button>
-            <p class="hint">{move || place.get().map(described)}</p>
-            <div aria-live="polite">{status}</div>
+            <button type="button" class="button" prop:disabled=move || !ready() || working.get() on:click=ask>"Ask real PostgreSQL"</button>
+            <p class="hint">{move || files.get().map(described)}</p>
+            <div aria-live="polite">{answer}</div>
         </section>
     }
 }
 
-fn described(place: Result<Place, String>) -> String {
-    match place {
-        Ok(place) => format!(
-            "The same statements on PostgreSQL 18, in this page: PGlite {}, {} MB, fetched once. It has one connection to one database: what several sessions do to \
-             each other, a pool and a crash cannot be asked.",
-            place.version,
-            two_figures(place.bytes as f64 / 1e6)
-        ),
-        Err(error) => format!("PostgreSQL cannot be asked here: {error}."),
+/// A question and what becomes of it; `working` is told whether it still goes on.
+#[component]
+pub(crate) fn Conversation(question: Question, working: RwSignal<bool>) -> impl IntoView {
+    let asking = Asking::new();
+    on_cleanup(move || asking.cancel());
+    asking.begin(question);
+    Effect::new(move |_| working.set(asking.is_working()));
+    move || match asking.state.get() {
+        State::Idle => ().into_any(),
+        State::Working { what, done, of } => self::working(asking, what, done, of),
+        State::Answered(answers) => answers::view(&answers).into_any(),
+        State::Failed(why) => view! { <p class="bad">{why}</p> }.into_any(),
     }
 }
 
-fn read_place(text: &str) -> Result<Place, String> {
-    let place: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let word = |name: &str| place[name].as_str().map(str::to_owned);
-    match (word("folder"), place["bytes"].as_u64(), word("version")) {
-        (Some(folder), Some(bytes), Some(version)) => Ok(Place { folder, bytes, version }),
-        _ => Err("the site does not say where PGlite is".to_owned()),
+fn described(files: Result<PgliteFiles, String>) -> String {
+    match files {
+        Ok(files) => format!(
+            "The same statements on PostgreSQL 18, in this page: PGlite {}, {} MB, fetched once. It has one connection to one database: what several sessions do to \
+             each other, a pool and a crash cannot be asked.",
+            files.version,
+            two_figures(files.bytes as f64 / 1e6)
+        ),
+        Err(error) => format!("PostgreSQL cannot be asked here: {error}."),
     }
 }
 
@@ -95,10 +112,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_or_refused() {
-        let text = r#"{"folder":"pglite-1/","bytes":8400000,"version":"0.5.16"}"#;
-        let place = read_place(text).expect("a place");
-        assert!(described(Ok(place)).contains("PGlite 0.5.16, 8.4 MB"));
-        assert!(read_place("{}").is_err() && read_place("<html>").is_err());
+    fn what_will_be_fetched_is_said_before() {
+        let files = PgliteFiles {
+            folder: "pglite-1/".to_owned(),
+            bytes: 8_400_000,
+            version: "0.5.16".to_owned(),
+        };
+        assert!(described(Ok(files)).contains("PGlite 0.5.16, 8.4 MB"));
+        assert!(described(protocol::decode(b"<html>")).contains("cannot be asked"));
     }
 }

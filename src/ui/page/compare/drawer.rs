@@ -10,7 +10,8 @@ use report::{Board, BoardDesign, BoardRow, Cell, Evidence};
 use crate::browser;
 use crate::lab::{Asked, Compared, Source, lab};
 use crate::page::ask::AskPostgres;
-use crate::player::{Execution, Player};
+use crate::page::part::{self, fetched};
+use crate::player::{Execution, PlayerProps};
 
 #[component]
 pub(super) fn Drawer(open: RwSignal<Option<String>>, drawn: RwSignal<bool>) -> impl IntoView {
@@ -79,7 +80,7 @@ fn inside(
             strikes: Vec::new(),
             departs: None,
         };
-        view! { <Player executions=vec![execution]/> }
+        fetched(part::player, move || PlayerProps::of(execution.clone()))
     });
     let probe = cell.evidence.iter().find_map(|piece| match piece {
         Evidence::OnPostgres { probe } => Some(probe.clone()),

@@ -6,7 +6,8 @@ use leptos::prelude::*;
 use report::{DesignReport, ProgramLine, ProgramListing, RunReport};
 
 use crate::lab::run_page;
-use crate::player::{Execution, Player};
+use crate::page::part::{self, fetched};
+use crate::player::{Execution, PlayerProps};
 
 #[component]
 pub(crate) fn Programs(report: Arc<RunReport>, operation: RwSignal<String>) -> impl IntoView {
@@ -29,13 +30,21 @@ pub(crate) fn Programs(report: Arc<RunReport>, operation: RwSignal<String>) -> i
             .find(|sequence| sequence.operation == name)
             .cloned();
         let drawn = match sequence {
-            Some(sequence) => view! {
-                <h3>{sequence.title.clone()}</h3>
-                <p>"Each bracket is a transaction. Between two brackets others can see half of it."</p>
-                {watch(&report, design, &name)}
-                <Player executions=vec![Execution { title: design.title.clone(), sequence, strikes: Vec::new(), departs: None }]/>
+            Some(sequence) => {
+                let execution = Execution {
+                    title: design.title.clone(),
+                    sequence,
+                    strikes: Vec::new(),
+                    departs: None,
+                };
+                view! {
+                    <h3>{execution.sequence.title.clone()}</h3>
+                    <p>"Each bracket is a transaction. Between two brackets others can see half of it."</p>
+                    {watch(&report, design, &name)}
+                    {fetched(part::player, move || PlayerProps::of(execution.clone()))}
+                }
+                .into_any()
             }
-            .into_any(),
             None => view! { <p>"No execution of this operation was sampled on this design."</p> }.into_any(),
         };
         Some(view! { <div class="card">{drawn} {listings(design, &name)}</div> })

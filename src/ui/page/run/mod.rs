@@ -11,7 +11,8 @@ use report::{DrawReport, Drawing};
 use crate::browser;
 use crate::fault::FaultForm;
 use crate::lab::{Activity, Source, lab};
-use crate::player::{Breaking, Execution, Player};
+use crate::page::part::{self, fetched};
+use crate::player::{Breaking, Execution, PlayerProps};
 use choose::Choose;
 
 #[component]
@@ -92,8 +93,13 @@ fn Drawn(report: Arc<DrawReport>) -> impl IntoView {
     let titles: Vec<&str> = executions.iter().map(|execution| execution.title.as_str()).collect();
     let title = format!("{} on {}", report.operation, titles.join(" and "));
     let notes = report.drawings.iter().flat_map(notes).collect_view();
-    let player = (!executions.is_empty())
-        .then(|| view! { <Player executions=executions now=lab.choices.at breaking=breaking/> });
+    let player = (!executions.is_empty()).then(|| {
+        fetched(part::player, move || PlayerProps {
+            executions: executions.clone(),
+            now: Some(lab.choices.at),
+            breaking: Some(breaking.clone()),
+        })
+    });
     view! {
         <div class="card">
             <div class="run-head">
