@@ -15,7 +15,7 @@ use js_sys::global;
 use protocol::Reply;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort};
 
 use desk::Desk;
 
@@ -35,7 +35,8 @@ fn main() {
 
     let desk = Rc::new(RefCell::new(Desk::default()));
     let (voice, listener) = (scope.clone(), Rc::clone(&desk));
-    let slice = slices(&scope, desk);
+    // A worker always has channels.
+    let Ok(bell) = slices(&scope, desk) else { return };
     let hear = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
         let bytes = Uint8Array::new(&event.data()).to_vec();
         match protocol::decode(&bytes) {
@@ -44,7 +45,7 @@ fn main() {
                 let replies = listener.borrow_mut().take(request);
                 replies.iter().for_each(|reply| say(&voice, reply));
                 if was_idle && !listener.borrow().is_idle() {
-                    later(&voice, &slice);
+                    ring(&bell);
                 }
             }
             // Only a page of another build can say what cannot be read; it is told so by `Ready`.
@@ -66,25 +67,26 @@ fn main() {
     );
 }
 
-/// A function that works one slice and calls itself again, after messages had their turn.
-fn slices(scope: &DedicatedWorkerGlobalScope, desk: Rc<RefCell<Desk>>) -> JsValue {
-    let again: Rc<RefCell<JsValue>> = Rc::default();
-    let (voice, next) = (scope.clone(), Rc::clone(&again));
+/// Whoever rings this bell has one slice worked off, after the messages that wait; as long as there is more to do, the
+/// slice rings again. A message to oneself and no timer: timers that set timers are held back for four milliseconds.
+fn slices(scope: &DedicatedWorkerGlobalScope, desk: Rc<RefCell<Desk>>) -> Result<MessagePort, JsValue> {
+    let channel = MessageChannel::new()?;
+    let (voice, again) = (scope.clone(), channel.port1());
     let work = Closure::<dyn FnMut()>::new(move || {
         let replies = desk.borrow_mut().work(js_sys::Date::now);
         replies.iter().for_each(|reply| say(&voice, reply));
         if !desk.borrow().is_idle() {
-            later(&voice, &next.borrow());
+            ring(&again);
         }
     });
-    let function = work.into_js_value();
-    again.replace(function.clone());
-    function
+    channel.port2().set_onmessage(Some(work.as_ref().unchecked_ref()));
+    work.forget();
+    Ok(channel.port1())
 }
 
-fn later(scope: &DedicatedWorkerGlobalScope, function: &JsValue) {
-    // Timers of a live worker cannot be refused.
-    let _ = scope.set_timeout_with_callback(function.unchecked_ref());
+fn ring(bell: &MessagePort) {
+    // There is nothing in the message that could not be sent.
+    let _ = bell.post_message(&JsValue::NULL);
 }
 
 fn say(scope: &DedicatedWorkerGlobalScope, reply: &Reply) {
