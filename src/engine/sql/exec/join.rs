@@ -1,8 +1,10 @@
 //! Joins: nested loop over an index, hash.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 
-use base::Value;
+use base::map::HashMap;
+use base::{Fingerprint, Value};
 
 use super::{Context, KeptRow, State, Step, next, restore_null};
 use crate::bind::Join;
@@ -92,9 +94,10 @@ pub(crate) struct HashJoinState {
     rows: Vec<KeptRow>,
     /// Which of them have had a partner (full join).
     matched: Vec<bool>,
-    table: BTreeMap<Vec<u8>, Vec<u32>>,
-    /// Candidates for the left row that is in the frame.
-    candidates: Vec<u32>,
+    table: JoinTable,
+    /// The candidate for the left row that is in the frame; there are more behind it in the table.
+    candidate: Option<u32>,
+    /// Full join: the right row that is looked at in the end.
     at: usize,
     left_matched: bool,
     machine: Machine,
@@ -118,8 +121,8 @@ impl HashJoinState {
             phase: Phase::Build,
             rows: Vec::new(),
             matched: Vec::new(),
-            table: BTreeMap::new(),
-            candidates: Vec::new(),
+            table: JoinTable::default(),
+            candidate: None,
             at: 0,
             left_matched: false,
             machine: Machine::default(),
@@ -167,32 +170,34 @@ pub(crate) fn next_hash(plan: &HashJoin, state: &mut HashJoinState, cx: &mut Con
 
 fn keep_right(plan: &HashJoin, state: &mut HashJoinState, cx: &mut Context<'_>) -> Fallible<()> {
     let number = state.rows.len() as u32;
-    let key = join_key(&plan.right_keys, &mut state.machine, cx)?;
+    let mut key = std::mem::take(&mut cx.core.buffer);
+    let found = join_key(&plan.right_keys, &mut state.machine, cx, &mut key);
     // A NULL in the key has no partner; only a full join keeps such a row at all.
-    if key.is_none() && plan.kind != Join::Full {
-        return Ok(());
+    if let Ok(has_key) = found
+        && (has_key || plan.kind == Join::Full)
+    {
+        state.rows.push(KeptRow::take(&plan.right_kept, cx.run));
+        state.matched.push(false);
+        state.table.push(number, has_key.then_some(&key));
     }
-    state.rows.push(KeptRow::take(&plan.right_kept, cx.run));
-    state.matched.push(false);
-    if let Some(key) = key {
-        state.table.entry(key).or_default().push(number);
-    }
-    Ok(())
+    cx.core.buffer = key;
+    found.map(drop)
 }
 
 fn find_candidates(plan: &HashJoin, state: &mut HashJoinState, cx: &mut Context<'_>) -> Fallible<()> {
-    let key = join_key(&plan.left_keys, &mut state.machine, cx)?;
-    state.candidates.clear();
-    if let Some(found) = key.and_then(|key| state.table.get(&key)) {
-        state.candidates.extend(found);
+    let mut key = std::mem::take(&mut cx.core.buffer);
+    let found = join_key(&plan.left_keys, &mut state.machine, cx, &mut key);
+    if let Ok(has_key) = found {
+        state.candidate = if has_key { state.table.first(&key) } else { None };
     }
-    (state.at, state.left_matched, state.phase) = (0, false, Phase::Candidates);
-    Ok(())
+    cx.core.buffer = key;
+    (state.left_matched, state.phase) = (false, Phase::Candidates);
+    found.map(drop)
 }
 
 /// The next partner of the left row; `None`: go on with the next left row.
 fn next_candidate(plan: &HashJoin, state: &mut HashJoinState, cx: &mut Context<'_>) -> Fallible<Option<Step>> {
-    while let Some(number) = state.candidates.get(state.at).copied() {
+    while let Some(number) = state.candidate {
         if !state.pending {
             if !cx.burn() {
                 return Ok(Some(Step::Suspended));
@@ -208,7 +213,7 @@ fn next_candidate(plan: &HashJoin, state: &mut HashJoinState, cx: &mut Context<'
             },
         };
         state.pending = false;
-        state.at += 1;
+        state.candidate = state.table.next(number);
         if holds {
             state.left_matched = true;
             state.matched[number as usize] = true;
@@ -233,14 +238,78 @@ fn merge(plan: &HashJoin, state: &mut HashJoinState, cx: &mut Context<'_>) -> Fa
     Ok(Step::Row)
 }
 
-/// `None` if a part is NULL. Keys hold no subquery, so they end at once.
-fn join_key(programs: &[Program], machine: &mut Machine, cx: &mut Context<'_>) -> Fallible<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
+/// Writes the key's bytes; false if a part is NULL. Keys hold no subquery, so they end at once.
+fn join_key(programs: &[Program], machine: &mut Machine, cx: &mut Context<'_>, key: &mut Vec<u8>) -> Fallible<bool> {
+    key.clear();
     for program in programs {
         match machine.run(program, cx)? {
-            Flow::Ready(value) if !value.is_null() => key::encode(&value, key::Order::default(), &mut bytes),
-            _ => return Ok(None),
+            Flow::Ready(value) if !value.is_null() => key::encode(&value, key::Order::default(), key),
+            _ => return Ok(false),
         }
     }
-    Ok(Some(bytes))
+    Ok(true)
+}
+
+/// The right side's rows by their keys: rows with equal keys form a chain, in the order in which they came.
+#[derive(Clone, Debug, Default)]
+struct JoinTable {
+    /// The keys' bytes, one after the other, and where each row's end; a row without a key has none.
+    keys: Vec<u8>,
+    ends: Vec<u32>,
+    /// The next row of the same chain.
+    nexts: Vec<Option<u32>>,
+    /// By a key's hash: the first and the last row of its chain, in which other keys with that hash may be, too.
+    chains: HashMap<u64, (u32, u32)>,
+}
+
+impl JoinTable {
+    fn push(&mut self, row: u32, key: Option<&Vec<u8>>) {
+        self.keys.extend(key.into_iter().flatten());
+        self.ends.push(self.keys.len() as u32);
+        self.nexts.push(None);
+        let Some(key) = key else { return };
+        match self.chains.entry(Fingerprint::of_bytes(key)) {
+            Entry::Vacant(chain) => {
+                chain.insert((row, row));
+            }
+            Entry::Occupied(mut chain) => {
+                let (_, last) = chain.get_mut();
+                self.nexts[*last as usize] = Some(row);
+                *last = row;
+            }
+        }
+    }
+
+    fn key(&self, row: u32) -> &[u8] {
+        let row = row as usize;
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.keys[start as usize..self.ends[row] as usize]
+    }
+
+    fn first(&self, key: &[u8]) -> Option<u32> {
+        let (first, _) = *self.chains.get(&Fingerprint::of_bytes(key))?;
+        self.with_key(Some(first), key)
+    }
+
+    /// The next row with the same key.
+    fn next(&self, row: u32) -> Option<u32> {
+        self.with_key(self.nexts[row as usize], self.key(row))
+    }
+
+    /// From here on in a chain.
+    fn with_key(&self, mut row: Option<u32>, key: &[u8]) -> Option<u32> {
+        while let Some(at) = row
+            && self.key(at) != key
+        {
+            row = self.nexts[at as usize];
+        }
+        row
+    }
+}
+
+/// All follows from the keys and their order.
+impl Hash for JoinTable {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.keys, &self.ends).hash(state);
+    }
 }
