@@ -8,13 +8,18 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// 128 bits that stand for a state or a trace; prints as 32 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(pub u64, pub u64);
 
 impl Fingerprint {
+    /// 64 bits of what a hasher says of these bytes, all at once.
+    pub fn of_bytes(bytes: &[u8]) -> u64 {
+        xxh3_64(bytes)
+    }
+
     pub fn of(value: &impl Hash) -> Fingerprint {
         let mut hasher = Fingerprinter::new();
         value.hash(&mut hasher);
@@ -118,6 +123,16 @@ mod tests {
     fn the_hash_of_a_nested_value_is_the_recorded_one() {
         let value = (7_u64, "arrivals", vec![Some(1_usize), None], [1_i32, -1]);
         assert_eq!(Fingerprint::of(&value).to_string(), "dc03f521db499e840bf8b0e344fb3624");
+    }
+
+    #[test]
+    fn bytes_at_once_are_bytes_one_after_the_other() {
+        for length in [0, 1, 3, 8, 16, 17, 128, 129, 240, 241, 1_000] {
+            let bytes: Vec<u8> = (0..length).map(|n| n as u8).collect();
+            let mut hasher = Fingerprinter::new();
+            bytes.iter().for_each(|byte| hasher.write_u8(*byte));
+            assert_eq!(hasher.finish(), Fingerprint::of_bytes(&bytes), "{length}");
+        }
     }
 
     #[test]

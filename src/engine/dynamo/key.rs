@@ -8,10 +8,9 @@
 //! A part ends with two zero bytes, and a zero byte within it is written as 0, 255: so a shorter part sorts before a
 //! longer one that begins with it, and what begins with a prefix lies together.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use base::Fingerprinter;
+use base::Fingerprint;
 
 use crate::failure::{Fallible, invalid, invalid_parameter};
 use crate::item::Item;
@@ -23,25 +22,26 @@ pub(crate) type Key = Arc<[u8]>;
 const MAX_PARTITION_KEY: usize = 2048;
 const MAX_SORT_KEY: usize = 1024;
 
-/// The bytes of a key attribute before they are escaped.
-fn raw(value: &AttributeValue, into: &mut Vec<u8>) {
+/// Without an end: what begins so begins with the value.
+pub(crate) fn push_open(value: &AttributeValue, into: &mut Vec<u8>) {
     match value {
-        AttributeValue::S(text) => into.extend_from_slice(text.as_bytes()),
-        AttributeValue::B(bytes) => into.extend_from_slice(bytes),
-        AttributeValue::N(number) => number.ordered_bytes(into),
+        AttributeValue::S(text) => push_escaped(text.as_bytes(), into),
+        AttributeValue::B(bytes) => push_escaped(bytes, into),
+        AttributeValue::N(number) => {
+            let mut bytes = Vec::with_capacity(32);
+            number.ordered_bytes(&mut bytes);
+            push_escaped(&bytes, into);
+        }
         _ => {}
     }
 }
 
-/// Without an end: what begins so begins with the value.
-pub(crate) fn push_open(value: &AttributeValue, into: &mut Vec<u8>) {
-    let mut bytes = Vec::new();
-    raw(value, &mut bytes);
-    for byte in bytes {
-        into.push(byte);
-        if byte == 0 {
-            into.push(0xff);
-        }
+fn push_escaped(bytes: &[u8], into: &mut Vec<u8>) {
+    let mut pieces = bytes.split(|byte| *byte == 0);
+    into.extend_from_slice(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        into.extend([0, 0xff]);
+        into.extend_from_slice(piece);
     }
 }
 
@@ -52,13 +52,15 @@ pub(crate) fn push_part(value: &AttributeValue, into: &mut Vec<u8>) {
 
 /// What all keys with this partition key begin with.
 pub(crate) fn partition_prefix(value: &AttributeValue) -> Vec<u8> {
-    let mut part = Vec::new();
-    push_part(value, &mut part);
-    let mut hasher = Fingerprinter::new();
-    part.hash(&mut hasher);
-    let mut bytes = Vec::with_capacity(part.len() + 32);
-    bytes.extend(hasher.finish().to_be_bytes());
-    bytes.extend(part);
+    // Hashed is the part behind its length, where the hash then comes to stand.
+    const HASH: usize = 8;
+    let mut bytes = Vec::with_capacity(96);
+    bytes.extend([0; HASH]);
+    push_part(value, &mut bytes);
+    let length = (bytes.len() - HASH) as u64;
+    bytes[..HASH].copy_from_slice(&length.to_le_bytes());
+    let hash = Fingerprint::of_bytes(&bytes);
+    bytes[..HASH].copy_from_slice(&hash.to_be_bytes());
     bytes
 }
 
@@ -189,6 +191,10 @@ fn check_lengths(schema: &KeySchema, item: &Item, place: &str) -> Fallible<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{Hash, Hasher};
+
+    use base::Fingerprinter;
+
     use super::*;
 
     fn part(text: &str) -> Vec<u8> {
@@ -206,6 +212,16 @@ mod tests {
         let mut joined = part("a");
         joined.extend(part("b"));
         assert!(joined < part("aa"), "what follows does not change the order");
+    }
+
+    #[test]
+    fn a_partition_is_hashed_with_its_length() {
+        for text in ["", "a", "t#7#users#new-user-7", "a\0b"] {
+            let (mut hasher, part) = (Fingerprinter::new(), part(text));
+            part.hash(&mut hasher);
+            let prefix = partition_prefix(&AttributeValue::text(text));
+            assert_eq!(prefix, [&hasher.finish().to_be_bytes()[..], &part].concat());
+        }
     }
 
     #[test]

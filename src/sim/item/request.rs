@@ -90,27 +90,23 @@ impl Maker<'_> {
             }
             ItemRequest::BatchGet { each, key, consistent } => {
                 let mut keys = Vec::new();
-                for scope in self.each(each) {
-                    let key = Maker { scope: &scope, ..*self }.key(key)?;
-                    keys.extend(key.filter(|key| !keys.contains(key)));
-                }
+                self.each(Some(each), |maker| {
+                    keys.extend(maker.key(key)?.filter(|key| !keys.contains(key)));
+                    Ok(())
+                })?;
                 call.parts.extend(Part::of_batch(&name, keys, *consistent));
             }
             ItemRequest::Query { each, limit, .. } => {
-                let scopes = match each {
-                    None => vec![self.scope.clone()],
-                    Some((each, parallel)) => {
-                        call.parallel = usize::from(*parallel).max(1);
-                        self.each(each)
-                    }
-                };
-                for scope in scopes {
-                    let query = Maker { scope: &scope, ..*self }.query(&name, request)?;
+                let (each, parallel) = each.as_ref().map(|(each, parallel)| (each, *parallel)).unzip();
+                call.parallel = usize::from(parallel.unwrap_or(1)).max(1);
+                self.each(each, |maker| {
+                    let query = maker.query(&name, request)?;
                     call.parts.extend(query.map(|query| Part {
                         room: *limit,
                         ..Part::new(Request::Query(query))
                     }));
-                }
+                    Ok(())
+                })?;
             }
             ItemRequest::Scan {
                 index,
@@ -140,16 +136,13 @@ impl Maker<'_> {
             ItemRequest::TransactWrite { writes, token } => {
                 let mut all = Vec::new();
                 for (source, write) in (0..).zip(writes) {
-                    let scopes = match &write.each {
-                        None => vec![self.scope.clone()],
-                        Some(each) => self.each(each),
-                    };
-                    for scope in scopes {
-                        if let Some(write) = (Maker { scope: &scope, ..*self }).write(table, &write.write)? {
+                    self.each(write.each.as_ref(), |maker| {
+                        if let Some(write) = maker.write(table, &write.write)? {
                             all.push(write);
                             call.sources.push(source);
                         }
-                    }
+                        Ok(())
+                    })?;
                 }
                 let token = token.as_ref().map(|token| self.value(token)).transpose()?;
                 let token = token
@@ -229,20 +222,23 @@ impl Maker<'_> {
         expression::evaluate(expression, self.scope, self.present)
     }
 
-    /// The registers as they are for each row.
-    fn each(&self, each: &EachRow) -> Vec<Scope> {
-        let Some(Register::Rows(rows)) = self.scope.registers.get(each.rows.index()) else {
-            return Vec::new();
+    /// With the registers as they are; or as they are for each row, one after the other.
+    fn each(&self, each: Option<&EachRow>, mut make: impl FnMut(Maker<'_>) -> Result<(), Error>) -> Result<(), Error> {
+        let Some(each) = each else {
+            return make(Maker { ..*self });
         };
-        let scope = |row: &Row| {
-            let mut scope = self.scope.clone();
+        let Some(Register::Rows(rows)) = self.scope.registers.get(each.rows.index()) else {
+            return Ok(());
+        };
+        let mut scope = self.scope.clone();
+        for row in rows.iter() {
             for (column, register) in each.bind.iter().enumerate() {
                 let value = row.get(column).cloned().unwrap_or(base::Value::Null);
                 scope.registers[register.index()] = Register::Value(value);
             }
-            scope
-        };
-        rows.iter().map(scope).collect()
+            make(Maker { scope: &scope, ..*self })?;
+        }
+        Ok(())
     }
 
     fn item(&self, attributes: &Attributes) -> Result<Item, Error> {
