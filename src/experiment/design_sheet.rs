@@ -62,18 +62,15 @@ fn nodes(compilation: &Compilation) -> Vec<SheetNode> {
     let deployment = &compilation.deployment;
     let nodes = deployment.nodes.iter().enumerate();
     let nodes = nodes.filter_map(|(index, node)| {
-        let (kind, holds) = match node.kind {
+        let holds: Vec<String> = match node.kind {
             NodeKind::Client => return None,
-            NodeKind::Service => ("service", Vec::new()),
+            NodeKind::Service => Vec::new(),
             NodeKind::SqlServer => {
                 let here = deployment
                     .databases
                     .iter()
                     .filter(|database| database.node.index() == index);
-                (
-                    "PostgreSQL server",
-                    here.map(|database| database.name.clone()).collect(),
-                )
+                here.map(|database| database.name.clone()).collect()
             }
             NodeKind::DynamoDb => {
                 let here = deployment
@@ -84,12 +81,12 @@ fn nodes(compilation: &Compilation) -> Vec<SheetNode> {
             }
             NodeKind::EventBus => {
                 let here = deployment.topics.iter().filter(|topic| topic.node.index() == index);
-                ("event bus", here.map(|topic| topic.name.clone()).collect())
+                here.map(|topic| topic.name.clone()).collect()
             }
         };
         Some(SheetNode {
             name: node.name.clone(),
-            kind: kind.to_owned(),
+            kind: node.kind.words().to_owned(),
             holds,
         })
     });

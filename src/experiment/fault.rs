@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use base::Time;
 use program::{
     Activation, Compilation, Event, EventKind, Fault, FaultAction, NodeId, Op, OperationId, ProgramId, ProgramKind,
-    RequestId, StepId, StepPoint, StepTrigger, Trigger,
+    RequestId, StepId, StepPoint, StepTrigger, Trigger, WaitCause,
 };
 
 /// One physical step of an execution.
@@ -37,7 +37,7 @@ pub(crate) struct PhysicalStep {
 }
 
 /// The physical steps of a request among recorded events, in order of start, with those of relays, consumers and
-/// recoveries since then. A read that was already waiting for messages counts when it is answered.
+/// recoveries since then. A read that was already waiting for messages counts when they have come.
 pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], request: RequestId) -> Vec<PhysicalStep> {
     let mut steps: Vec<PhysicalStep> = Vec::new();
     let mut counts = Counts::default();
@@ -45,7 +45,7 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
     let mut asked = false;
     for event in events {
         asked |= event.request == Some(request);
-        if asked && let Some(index) = answered_now(&waiting, event) {
+        if asked && let Some(index) = woken(&waiting, event) {
             let number = steps.len() as u32 + 1;
             let step = waiting.remove(index);
             steps.push(PhysicalStep { number, ..step });
@@ -75,25 +75,19 @@ pub(crate) fn physical_steps(compilation: &Compilation, events: &[Event], reques
         };
         if asked && event.request.is_none_or(|other| other == request) {
             steps.push(begun);
-        } else if event.request.is_none() && may_wait(&definition.op) {
+        } else if event.request.is_none() && matches!(definition.op, Op::Bus { .. }) {
             waiting.push(begun);
         }
     }
     steps
 }
 
-/// May a step of a relay or a consumer have begun long before what it hears of?
-pub(crate) fn may_wait(op: &Op) -> bool {
-    matches!(op, Op::Bus { .. })
-}
-
-/// The answer to which of these steps sets out.
-fn answered_now(steps: &[PhysicalStep], event: &Event) -> Option<usize> {
-    let EventKind::MessageSent {
+/// Which of these steps has waited for messages until now.
+fn woken(steps: &[PhysicalStep], event: &Event) -> Option<usize> {
+    let EventKind::WaitEnded {
         activation,
         step,
-        reply: true,
-        ..
+        cause: WaitCause::Messages,
     } = event.kind
     else {
         return None;

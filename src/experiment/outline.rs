@@ -150,7 +150,7 @@ pub fn compilation_document(compilation: &Compilation) -> Vec<Block> {
         let pools: Vec<String> = pools(deployment, program::NodeId(index as u16));
         nodes.row([
             node.name.clone(),
-            format!("{:?}", node.kind).to_lowercase(),
+            node.kind.words().to_owned(),
             node.cores.to_string(),
             several(&databases.map(|database| database.name.as_str()).collect::<Vec<_>>()),
             pools.join(", "),
@@ -190,6 +190,23 @@ pub fn compilation_document(compilation: &Compilation) -> Vec<Block> {
         }
         blocks.push(Block::Table(keys));
         blocks.push(Block::Code(table.reasons.clone()));
+    }
+    if !deployment.topics.is_empty() {
+        blocks.push(Block::Heading(3, "Topics".to_owned()));
+        let mut topics = Table::new(&["topic", "on", "partitions", "a message carries"]).numbers(2..3);
+        for topic in &deployment.topics {
+            let fields = topic
+                .fields
+                .iter()
+                .map(|(name, data_type)| format!("{name} {data_type}"));
+            topics.row([
+                topic.name.clone(),
+                deployment.node(topic.node).name.clone(),
+                topic.partitions.to_string(),
+                fields.collect::<Vec<_>>().join(", "),
+            ]);
+        }
+        blocks.push(Block::Table(topics));
     }
     for program in listing::programs(compilation) {
         blocks.push(Block::Heading(3, format!("{}, run by {}", program.name, program.home)));

@@ -241,23 +241,15 @@ impl<'a> Drawing<'a> {
                 activation,
                 step,
                 cause,
-            } => self.end_wait(*activation, *step, cause, at),
-            EventKind::MessageSent {
-                activation,
-                step,
-                to,
-                reply,
-                arrives,
             } => {
-                let definition = self.compilation.programs[activation.program.index()].step(*step);
-                let known = self.numbers.contains_key(&(*activation, *step));
-                if *reply && !known && event.request.is_none() && fault::may_wait(&definition.op) {
+                if *cause == WaitCause::Messages && !self.numbers.contains_key(&(*activation, *step)) {
                     // It waited already when the request came.
                     self.begun += 1;
                     self.numbers.insert((*activation, *step), self.begun);
                 }
-                self.message(event, *to, Some(*arrives), *reply);
+                self.end_wait(*activation, *step, cause, at);
             }
+            EventKind::MessageSent { to, reply, arrives, .. } => self.message(event, *to, Some(*arrives), *reply),
             EventKind::MessageLost { to, reply, .. } => self.message(event, *to, None, *reply),
             EventKind::TransactionBegun { activation, .. } => self.transactions.push((*activation, event.node, at)),
             EventKind::TransactionCommitted { activation, .. } => self.end_transaction(Some(*activation), event, true),

@@ -92,6 +92,19 @@ pub enum LinkClass {
     CrossRegion,
 }
 
+impl NodeKind {
+    /// `PostgreSQL server`
+    pub fn words(self) -> &'static str {
+        match self {
+            NodeKind::Client => "client",
+            NodeKind::Service => "service",
+            NodeKind::SqlServer => "PostgreSQL server",
+            NodeKind::DynamoDb => "DynamoDB",
+            NodeKind::EventBus => "event bus",
+        }
+    }
+}
+
 impl Deployment {
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]

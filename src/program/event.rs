@@ -5,9 +5,10 @@ use std::fmt;
 use base::{Nanos, Time};
 use serde::{Deserialize, Serialize};
 
+use crate::bus::BusRequest;
 use crate::compilation::Compilation;
 use crate::ids::{NodeId, OperationId, ProgramId, RequestId, StepId};
-use crate::step::Role;
+use crate::step::{Op, Role};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Event {
@@ -264,9 +265,14 @@ impl fmt::Display for Sentence<'_> {
             } => {
                 let definition = self.compilation.programs[activation.program.index()].step(*step);
                 write!(f, "{here} has {} done", definition.label)?;
-                match definition.role {
+                match (definition.role, &definition.op) {
                     // BEGIN and COMMIT have no rows that anybody would count.
-                    Role::Plumbing => Ok(()),
+                    (Role::Plumbing, _) => Ok(()),
+                    (_, Op::Bus { request, .. }) => match (request, rows) {
+                        (BusRequest::Commit { .. }, _) => Ok(()),
+                        (_, 1) => f.write_str(" (1 message)"),
+                        (_, rows) => write!(f, " ({rows} messages)"),
+                    },
                     _ => write!(f, " ({})", counted(*rows)),
                 }
             }
