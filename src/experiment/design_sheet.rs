@@ -77,7 +77,7 @@ fn nodes(compilation: &Compilation) -> Vec<SheetNode> {
                     .item_tables
                     .iter()
                     .filter(|table| table.node.index() == index);
-                ("DynamoDB", here.map(|table| table.name.to_string()).collect())
+                here.map(|table| table.name.to_string()).collect()
             }
             NodeKind::EventBus => {
                 let here = deployment.topics.iter().filter(|topic| topic.node.index() == index);
