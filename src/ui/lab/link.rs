@@ -10,31 +10,14 @@ use super::notice::Notices;
 use super::texts::{Source, Texts};
 use crate::browser;
 
-/// The run page on one operation of one design under a fault (else the scenario's own). `None`: a text of one's own has no name to link to.
-pub(crate) fn run_page(run: &ScenarioSummary, operation: &str, design: &str, fault: Option<&str>) -> Option<String> {
-    if run.slug.is_empty() {
-        return None;
-    }
-    let link = Link {
-        scenario: Some(run.slug.clone()),
-        operation: Some(operation.to_owned()),
-        options: RunOptions {
-            architectures: vec![design.to_owned()],
-            seed: Some(run.seed),
-            fault: fault.map(str::to_owned),
-            ..RunOptions::default()
-        },
-        ..Link::default()
-    };
-    Some(format!("../run/?{link}"))
-}
-
 #[derive(Clone, Copy)]
 pub(crate) struct Address {
     packing: StoredValue<Ticket>,
     unpacking: StoredValue<Ticket>,
     /// A link's packed text, until there is a worker to unpack it.
     packed: StoredValue<Option<String>>,
+    /// The packed text that the address had last: of what was asked about, or came with a link.
+    carried: StoredValue<Option<String>>,
     line: Line,
     notices: Notices,
     texts: Texts,
@@ -47,6 +30,7 @@ impl Address {
             packing: StoredValue::new(0),
             unpacking: StoredValue::new(0),
             packed: StoredValue::new(None),
+            carried: StoredValue::new(None),
             line,
             notices,
             texts,
@@ -67,6 +51,10 @@ impl Address {
     pub(crate) fn follow(self, link: &Link) {
         self.choices.follow(link);
         self.packed.set_value(link.text.clone());
+        if link.text.is_some() {
+            self.carried.set_value(link.text.clone());
+            self.texts.await_linked();
+        }
     }
 
     /// There is a worker: a text that came packed can be read.
@@ -80,7 +68,12 @@ impl Address {
     }
 
     pub(crate) fn unpacked(self, ticket: Ticket, scenario: String) {
-        if ticket == self.unpacking.get_value() {
+        if ticket != self.unpacking.get_value() {
+            return;
+        }
+        if self.texts.own_text.with_untracked(|own| *own == scenario) {
+            self.texts.choose(Source::Own);
+        } else {
             self.notices
                 .say("This link carries a scenario of its own. Look at it, then run it.".to_owned());
             self.texts.show_linked(scenario);
@@ -115,9 +108,10 @@ impl Address {
         if ticket != self.packing.get_value() {
             return;
         }
-        let text = Some(packed);
+        let text = Some(packed.clone());
         let link = Link { text, ..link }.to_string();
         if link.parse::<Link>().is_ok() {
+            self.carried.set_value(Some(packed));
             browser::set_query(&link);
         } else {
             self.notices
@@ -125,9 +119,46 @@ impl Address {
         }
     }
 
+    /// The run page on one operation of a scenario under the options. One's own scenario has no name (an empty slug): its
+    /// text goes with the link, packed as when it was asked about. `None`: it was not.
+    pub(crate) fn run_page(self, slug: &str, operation: Option<String>, options: RunOptions) -> Option<String> {
+        let scenario = (!slug.is_empty()).then(|| slug.to_owned());
+        let text = if scenario.is_none() {
+            Some(self.carried.get_value()?)
+        } else {
+            None
+        };
+        let link = Link {
+            scenario,
+            text,
+            operation,
+            options,
+            ..Link::default()
+        };
+        Some(format!("../run/?{link}"))
+    }
+
+    /// As [`Address::run_page`], of a design in a run's report; `fault`: instead of the scenario's own.
+    pub(crate) fn run_of(
+        self,
+        run: &ScenarioSummary,
+        operation: &str,
+        design: &str,
+        fault: Option<&str>,
+    ) -> Option<String> {
+        let options = RunOptions {
+            architectures: vec![design.to_owned()],
+            seed: Some(run.seed),
+            fault: fault.map(str::to_owned),
+            ..RunOptions::default()
+        };
+        self.run_page(&run.slug, Some(operation.to_owned()), options)
+    }
+
     /// Gives the diagnostics back if they are about something else.
     pub(crate) fn refused(self, ticket: Ticket, diagnostics: Vec<Diagnostic>) -> Option<Vec<Diagnostic>> {
         let what = if ticket == self.unpacking.get_value() {
+            self.texts.do_without_linked();
             "The link's scenario cannot be used"
         } else if ticket == self.packing.get_value() {
             "There is no link to this run"

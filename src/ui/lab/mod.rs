@@ -22,7 +22,7 @@ use protocol::{Reply, Request, RunOptions, Ticket};
 pub(crate) use choices::{Choices, Chosen};
 pub(crate) use findings::{Asked, Compared, Findings};
 pub(crate) use line::{Activity, Line};
-pub(crate) use link::{Address, run_page};
+pub(crate) use link::Address;
 pub(crate) use notice::Notices;
 pub(crate) use texts::{Source, Texts};
 

@@ -101,7 +101,7 @@ impl Texts {
                     .map(|(_, text)| text.clone())
             }),
             Source::Own => Some(self.own_text.get()),
-            Source::Linked => Some(self.linked_text.get()),
+            Source::Linked => Some(self.linked_text.get()).filter(|text| !text.is_empty()),
         }
     }
 
@@ -151,6 +151,25 @@ impl Texts {
                     .say_bad(format!("The scenario “{slug}” could not be loaded: {error}.")),
             }
         });
+    }
+
+    /// A link brings a text, which is still packed: nothing else is to be run meanwhile.
+    pub(crate) fn await_linked(self) {
+        self.linked_text.set(String::new());
+        self.outline.set(None);
+        self.source.set(Source::Linked);
+    }
+
+    /// The text that was awaited cannot be used.
+    pub(crate) fn do_without_linked(self) {
+        let first = self
+            .built_in
+            .with_untracked(|list| list.first().map(|first| first.slug.clone()));
+        match first {
+            Some(slug) => self.choose(Source::BuiltIn(slug)),
+            // Chosen as soon as the list has come.
+            None => self.source.set(Source::BuiltIn(String::new())),
+        }
     }
 
     pub(crate) fn show_linked(self, text: String) {

@@ -3,7 +3,6 @@
 use leptos::ev;
 use leptos::html::Section;
 use leptos::prelude::*;
-use protocol::Link;
 use report::html::{cell_name, evidence};
 use report::{Board, BoardDesign, BoardRow, Cell, Evidence};
 
@@ -133,9 +132,6 @@ fn replay(asked: &Asked, design: &BoardDesign, cell: &Cell) -> Option<String> {
         Evidence::Replay { fault, .. } => Some(fault.clone()),
         _ => None,
     })?;
-    let Source::BuiltIn(scenario) = &asked.source else {
-        return None;
-    };
     let mut options = asked.options.clone();
     options.architectures = vec![design.architecture.clone()];
     options.fault = fault.or(options.fault);
@@ -143,11 +139,9 @@ fn replay(asked: &Asked, design: &BoardDesign, cell: &Cell) -> Option<String> {
         Evidence::Schedule(sequence) => Some(sequence.operation.clone()),
         _ => None,
     });
-    let link = Link {
-        scenario: Some(scenario.clone()),
-        options,
-        operation,
-        ..Link::default()
+    let slug = match &asked.source {
+        Source::BuiltIn(slug) => slug,
+        Source::Own | Source::Linked => "",
     };
-    Some(format!("../run/?{link}"))
+    lab().address.run_page(slug, operation, options)
 }

@@ -9,7 +9,7 @@ use report::{AtomicityDesign, AtomicityReport, FaultPoint};
 
 use super::results::chips;
 use crate::format::{modelled, plural};
-use crate::lab::run_page;
+use crate::lab::lab;
 
 #[component]
 pub(crate) fn Atomicity(report: Arc<AtomicityReport>) -> impl IntoView {
@@ -48,9 +48,10 @@ fn design(report: &AtomicityReport, design: &AtomicityDesign) -> impl IntoView +
         view! { <tr><th scope="row">{step.clone()}</th>{columns.iter().map(cell).collect_view()}</tr> }
     };
     let rows = steps(&design.points).iter().map(row).collect_view();
+    let address = lab().address;
     let watch = |point: &FaultPoint| {
         let fault = point.replay.as_deref()?;
-        run_page(&report.scenario, &report.operation, &design.architecture, Some(fault))
+        address.run_of(&report.scenario, &report.operation, &design.architecture, Some(fault))
     };
     let points: Vec<(FaultPoint, Option<String>)> = design
         .points

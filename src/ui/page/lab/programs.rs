@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use report::{DesignReport, ProgramLine, ProgramListing, RunReport};
 
-use crate::lab::run_page;
+use crate::lab::lab;
 use crate::page::part::{self, fetched};
 use crate::player::{Execution, PlayerProps};
 
@@ -62,7 +62,9 @@ fn watch(report: &RunReport, design: &DesignReport, operation: &str) -> Option<i
     // Several faults are those of the scenario itself: no link needs to name them.
     let fault = report.scenario.fault.as_deref().or(Some("none"));
     let fault = fault.filter(|fault| !fault.contains(';'));
-    let address = run_page(&report.scenario, operation, &design.architecture, fault)?;
+    let address = lab()
+        .address
+        .run_of(&report.scenario, operation, &design.architecture, fault)?;
     Some(view! { <p><a href=address>"Break it step by step"</a></p> })
 }
 

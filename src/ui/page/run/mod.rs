@@ -23,7 +23,7 @@ pub(crate) fn RunPage() -> impl IntoView {
     let may_draw = RwSignal::new(!browser::query().parse().is_ok_and(is_named));
     lab.arrive(Callback::new(move |()| may_draw.set(true)));
     on_cleanup(move || lab.choices.operation.set(None));
-    let stranger = Memo::new(move |_| lab.texts.source.get() == Source::Linked);
+    let stranger = Memo::new(move |_| lab.texts.source.get() == Source::Linked && lab.texts.text().is_some());
     let trusted = RwSignal::new(false);
     draw_what_is_wanted(move || may_draw.get() && (trusted.get() || !stranger.get()));
     let ask = move || {
