@@ -1,7 +1,7 @@
 //! What is done later happens once, whatever breaks between outbox, bus and inbox; and what guards it is needed.
 
-use experiment::{AtomicityJob, Choice};
-use report::AtomicityDesign;
+use experiment::{AtomicityJob, Choice, RunJob};
+use report::{AtomicityDesign, RunReport};
 
 use crate::finish;
 
@@ -67,19 +67,62 @@ fn a_message_has_its_effect_once_whatever_breaks() {
             "{words:?} was not tried"
         );
     };
-    for step in ["(publish to the bus)", "(read from the bus)", "(commit the position)"] {
+    for (step, service) in [
+        ("(publish to the bus)", "sales-service"),
+        ("(read from the bus)", "report-service"),
+        ("(commit the position)", "report-service"),
+    ] {
         tried(&["event-bus crashes in", step]);
         tried(&["event-bus crashes after", step]);
-        tried(&["report-service crashes", step].map(|word| {
-            if step == "(publish to the bus)" && word == "report-service crashes" {
-                "sales-service crashes"
-            } else {
-                word
-            }
-        }));
+        tried(&[service, "crashes after", step]);
         tried(&["the reply of", step, "is lost"]);
         tried(&["the request of", step, "arrives twice"]);
     }
+}
+
+/// Every other message is refused for ever.
+const POISON: &str = r#"
+title = "Orders that a report does not take"
+seed = 5
+
+[schema]
+sql = """
+CREATE TABLE sales.orders (id text PRIMARY KEY, kind int NOT NULL);
+CREATE TABLE report.seen (id text PRIMARY KEY, kind int NOT NULL CHECK (kind = 1));
+"""
+
+[[operation]]
+name = "order"
+parameters = { id = "new id", kind = "one of [1, 2]" }
+sql = """
+INSERT INTO sales.orders (id, kind) VALUES (:id, :kind);
+@asynchronous
+INSERT INTO report.seen (id, kind) VALUES (:id, :kind);
+"""
+
+[load]
+clients = "open 50 per second"
+requests = 60
+
+[[invariant]]
+name = "what can be reported is reported"
+sql = "SELECT o.id FROM sales.orders o LEFT JOIN report.seen s ON s.id = o.id WHERE o.kind = 1 AND s.id IS NULL"
+
+[[invariant]]
+name = "the rest is not"
+sql = "SELECT o.id FROM sales.orders o WHERE o.kind = 2"
+"#;
+
+#[test]
+fn a_message_that_nobody_can_handle_does_not_hold_up_those_behind_it() {
+    let choice = Choice {
+        designs: vec!["database-per-service".to_owned()],
+        ..Choice::default()
+    };
+    let report: RunReport = finish(RunJob::new("poison", POISON, &choice));
+    let invariants = &report.designs[0].invariants;
+    assert!(invariants[1].broken_rows > 10, "many were refused: {invariants:?}");
+    assert_eq!(invariants[0].broken_rows, 0, "{invariants:?}");
 }
 
 #[test]
