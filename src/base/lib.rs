@@ -4,6 +4,7 @@
 //! **Architecture invariant:** this crate depends on nothing of ours and knows no domain word
 //! (no table, no step, no scenario). Nothing here reads a clock or a source of entropy.
 
+pub mod decimal;
 pub mod fingerprint;
 pub mod map;
 pub mod math;
@@ -12,6 +13,7 @@ pub mod random;
 pub mod time;
 pub mod value;
 
+pub use decimal::Decimal;
 pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use money::{Money, NotMoney};
 pub use time::{Nanos, Time};

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Decimal;
+
 /// A result row or a row to load.
 pub type Row = Arc<[Value]>;
 
@@ -24,6 +26,9 @@ pub enum Type {
     Timestamptz,
     /// Kept as text; validated, not normalised.
     Jsonb,
+    /// Exact, up to 38 digits.
+    Numeric,
+    Date,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +41,9 @@ pub enum Value {
     /// Microseconds since 2000-01-01 00:00 UTC.
     Timestamptz(i64),
     Jsonb(Arc<str>),
+    Numeric(Arc<Decimal>),
+    /// Days since 2000-01-01.
+    Date(i32),
     /// A parameter of `= ANY ($n)`; never stored in a column.
     List(Arc<[Value]>),
 }
@@ -43,6 +51,10 @@ pub enum Value {
 impl Value {
     pub fn text(text: impl Into<Arc<str>>) -> Value {
         Value::Text(text.into())
+    }
+
+    pub fn numeric(number: Decimal) -> Value {
+        Value::Numeric(Arc::new(number))
     }
 
     pub fn is_null(&self) -> bool {
@@ -75,6 +87,8 @@ impl Value {
             Value::Text(_) => Some(Type::Text),
             Value::Timestamptz(_) => Some(Type::Timestamptz),
             Value::Jsonb(_) => Some(Type::Jsonb),
+            Value::Numeric(_) => Some(Type::Numeric),
+            Value::Date(_) => Some(Type::Date),
         }
     }
 }
@@ -88,6 +102,8 @@ impl Type {
             Type::Text => "text",
             Type::Timestamptz => "timestamp with time zone",
             Type::Jsonb => "jsonb",
+            Type::Numeric => "numeric",
+            Type::Date => "date",
         }
     }
 }
@@ -110,6 +126,11 @@ impl fmt::Display for Value {
             Value::Int8(n) => write!(f, "{n}"),
             Value::Text(text) | Value::Jsonb(text) => f.write_str(text),
             Value::Timestamptz(micros) => write_timestamp(f, *micros),
+            Value::Numeric(number) => write!(f, "{number}"),
+            Value::Date(days) => {
+                let (year, month, day) = civil_from_days(i64::from(*days) + POSTGRES_EPOCH_DAYS);
+                write!(f, "{year:04}-{month:02}-{day:02}")
+            }
             Value::List(items) => {
                 f.write_str("{")?;
                 for (i, item) in items.iter().enumerate() {

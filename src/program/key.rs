@@ -44,6 +44,7 @@ impl KeyText {
             Value::Int4(n) => push_number(&mut self.text, i64::from(*n)),
             Value::Int8(n) => push_number(&mut self.text, *n),
             Value::Timestamptz(micros) => self.text.push_str(&instant_text(*micros)),
+            Value::Numeric(_) | Value::Date(_) => push_text(&mut self.text, &part.to_string()),
             Value::Text(text) | Value::Jsonb(text) => push_text(&mut self.text, text),
         }
         true

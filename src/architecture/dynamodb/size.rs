@@ -89,6 +89,8 @@ pub(crate) fn item_bytes(table: &Table, layout: &Layout, id: TableId) -> u64 {
         Type::Int8 => 6,
         Type::Text => 20,
         Type::Timestamptz => 27,
+        Type::Date => 10,
+        Type::Numeric => 12,
         Type::Jsonb => 40,
     };
     let columns: u64 = table

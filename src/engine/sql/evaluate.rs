@@ -137,6 +137,7 @@ fn ephemeral_catalog<'a>(tables: impl Iterator<Item = (&'a str, &'a [(String, Ty
             dropped: false,
             missing: Value::Null,
             acl: Acl::default(),
+            digits: None,
             sequence: None,
         });
         let id = RelationId(at as u32);

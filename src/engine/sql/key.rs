@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! a column = [class] [value];  class: 1 = a value, 2 = NULL last, 0 = NULL first
-//! int (as bigint), bigint, timestamptz: big-endian, sign flipped · bool: one byte · text: bytes, then 0
+//! int and date (as bigint), bigint, timestamptz: big-endian, sign flipped · bool: one byte · text: bytes, then 0
+//! numeric: sign, power of ten, digits
 //! ```
 //!
 //! A descending column's value bytes are complemented. Text holds no zero byte (PostgreSQL refuses
 //! it), so the terminator keeps `a` before `ab` and columns apart.
 
-use base::Value;
+use base::{Decimal, Value};
 
 /// How one column of an index is ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,6 +31,8 @@ pub(crate) fn encode(value: &Value, order: Order, into: &mut Vec<u8>) {
         Value::Bool(b) => into.push(u8::from(*b)),
         // One form for both widths, so that an int column can be probed with a bigint.
         Value::Int4(n) => into.extend_from_slice(&(i64::from(*n) as u64 ^ 1 << 63).to_be_bytes()),
+        Value::Date(n) => into.extend_from_slice(&(i64::from(*n) as u64 ^ 1 << 63).to_be_bytes()),
+        Value::Numeric(number) => encode_decimal(**number, into),
         Value::Int8(n) | Value::Timestamptz(n) => into.extend_from_slice(&(*n as u64 ^ 1 << 63).to_be_bytes()),
         Value::Text(text) | Value::Jsonb(text) => {
             into.extend_from_slice(text.as_bytes());
@@ -38,6 +41,26 @@ pub(crate) fn encode(value: &Value, order: Order, into: &mut Vec<u8>) {
         Value::Null | Value::List(_) => {}
     }
     if order.descending {
+        for byte in &mut into[start..] {
+            *byte = !*byte;
+        }
+    }
+}
+
+/// Equal values of any scale have equal bytes: sign, power of ten, digits, end. A negative one's are complemented.
+fn encode_decimal(number: Decimal, into: &mut Vec<u8>) {
+    let (digits, exponent) = number.significant();
+    if digits.is_empty() || digits == "0" {
+        into.push(1);
+        return;
+    }
+    let negative = number.coefficient() < 0;
+    into.push(if negative { 0 } else { 2 });
+    let start = into.len();
+    into.extend_from_slice(&((exponent + 0x4000) as u16).to_be_bytes());
+    into.extend_from_slice(digits.as_bytes());
+    into.push(0);
+    if negative {
         for byte in &mut into[start..] {
             *byte = !*byte;
         }
@@ -62,7 +85,11 @@ mod tests {
         let bigs = [i64::MIN, -256, -1, 0, 1, i64::MAX].map(Value::Int8).to_vec();
         let texts = ["", "a", "a\u{1}", "ab", "b", "é", "zz"].map(Value::text).to_vec();
         let bools = [false, true].map(Value::Bool).to_vec();
-        [ints, bigs, texts, bools]
+        let decimals = [
+            "-100", "-2.5", "-2.45", "-0.01", "0.00", "0.010", "0.9", "1", "1.5", "10", "99.99",
+        ];
+        let decimals = decimals.map(|text| Value::numeric(Decimal::parse(text).flatten().unwrap()));
+        [ints, bigs, texts, bools, decimals.to_vec()]
             .map(|mut column| {
                 column.push(Value::Null);
                 column

@@ -4,11 +4,12 @@
 //! [columns: u16, top bit = has NULLs] [NULL bitmap: one bit a column] [values of the others in order]
 //! ```
 //!
-//! bool: 1 byte · int: 4 · bigint, timestamptz: 8, little-endian · text, jsonb: LEB128 length, bytes.
+//! bool: 1 byte · int, date: 4 · bigint, timestamptz: 8, little-endian · text, jsonb: LEB128 length, bytes ·
+//! numeric: length, scale, the coefficient's bytes.
 //! A row may have fewer columns than its table (`ADD COLUMN` rewrites nothing): the rest take the
 //! column's *missing value*.
 
-use base::{Type, Value};
+use base::{Decimal, Type, Value};
 
 const HAS_NULLS: u16 = 0x8000;
 
@@ -35,7 +36,18 @@ fn encode_value(value: &Value, into: &mut Vec<u8>) {
     match value {
         Value::Null | Value::List(_) => {}
         Value::Bool(b) => into.push(u8::from(*b)),
-        Value::Int4(n) => into.extend_from_slice(&n.to_le_bytes()),
+        Value::Int4(n) | Value::Date(n) => into.extend_from_slice(&n.to_le_bytes()),
+        Value::Numeric(number) => {
+            let bytes = number.coefficient().to_le_bytes();
+            // What follows the last byte that says something is its sign.
+            let sign = if number.coefficient() < 0 { 0xff } else { 0 };
+            let mut length = bytes.iter().rposition(|byte| *byte != sign).map_or(1, |last| last + 1);
+            if length < bytes.len() && (bytes[length - 1] ^ sign) & 0x80 != 0 {
+                length += 1;
+            }
+            into.extend_from_slice(&[length as u8, number.scale() as u8]);
+            into.extend_from_slice(&bytes[..length]);
+        }
         Value::Int8(n) | Value::Timestamptz(n) => into.extend_from_slice(&n.to_le_bytes()),
         Value::Text(text) | Value::Jsonb(text) => {
             let mut length = text.len();
@@ -108,11 +120,30 @@ impl<'a> Walk<'a> {
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 
+    fn numeric(&mut self) -> Value {
+        let [length, scale] = self.fixed();
+        let length = usize::from(length).min(16);
+        let found = self.bytes.get(self.at..self.at + length).unwrap_or_default();
+        self.at += length;
+        let sign = if found.last().is_some_and(|last| last & 0x80 != 0) {
+            0xff
+        } else {
+            0
+        };
+        let mut bytes = [sign; 16];
+        bytes[..found.len()].copy_from_slice(found);
+        let number = Decimal::new(i128::from_le_bytes(bytes), u16::from(scale));
+        Value::numeric(number.unwrap_or_else(|| Decimal::from(0)))
+    }
+
     #[inline]
     fn skip(&mut self, data_type: Type) {
         match data_type {
             Type::Bool => self.at += 1,
-            Type::Int4 => self.at += 4,
+            Type::Int4 | Type::Date => self.at += 4,
+            Type::Numeric => {
+                self.numeric();
+            }
             Type::Int8 | Type::Timestamptz => self.at += 8,
             Type::Text | Type::Jsonb => {
                 self.text();
@@ -129,6 +160,8 @@ impl<'a> Walk<'a> {
             Type::Timestamptz => Value::Timestamptz(i64::from_le_bytes(self.fixed())),
             Type::Text => Value::Text(self.text().into()),
             Type::Jsonb => Value::Jsonb(self.text().into()),
+            Type::Date => Value::Date(i32::from_le_bytes(self.fixed())),
+            Type::Numeric => self.numeric(),
         }
     }
 }

@@ -142,6 +142,7 @@ impl Running {
 
     fn failed(&mut self, refusal: SqlError, session: &mut SessionState, core: &mut Core) -> Progress {
         session.fail(core);
+        session.notices.clear();
         Progress::Done(Err(refusal))
     }
 
@@ -381,6 +382,7 @@ impl Running {
     // ---- the end
 
     fn ended(&mut self, mut output: Output, session: &mut SessionState, core: &mut Core) -> Progress {
+        output.notices.append(&mut session.notices);
         output.notices.retain(|notice| session.hears(notice.severity));
         session.usage.rows_returned += output.rows.len() as u64;
         if session.transaction.status == TransactionStatus::Idle {

@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::error::{Fallible, error, state};
 use crate::server::{Core, ServerConfig};
 use crate::storage::{CommandId, DatabaseId, LockTag, RelationId, Safety, SerialId, Snapshot, Xid};
-use crate::{SessionId, SqlError, TransactionStatus, Usage};
+use crate::{Notice, SessionId, SqlError, TransactionStatus, Usage};
 
 /// What a statement may read and change of its session.
 #[derive(Clone, Debug, Hash)]
@@ -24,6 +24,8 @@ pub(crate) struct SessionState {
     /// Last value of each sequence that this session has called (`currval`).
     pub(crate) last_values: BTreeMap<Arc<str>, i64>,
     pub(crate) usage: Usage,
+    /// What the running statement has to say besides its result.
+    pub(crate) notices: Vec<Notice>,
     search_path: Arc<[Arc<str>]>,
     /// Acting as, after SET SESSION AUTHORIZATION and SET ROLE.
     user: Arc<str>,
@@ -142,6 +144,7 @@ impl SessionState {
             settings: Settings::default(),
             last_values: BTreeMap::new(),
             usage: Usage::default(),
+            notices: Vec::new(),
             search_path: Arc::from([]),
         };
         session.refresh();
@@ -189,6 +192,14 @@ impl SessionState {
         });
         let names: Vec<Arc<str>> = names.filter(|name: &Arc<str>| !name.is_empty()).collect();
         self.search_path = names.into();
+    }
+
+    pub(crate) fn warn(&mut self, message: String) {
+        self.notices.push(Notice {
+            severity: "WARNING",
+            message,
+            detail: None,
+        });
     }
 
     // ---- transactions

@@ -11,4 +11,4 @@ mod run;
 mod spec;
 
 pub use run::run;
-pub use spec::{Place, Session, Spec, SpecError, Step, parse};
+pub use spec::{Place, Session, Spec, SpecError, Step, Turn, parse};

@@ -13,7 +13,7 @@ use engine_sql::{Notice, Output, Progress, Server, ServerConfig, SessionId, SqlE
 use syntax::{Dialect, Statement};
 
 use super::print;
-use super::spec::{Place, Spec};
+use super::spec::{Place, Spec, Turn};
 
 /// What isolationtester prints for this spec, or why it cannot be run: a setup or teardown failed.
 pub fn run(spec: &Spec) -> Result<String, String> {
@@ -62,13 +62,16 @@ struct Client {
     answered: bool,
     /// It waits, at most until then.
     blocked: Option<Option<Time>>,
+    /// What it does, as long as its end has not been reported.
     step: Option<Place>,
+    /// Steps whose ends are to be reported first.
+    after: Vec<Place>,
     failed: bool,
 }
 
 impl Tester {
-    fn permutation(&mut self, spec: &Spec, order: &[Place]) -> Result<(), String> {
-        let names: Vec<&str> = order.iter().map(|place| spec.step(*place).name.as_str()).collect();
+    fn permutation(&mut self, spec: &Spec, order: &[Turn]) -> Result<(), String> {
+        let names: Vec<&str> = order.iter().map(|turn| spec.step(turn.place).name.as_str()).collect();
         let _ = writeln!(self.out, "\nstarting permutation: {}", names.join(" "));
         let mut control = self.client(CONTROL)?;
         for setup in &spec.setups {
@@ -116,6 +119,7 @@ impl Tester {
             answered: false,
             blocked: None,
             step: None,
+            after: Vec::new(),
             failed: false,
         })
     }
@@ -136,15 +140,17 @@ impl Tester {
         Ok(())
     }
 
-    fn steps(&mut self, spec: &Spec, order: &[Place], clients: &mut [Client]) -> Result<(), String> {
+    fn steps(&mut self, spec: &Spec, order: &[Turn], clients: &mut [Client]) -> Result<(), String> {
         let mut waiting: Vec<usize> = Vec::new();
-        for &place in order {
+        for turn in order {
+            let place = turn.place;
             self.end_earlier_step(spec, place.session, clients, &mut waiting)?;
             let step = spec.step(place);
             clients[place.session].step = Some(place);
+            clients[place.session].after.clone_from(&turn.after);
             self.send(&mut clients[place.session], &step.sql);
             self.settle(clients);
-            if clients[place.session].is_idle() {
+            if clients[place.session].is_idle() && !turn.reported_waiting && !is_held(place.session, clients) {
                 self.out += &std::mem::take(&mut clients[place.session].early);
                 let _ = writeln!(self.out, "step {}: {}", step.name, step.sql);
                 self.report(&mut clients[place.session]);
@@ -152,11 +158,12 @@ impl Tester {
                 let _ = writeln!(self.out, "step {}: {} <waiting ...>", step.name, step.sql);
             }
             self.report_ended(spec, clients, &mut waiting);
-            if !clients[place.session].is_idle() {
+            if clients[place.session].step.is_some() {
                 waiting.push(place.session);
                 self.now += POLL;
             }
         }
+        self.report_ended(spec, clients, &mut waiting);
         while !waiting.is_empty() {
             self.let_time_pass(clients)?;
             self.report_ended(spec, clients, &mut waiting);
@@ -180,6 +187,7 @@ impl Tester {
             self.let_time_pass(clients)?;
         }
         waiting.retain(|&other| other != session);
+        clients[session].after.clear();
         self.report_ended(spec, clients, &mut vec![session]);
         self.report_ended(spec, clients, waiting);
         Ok(())
@@ -223,10 +231,21 @@ impl Tester {
     }
 
     /// Prints what the steps gave that waited and have ended, in the order in which they began.
+    /// One that is to be reported after others may let more of them be.
     fn report_ended(&mut self, spec: &Spec, clients: &mut [Client], waiting: &mut Vec<usize>) {
+        loop {
+            let before = waiting.len();
+            self.report_once(spec, clients, waiting);
+            if waiting.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn report_once(&mut self, spec: &Spec, clients: &mut [Client], waiting: &mut Vec<usize>) {
         waiting.retain(|&n| {
+            let ended = clients[n].is_idle() && !is_held(n, clients);
             let client = &mut clients[n];
-            let ended = client.is_idle();
             if ended && let Some(place) = client.step {
                 self.out += &std::mem::take(&mut client.early);
                 let _ = writeln!(self.out, "step {}: <... completed>", spec.step(place).name);
@@ -330,6 +349,14 @@ impl Client {
             self.queue.push_back(Ok(Statement::Rollback));
         }
     }
+}
+
+/// Is there a step under way whose end is to be reported before this session's?
+fn is_held(session: usize, clients: &[Client]) -> bool {
+    let after = &clients[session].after;
+    clients
+        .iter()
+        .any(|client| client.step.is_some_and(|step| after.contains(&step)))
 }
 
 fn is_transaction_control(statement: &Statement) -> bool {

@@ -1,6 +1,7 @@
 //! The spec format: `setup {…}`, `teardown {…}`, `session name`, `step name {…}`, `permutation a b …`.
 //!
-//! Blocker annotations of a permutation (`a(b)`, `a(*)`) are refused by name.
+//! In a permutation `a(b)` is not reported as ended before `b` is, and `a(*)` is reported as waiting whether it waits
+//! or not. Waiting for notices (`a(b notices 1)`) is refused by name.
 
 use std::fmt;
 
@@ -12,7 +13,27 @@ pub struct Spec {
     pub teardown: Option<String>,
     pub sessions: Vec<Session>,
     /// Each a list of steps; never empty: all interleavings if the spec names none.
-    pub permutations: Vec<Vec<Place>>,
+    pub permutations: Vec<Vec<Turn>>,
+}
+
+/// A step in a permutation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub place: Place,
+    /// Reported as waiting at first in any case.
+    pub reported_waiting: bool,
+    /// Not reported as ended while one of these has not been.
+    pub after: Vec<Place>,
+}
+
+impl From<Place> for Turn {
+    fn from(place: Place) -> Turn {
+        Turn {
+            place,
+            reported_waiting: false,
+            after: Vec::new(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +116,7 @@ pub fn parse(text: &str) -> Result<Spec, SpecError> {
 }
 
 /// Every order of all steps that keeps each session's own, the first session's steps first.
-fn interleavings(sessions: &[Session]) -> Option<Vec<Vec<Place>>> {
+fn interleavings(sessions: &[Session]) -> Option<Vec<Vec<Turn>>> {
     let lengths: Vec<usize> = sessions.iter().map(|session| session.steps.len()).collect();
     if count(&lengths)? > MOST_PERMUTATIONS {
         return None;
@@ -122,14 +143,14 @@ fn count(lengths: &[usize]) -> Option<u64> {
     Some(orders)
 }
 
-fn extend(lengths: &[usize], next: &mut [usize], order: &mut Vec<Place>, found: &mut Vec<Vec<Place>>) {
+fn extend(lengths: &[usize], next: &mut [usize], order: &mut Vec<Turn>, found: &mut Vec<Vec<Turn>>) {
     let mut complete = true;
     for session in 0..lengths.len() {
         let step = next[session];
         if step < lengths[session] {
             complete = false;
             next[session] += 1;
-            order.push(Place { session, step });
+            order.push(Turn::from(Place { session, step }));
             extend(lengths, next, order, found);
             order.pop();
             next[session] -= 1;
@@ -255,7 +276,7 @@ impl<'a> Parser<'a> {
         Ok(session)
     }
 
-    fn permutation(&mut self, spec: &Spec) -> Result<Vec<Place>, SpecError> {
+    fn permutation(&mut self, spec: &Spec) -> Result<Vec<Turn>, SpecError> {
         let mut order = Vec::new();
         while self
             .peek()
@@ -265,16 +286,50 @@ impl<'a> Parser<'a> {
             let Some(place) = place(spec, &name) else {
                 return Err(self.error(at, format!("there is no step `{name}`")));
             };
-            if self.text[self.at..].trim_start().starts_with('(') {
-                let message = format!("blocker annotations (`{name}(…)`) are not supported");
-                return Err(self.error(at, message));
-            }
-            order.push(place);
+            let mut turn = Turn::from(place);
+            self.annotations(spec, &name, &mut turn)?;
+            order.push(turn);
         }
         if order.is_empty() {
             return Err(self.expected("a step's name"));
         }
         Ok(order)
+    }
+
+    fn eat_symbol(&mut self, symbol: char) -> bool {
+        self.skip();
+        let found = self.text[self.at..].starts_with(symbol);
+        if found {
+            self.at += symbol.len_utf8();
+        }
+        found
+    }
+
+    /// `(*)`, `(b)`, `(b, c)` behind a step's name.
+    fn annotations(&mut self, spec: &Spec, name: &str, turn: &mut Turn) -> Result<(), SpecError> {
+        if !self.eat_symbol('(') {
+            return Ok(());
+        }
+        loop {
+            if self.eat_symbol('*') {
+                turn.reported_waiting = true;
+            } else {
+                let (other, at) = self.name("`*` or a step's name")?;
+                let Some(other) = place(spec, &other).filter(|other| other.session != turn.place.session) else {
+                    return Err(self.error(at, format!("`{name}` cannot wait for `{other}`")));
+                };
+                if self.eat_word("notices") {
+                    return Err(self.error(at, "waiting for notices is not supported".to_owned()));
+                }
+                turn.after.push(other);
+            }
+            if self.eat_symbol(')') {
+                return Ok(());
+            }
+            if !self.eat_symbol(',') {
+                return Err(self.expected("`,` or `)`"));
+            }
+        }
     }
 }
 
@@ -301,10 +356,10 @@ mod tests {
     ";
 
     fn names(spec: &Spec) -> Vec<Vec<&str>> {
-        let name = |place: &Place| spec.step(*place).name.as_str();
+        let name = |place: &Place| -> &str { spec.step(*place).name.as_str() };
         spec.permutations
             .iter()
-            .map(|order| order.iter().map(name).collect())
+            .map(|order| order.iter().map(|turn| name(&turn.place)).collect())
             .collect()
     }
 
@@ -323,6 +378,14 @@ mod tests {
     }
 
     #[test]
+    fn a_step_may_have_to_be_reported_after_others() {
+        let spec = parse(&format!("{SPEC} permutation a (d, *) d a")).unwrap();
+        let turn = &spec.permutations[0][0];
+        assert!(turn.reported_waiting);
+        assert_eq!(turn.after, [Place { session: 1, step: 0 }]);
+    }
+
+    #[test]
     fn refusals_have_their_place() {
         for (text, message) in [
             ("", "1:1: expected `session`, found the end of the text"),
@@ -332,8 +395,12 @@ mod tests {
             ("session s\nstep a {}\nstep a {}", "3:6: there are two steps `a`"),
             ("session s\nstep a {}\npermutation b", "3:13: there is no step `b`"),
             (
-                "session s\nstep a {}\npermutation a(*)",
-                "3:13: blocker annotations (`a(…)`) are not supported",
+                "session s\nstep a {}\nsession t\nstep b {}\npermutation a(b notices 1)",
+                "5:15: waiting for notices is not supported",
+            ),
+            (
+                "session s\nstep a {}\nstep b {}\npermutation a(b)",
+                "4:15: `a` cannot wait for `b`",
             ),
             (
                 "session s\nstep a {}\nfrob",

@@ -41,7 +41,8 @@ fn row_bytes(table: &TablePopulation, schema: &Schema) -> u64 {
         (Type::Int4, _) => 4,
         (Type::Int8 | Type::Timestamptz, _) => 8,
         (Type::Text, Generator::Email { .. }) => 32,
-        (Type::Text | Type::Jsonb, _) => 16,
+        (Type::Date, _) => 4,
+        (Type::Text | Type::Jsonb | Type::Numeric, _) => 16,
     };
     let columns: u64 = table
         .columns

@@ -72,6 +72,7 @@ pub(super) fn column(id: TableId, column: ColumnId, names: &Names<'_>) -> Result
         Type::Bool => Generator::Constant(Value::Bool(false)),
         Type::Timestamptz if !definition.not_null => Generator::Constant(Value::Null),
         Type::Timestamptz => past(),
+        Type::Numeric | Type::Date => Generator::Constant(Value::Null),
         Type::Jsonb => Generator::Constant(Value::Jsonb("{}".into())),
     })
 }

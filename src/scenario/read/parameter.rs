@@ -128,7 +128,7 @@ fn propose(
             Some(Type::Timestamptz) => "now".to_owned(),
             Some(Type::Bool) => "one of [true, false]".to_owned(),
             Some(Type::Jsonb) => "value '{}'".to_owned(),
-            Some(Type::Text) | None => "text of 20".to_owned(),
+            Some(Type::Text | Type::Numeric | Type::Date) | None => "text of 20".to_owned(),
         },
         Some(generator) => generator.phrase(schema, siblings),
     }

@@ -14,6 +14,8 @@ pub(crate) fn attribute(value: &Value) -> Option<AttributeValue> {
         Value::Int4(n) => AttributeValue::number(i64::from(*n)),
         Value::Int8(n) => AttributeValue::number(*n),
         Value::Text(text) | Value::Jsonb(text) => AttributeValue::S(text.clone()),
+        // Scenarios have neither; as text they at least keep their value.
+        Value::Numeric(_) | Value::Date(_) => AttributeValue::text(value.to_string()),
         Value::Timestamptz(micros) => AttributeValue::text(program::instant_text(*micros)),
     })
 }

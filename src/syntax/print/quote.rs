@@ -33,6 +33,8 @@ pub fn literal(value: &Value) -> String {
         Value::Int8(number) => format!("'{number}'::bigint"),
         Value::Text(text) => quote_string(text),
         Value::Timestamptz(_) => format!("'{value}'::timestamptz"),
+        Value::Numeric(_) => format!("'{value}'::numeric"),
+        Value::Date(_) => format!("'{value}'::date"),
         Value::Jsonb(text) => format!("{}::jsonb", quote_string(text)),
         Value::List(items) if items.is_empty() => "'{}'".to_owned(),
         Value::List(items) => {

@@ -7,7 +7,7 @@ use syntax::{FunctionCall, Span};
 
 use super::function::missing;
 use super::{Binder, ScopeItem, Source};
-use crate::error::{Fallible, error, state, unsupported};
+use crate::error::{Fallible, error, state};
 use crate::expr::{Bound, BoundKind, Slot};
 use crate::types::{CastContext, SqlType};
 
@@ -35,6 +35,9 @@ pub(crate) enum AggregateFunction {
     Count,
     /// Of int, as bigint.
     Sum,
+    /// As numeric.
+    Total,
+    Average,
     Min,
     Max,
     BoolAnd,
@@ -145,10 +148,11 @@ impl Binder<'_> {
             ("count", _) => (F::Count, Type::Int8),
             ("sum", Type::Int4) => (F::Sum, Type::Int8),
             ("sum", Type::Int8) if self.whole_sums => (F::Sum, Type::Int8),
-            ("sum", Type::Int8) => return Err(unsupported("sum(bigint), whose type is numeric,").at(span)),
-            ("avg", Type::Int4 | Type::Int8) => return Err(unsupported("avg, whose type is numeric,").at(span)),
-            ("min", Type::Int4 | Type::Int8 | Type::Text | Type::Timestamptz) => (F::Min, data_type),
-            ("max", Type::Int4 | Type::Int8 | Type::Text | Type::Timestamptz) => (F::Max, data_type),
+            ("sum", Type::Int8 | Type::Numeric) => (F::Total, Type::Numeric),
+            ("avg", Type::Int4 | Type::Int8 | Type::Numeric) => (F::Average, Type::Numeric),
+            ("min" | "max", Type::Bool | Type::Jsonb) => return Err(missing(name, &[argument], span)),
+            ("min", _) => (F::Min, data_type),
+            ("max", _) => (F::Max, data_type),
             ("bool_and" | "every", Type::Bool) => (F::BoolAnd, Type::Bool),
             ("bool_or", Type::Bool) => (F::BoolOr, Type::Bool),
             _ => return Err(missing(name, &[argument], span)),

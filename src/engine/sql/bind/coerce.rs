@@ -4,8 +4,9 @@ use base::{Type, Value};
 use syntax::Span;
 
 use super::Binder;
+use crate::catalog::{Column, Digits};
 use crate::error::{Fallible, error, state};
-use crate::expr::{Bound, BoundKind};
+use crate::expr::{Bound, BoundKind, Function};
 use crate::types::{CastContext, SqlType, can_cast, input, timestamp};
 
 impl Binder<'_> {
@@ -105,20 +106,22 @@ impl Binder<'_> {
     }
 
     /// A value for a column.
-    pub(crate) fn assign(&mut self, expression: Bound, to: Type, column: &str) -> Fallible<Bound> {
+    pub(crate) fn assign(&mut self, expression: Bound, column: &Column) -> Fallible<Bound> {
         let (found, span) = (expression.data_type, expression.span);
-        self.try_coerce(expression, to, CastContext::Assignment)?
+        let to = column.data_type;
+        let coerced = self
+            .try_coerce(expression, to, CastContext::Assignment)?
             .ok_or_else(|| {
-                error(
-                    state::DATATYPE_MISMATCH,
-                    format!(
-                        "column \"{column}\" is of type {} but expression is of type {found}",
-                        to.name()
-                    ),
-                )
-                .hint("You will need to rewrite or cast the expression.")
-                .at(span)
-            })
+                let message = format!(
+                    "column \"{}\" is of type {} but expression is of type {found}",
+                    column.name,
+                    to.name()
+                );
+                error(state::DATATYPE_MISMATCH, message)
+                    .hint("You will need to rewrite or cast the expression.")
+                    .at(span)
+            })?;
+        Ok(fitted(coerced, column.digits))
     }
 
     /// An undecided literal or parameter becomes text.
@@ -167,9 +170,20 @@ impl Binder<'_> {
     }
 }
 
+/// A number rounded to the digits of a `numeric(precision, scale)`.
+pub(crate) fn fitted(number: Bound, digits: Option<Digits>) -> Bound {
+    let Some(Digits { precision, scale }) = digits else {
+        return number;
+    };
+    let span = number.span;
+    let call = BoundKind::Call(Function::Fit { precision, scale }, vec![number]);
+    Bound::new(call, SqlType::NUMERIC, span)
+}
+
 /// `'now'`, `'today'`, … are read when the statement runs.
 fn depends_on_now(text: &str, to: Type) -> bool {
-    to == Type::Timestamptz && timestamp::parse(text, 0).ok() != timestamp::parse(text, timestamp::MICROS_PER_DAY).ok()
+    matches!(to, Type::Timestamptz | Type::Date)
+        && timestamp::parse(text, 0).ok() != timestamp::parse(text, timestamp::MICROS_PER_DAY).ok()
 }
 
 /// `'{1,2,3}'`: the plain form, elements quoted or not.

@@ -4,7 +4,8 @@ use base::{Type, Value};
 use syntax::{BinaryOperator, DataType, DataTypeKind, Expr, ExprKind, Query, Span, UnaryOperator};
 
 use super::Binder;
-use super::coerce::operator_missing;
+use super::coerce::{fitted, operator_missing};
+use crate::catalog::Digits;
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::Arithmetic;
 use crate::expr::{Bound, BoundKind, Comparison, Function, SubqueryKind, SubqueryUse};
@@ -145,7 +146,7 @@ impl Binder<'_> {
         }
         let symbol = if operator == UnaryOperator::Minus { "-" } else { "+" };
         let data_type = match operand.data_type {
-            SqlType::Is(found @ (Type::Int4 | Type::Int8)) => found,
+            SqlType::Is(found @ (Type::Int4 | Type::Int8 | Type::Numeric)) => found,
             found => {
                 return Err(error(
                     state::UNDEFINED_FUNCTION,
@@ -162,6 +163,7 @@ impl Binder<'_> {
         let folded = match &operand.kind {
             BoundKind::Const(Value::Int4(n)) => n.checked_neg().map(Value::Int4),
             BoundKind::Const(Value::Int8(n)) => n.checked_neg().map(Value::Int8),
+            BoundKind::Const(Value::Numeric(number)) => Some(Value::numeric(number.negated())),
             _ => None,
         };
         let kind = match folded {
@@ -324,8 +326,12 @@ impl Binder<'_> {
             (SqlType::Is(Type::Int4 | Type::Int8), SqlType::INT8)
             | (SqlType::INT8, SqlType::Is(Type::Int4) | SqlType::Unknown)
             | (SqlType::Unknown, SqlType::INT8) => Type::Int8,
-            (SqlType::TIMESTAMPTZ, _) | (_, SqlType::TIMESTAMPTZ) => {
-                return Err(unsupported("arithmetic of timestamps other than with an interval literal").at(span));
+            (SqlType::NUMERIC, SqlType::Is(Type::Int4 | Type::Int8 | Type::Numeric) | SqlType::Unknown)
+            | (SqlType::Is(Type::Int4 | Type::Int8) | SqlType::Unknown, SqlType::NUMERIC) => Type::Numeric,
+            (SqlType::TIMESTAMPTZ | SqlType::DATE, _) | (_, SqlType::TIMESTAMPTZ | SqlType::DATE) => {
+                return Err(
+                    unsupported("arithmetic of dates and timestamps other than with an interval literal").at(span),
+                );
             }
             (SqlType::Unknown, SqlType::Unknown) => {
                 let message = format!("operator is not unique: unknown {symbol} unknown");
@@ -560,7 +566,8 @@ impl Binder<'_> {
         }
         // Text as text is itself; a literal takes the type here and now.
         let cast = self.try_coerce(operand, to, CastContext::Explicit)?;
-        cast.map(|cast| Bound { span, ..cast }).ok_or_else(|| {
+        let digits = column_digits(data_type);
+        cast.map(|cast| fitted(Bound { span, ..cast }, digits)).ok_or_else(|| {
             error(
                 state::CANNOT_COERCE,
                 format!("cannot cast type {found} to {}", to.name()),
@@ -594,9 +601,8 @@ fn number(digits: &str, span: Span) -> Fallible<Bound> {
     if let Ok(n) = digits.parse::<i64>() {
         return Ok(literal(Value::Int8(n), SqlType::INT8, span));
     }
-    let other = input::parse(digits, Type::Int8, 0);
-    let _ = other;
-    Err(unsupported(format!("the number {digits} (type numeric)")).at(span))
+    let number = input::parse(digits, Type::Numeric, 0).map_err(|refusal| refusal.at(span))?;
+    Ok(literal(number, SqlType::NUMERIC, span))
 }
 
 pub(crate) fn comparison(operator: BinaryOperator) -> Option<Comparison> {
@@ -638,6 +644,29 @@ pub(crate) fn column_type(data_type: &DataType) -> Fallible<Type> {
         DataTypeKind::Known(known) => Ok(*known),
         DataTypeKind::Serial => Ok(Type::Int4),
         DataTypeKind::BigSerial => Ok(Type::Int8),
+        DataTypeKind::Other(name) if **name == *"date" => Ok(Type::Date),
+        DataTypeKind::Other(name) if numeric_digits(name).is_some() => Ok(Type::Numeric),
         DataTypeKind::Other(name) => Err(unsupported(format!("type {name}")).at(data_type.span)),
     }
+}
+
+/// The digits of `numeric(precision, scale)`, if the type is that.
+pub(crate) fn column_digits(data_type: &DataType) -> Option<Digits> {
+    match &data_type.kind {
+        DataTypeKind::Other(name) => numeric_digits(name).flatten(),
+        _ => None,
+    }
+}
+
+/// Of a name that is `numeric` with or without digits that can be had.
+fn numeric_digits(name: &str) -> Option<Option<Digits>> {
+    let rest = name.strip_prefix("numeric")?;
+    if rest.is_empty() {
+        return Some(None);
+    }
+    let inner = rest.strip_prefix('(')?.strip_suffix(')')?;
+    let (precision, scale) = inner.split_once(',').unwrap_or((inner, "0"));
+    let (precision, scale) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
+    let possible = (1..=38).contains(&precision) && scale <= precision;
+    possible.then_some(Some(Digits { precision, scale }))
 }

@@ -6,7 +6,7 @@ use syntax::{FunctionCall, Span};
 use super::Binder;
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::{Arithmetic, Session, TrimSide};
-use crate::expr::{Bound, BoundKind, Function};
+use crate::expr::{Advisory, Bound, BoundKind, Function};
 use crate::types::{CastContext, SqlType, can_cast};
 
 /// One overload.
@@ -31,12 +31,13 @@ const fn overload(
     }
 }
 
-use Type::{Bool, Int4, Int8, Jsonb, Text, Timestamptz};
+use Type::{Bool, Int4, Int8, Jsonb, Numeric, Text, Timestamptz};
 
 /// All of them. Those with special forms (`coalesce`, `greatest`, aggregates, …) are bound apart.
 const OVERLOADS: &[Overload] = &[
     overload("abs", &[Int4], || Function::Abs(Int4), Int4),
     overload("abs", &[Int8], || Function::Abs(Int8), Int8),
+    overload("abs", &[Numeric], || Function::Abs(Numeric), Numeric),
     overload(
         "mod",
         &[Int4, Int4],
@@ -164,6 +165,7 @@ impl Binder<'_> {
                 ))
             }
             "nullif" => self.null_if(arguments, span),
+            _ if Advisory::named(name).is_some() => self.advisory(name, arguments, span),
             "concat" | "concat_ws" if !arguments.is_empty() => self.concat(name, arguments, span),
             _ => self.overloaded(name, arguments, span),
         }
@@ -193,6 +195,26 @@ impl Binder<'_> {
             Function::ConcatWith
         };
         Ok(Bound::new(BoundKind::Call(function, settled), SqlType::TEXT, span))
+    }
+
+    fn advisory(&mut self, name: &str, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {
+        let found = arguments.clone();
+        let refused = || missing(name, &found, span);
+        let function = Advisory::named(name).ok_or_else(refused)?;
+        let wanted: &[Type] = match (function, arguments.len()) {
+            (Advisory::UnlockAll, 0) => &[],
+            (Advisory::Lock { .. } | Advisory::Unlock { .. }, 1) => &[Int8],
+            (Advisory::Lock { .. } | Advisory::Unlock { .. }, 2) => &[Int4, Int4],
+            _ => return Err(refused()),
+        };
+        let mut coerced = Vec::with_capacity(arguments.len());
+        for (argument, wanted) in arguments.into_iter().zip(wanted) {
+            let argument = self.try_coerce(argument, *wanted, CastContext::Implicit)?;
+            coerced.push(argument.ok_or_else(refused)?);
+        }
+        let returns = if function.answers() { Bool } else { Text };
+        let call = BoundKind::Call(Function::Advisory(function), coerced);
+        Ok(Bound::new(call, SqlType::Is(returns), span))
     }
 
     fn overloaded(&mut self, name: &str, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {

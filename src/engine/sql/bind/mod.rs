@@ -24,7 +24,7 @@ use crate::expr::{Bound, Slot};
 use crate::storage::{DatabaseId, RelationId, Xid};
 use crate::types::SqlType;
 
-pub(crate) use expression::column_type;
+pub(crate) use expression::{column_digits, column_type};
 pub(crate) use write::known_column;
 
 pub(crate) use aggregate::{Aggregate, AggregateFunction, Grouping};

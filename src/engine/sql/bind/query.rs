@@ -679,7 +679,11 @@ fn type_column_name(data_type: &syntax::DataType) -> Arc<str> {
             Type::Text => "text".into(),
             Type::Timestamptz => "timestamptz".into(),
             Type::Jsonb => "jsonb".into(),
+            Type::Numeric => "numeric".into(),
+            Type::Date => "date".into(),
         },
+        syntax::DataTypeKind::Other(name) if name.starts_with("numeric") => "numeric".into(),
+        syntax::DataTypeKind::Other(name) if **name == *"date" => "date".into(),
         _ => "?column?".into(),
     }
 }

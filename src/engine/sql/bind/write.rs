@@ -162,7 +162,7 @@ impl Binder<'_> {
         for (target, column) in source.output.clone().into_iter().zip(columns) {
             let column = &table.columns[usize::from(*column)];
             let value = Bound::slot(target.slot, target.data_type);
-            values.push(self.assign(value, column.data_type, &column.name)?);
+            values.push(self.assign(value, column)?);
         }
         Ok((source, values))
     }
@@ -228,7 +228,7 @@ impl Binder<'_> {
             return self.default_value(column);
         }
         let bound = self.expression(value)?;
-        self.assign(bound, column.data_type, &column.name)
+        self.assign(bound, column)
     }
 
     /// What a column gets when nothing is given.
@@ -238,7 +238,7 @@ impl Binder<'_> {
             None => Ok(null_of(column.data_type)),
             Some(Default::Expr(expression)) => {
                 let bound = self.isolated(Vec::new(), |binder| binder.expression(expression))?;
-                let bound = self.assign(bound, column.data_type, &column.name)?;
+                let bound = self.assign(bound, column)?;
                 Ok(without_places(bound))
             }
             Some(Default::Sequence(name)) => {
@@ -250,7 +250,7 @@ impl Binder<'_> {
                     SqlType::INT8,
                     syntax::Span::default(),
                 );
-                self.assign(call, column.data_type, &column.name)
+                self.assign(call, column)
             }
         }
     }

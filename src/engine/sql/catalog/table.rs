@@ -31,10 +31,19 @@ pub(crate) struct Table {
     pub(crate) row_security: RowSecurity,
 }
 
+/// How many digits a number may have, and how many of them behind the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Digits {
+    pub(crate) precision: u16,
+    pub(crate) scale: u16,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Column {
     pub(crate) name: Arc<str>,
     pub(crate) data_type: Type,
+    /// Of a `numeric(precision, scale)`.
+    pub(crate) digits: Option<Digits>,
     pub(crate) not_null: bool,
     pub(crate) default: Option<Default>,
     pub(crate) dropped: bool,

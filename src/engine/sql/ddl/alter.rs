@@ -262,6 +262,9 @@ impl Environment for Constant {
     fn session_call(&mut self, _: crate::expr::function::Session, _: &[Value]) -> Fallible<Value> {
         Err(unsupported("a function of the session in the default of a new column"))
     }
+    fn advisory(&mut self, _: crate::expr::Advisory, _: &[Value]) -> Fallible<Flow<Value>> {
+        Err(unsupported("an advisory lock in a default"))
+    }
     fn subquery(&mut self, _: u32, _: crate::expr::Answer, _: Option<&Value>) -> Fallible<Flow<Value>> {
         Err(unsupported("a subquery in a default"))
     }

@@ -6,7 +6,7 @@ use base::Value;
 use syntax::{ColumnDef, ConstraintKind, CreateTable, DataTypeKind, ObjectName, Privilege, TableConstraint};
 
 use super::{Defined, Definer, already_exists};
-use crate::bind::{Binder, column_type};
+use crate::bind::{Binder, column_digits, column_type};
 use crate::catalog::{Access, Acl, Column, Default, RowSecurity, Table};
 use crate::error::{Fallible, error, state};
 use crate::row::Layout;
@@ -78,6 +78,7 @@ impl Definer<'_> {
         let mut column = Column {
             name: definition.name.text.clone(),
             data_type: column_type(&definition.data_type)?,
+            digits: column_digits(&definition.data_type),
             not_null: definition.not_null || serial,
             default: None,
             dropped: false,

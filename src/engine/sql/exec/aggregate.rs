@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{Type, Value};
+use base::{Decimal, Type, Value};
 
 use super::{Context, State, Step};
 use crate::bind::AggregateFunction;
 use crate::error::Fallible;
+use crate::expr::function::decimal_of;
 use crate::expr::{Flow, Machine};
 use crate::key;
 use crate::plan::{AggregatePlan, AggregateStep};
 use crate::types::compare::compare;
-use crate::types::input::out_of_range;
+use crate::types::input::{out_of_range, too_long};
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct AggregateState {
@@ -159,6 +160,10 @@ fn add(step: &AggregateStep, accumulator: &mut Accumulator, argument: &Value, se
             let sum = sum.checked_add(argument.as_i64().unwrap_or(0));
             Some(Value::Int8(sum.ok_or_else(|| out_of_range(Type::Int8))?))
         }
+        (AggregateFunction::Total | AggregateFunction::Average, known) => {
+            let sum = known.as_ref().map_or_else(|| Decimal::from(0), decimal_of);
+            Some(Value::numeric(sum.add(decimal_of(argument)).ok_or_else(too_long)?))
+        }
         (_, None) => Some(argument.clone()),
         (AggregateFunction::Min, Some(known)) => Some(if compare(argument, &known).is_lt() {
             argument.clone()
@@ -200,6 +205,13 @@ fn give(plan: &AggregatePlan, state: &mut AggregateState, cx: &mut Context<'_>) 
     for (step, accumulator) in plan.aggregates.iter().zip(&group.accumulators) {
         cx.run.frame[step.slot as usize] = match step.function {
             AggregateFunction::CountRows | AggregateFunction::Count => Value::Int8(accumulator.count),
+            AggregateFunction::Average => match &accumulator.value {
+                None => Value::Null,
+                Some(sum) => {
+                    let mean = decimal_of(sum).divide(Decimal::from(accumulator.count));
+                    Value::numeric(mean.ok_or_else(too_long)?)
+                }
+            },
             _ => accumulator.value.clone().unwrap_or(Value::Null),
         };
     }

@@ -11,7 +11,7 @@ use crate::SqlError;
 use crate::catalog::Authority;
 use crate::error::{Fallible, error, state};
 use crate::expr::function::Session as SessionFunction;
-use crate::expr::{Environment, Flow, Slot};
+use crate::expr::{Advisory, Environment, Flow, Slot};
 use crate::plan::Plan;
 use crate::server::Core;
 use crate::session::{SessionState, unrecognized};
@@ -308,6 +308,44 @@ impl Environment for Context<'_> {
                     return Err(error(state::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
                 }
             },
+        })
+    }
+
+    fn advisory(&mut self, function: Advisory, arguments: &[Value]) -> Fallible<Flow<Value>> {
+        let (class, object, kind) = Advisory::key(arguments);
+        let tag = LockTag::Advisory {
+            database: self.session.database,
+            class,
+            object,
+            kind,
+        };
+        let mode = |shared: bool| if shared { LockMode::Share } else { LockMode::Exclusive };
+        let (session, storage) = (self.session.id, &mut self.core.storage);
+        let acquired = match function {
+            Advisory::UnlockAll => {
+                storage.release_all_for_session(session);
+                return Ok(Flow::Ready(Value::text("")));
+            }
+            Advisory::Unlock { shared } => {
+                let held = storage.release_for_session(session, tag, mode(shared));
+                if !held {
+                    let message = format!("you don't own a lock of type {}", mode(shared).name());
+                    self.session.warn(message);
+                }
+                return Ok(Flow::Ready(Value::Bool(held)));
+            }
+            Advisory::Lock {
+                shared,
+                tries,
+                transaction: true,
+            } => storage.acquire(session, tag, mode(shared), !tries),
+            Advisory::Lock { shared, tries, .. } => storage.acquire_for_session(session, tag, mode(shared), !tries),
+        };
+        Ok(match (acquired, function.answers()) {
+            (Acquired::Waits, _) => Flow::Suspended,
+            (Acquired::Deadlock, _) => return Err(deadlock(self.core.storage.deadlock_report())),
+            (acquired, true) => Flow::Ready(Value::Bool(acquired == Acquired::Granted)),
+            (_, false) => Flow::Ready(Value::text("")),
         })
     }
 

@@ -391,6 +391,9 @@ impl Environment for RowOnly<'_> {
     fn session_call(&mut self, _: crate::expr::function::Session, _: &[Value]) -> Fallible<Value> {
         Err(unsupported("a function of the session in a constraint"))
     }
+    fn advisory(&mut self, _: crate::expr::Advisory, _: &[Value]) -> Fallible<Flow<Value>> {
+        Err(unsupported("an advisory lock in a constraint"))
+    }
     fn subquery(&mut self, _: u32, _: Answer, _: Option<&Value>) -> Fallible<Flow<Value>> {
         Err(unsupported("a subquery in a constraint"))
     }

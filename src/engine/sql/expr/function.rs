@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use base::{Type, Value};
+use base::{Decimal, Type, Value};
 
+use super::advisory::Advisory;
 use super::machine::Environment;
 use crate::error::{Fallible, error, state};
 use crate::types::timestamp::{self, Interval};
@@ -13,6 +14,11 @@ use crate::types::{input, json};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Function {
     Arithmetic(Arithmetic, Type),
+    /// Rounds to the digits of a `numeric(precision, scale)`.
+    Fit {
+        precision: u16,
+        scale: u16,
+    },
     Negate(Type),
     Abs(Type),
     /// `||` of two texts; NULL if one is.
@@ -48,6 +54,7 @@ pub(crate) enum Function {
     Shift(Interval, i64),
     DateTrunc,
     Session(Session),
+    Advisory(Advisory),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,7 +101,7 @@ impl Function {
 
     pub(crate) fn is_volatile(&self) -> bool {
         match self {
-            Function::ClockTimestamp => true,
+            Function::ClockTimestamp | Function::Advisory(_) => true,
             Function::Session(session) => matches!(
                 session,
                 Session::SetConfig | Session::NextValue | Session::CurrentValue | Session::TransactionId
@@ -106,6 +113,16 @@ impl Function {
     pub(crate) fn call(&self, arguments: &[Value], environment: &mut impl Environment) -> Fallible<Value> {
         Ok(match (self, arguments) {
             (Function::Arithmetic(operation, data_type), [a, b]) => arithmetic(*operation, *data_type, a, b)?,
+            (Function::Fit { precision, scale }, [a]) => Value::numeric(input::fit(decimal_of(a), *precision, *scale)?),
+            (Function::Negate(Type::Numeric), [a]) => Value::numeric(decimal_of(a).negated()),
+            (Function::Abs(Type::Numeric), [a]) => {
+                let number = decimal_of(a);
+                Value::numeric(if number.coefficient() < 0 {
+                    number.negated()
+                } else {
+                    number
+                })
+            }
             (Function::Negate(data_type), [a]) => integer(
                 *data_type,
                 integer_of(a)
@@ -220,7 +237,32 @@ fn count(n: usize) -> Fallible<Value> {
     integer(Type::Int4, n as i64)
 }
 
+/// A number of any type.
+pub(crate) fn decimal_of(value: &Value) -> Decimal {
+    match value {
+        Value::Numeric(number) => **number,
+        other => Decimal::from(integer_of(other)),
+    }
+}
+
+fn decimal_arithmetic(operation: Arithmetic, a: Decimal, b: Decimal) -> Fallible<Value> {
+    let result = match operation {
+        Arithmetic::Add => a.add(b),
+        Arithmetic::Subtract => a.add(b.negated()),
+        Arithmetic::Multiply => a.multiply(b),
+        Arithmetic::Divide | Arithmetic::Modulo if b.coefficient() == 0 => {
+            return Err(error(state::DIVISION_BY_ZERO, "division by zero"));
+        }
+        Arithmetic::Divide => a.divide(b),
+        Arithmetic::Modulo => a.remainder(b),
+    };
+    result.map(Value::numeric).ok_or_else(input::too_long)
+}
+
 fn arithmetic(operation: Arithmetic, data_type: Type, left: &Value, right: &Value) -> Fallible<Value> {
+    if data_type == Type::Numeric {
+        return decimal_arithmetic(operation, decimal_of(left), decimal_of(right));
+    }
     let (a, b) = (integer_of(left), integer_of(right));
     let result = match operation {
         Arithmetic::Add => a.checked_add(b),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::Value;
 
 use super::compile::{Answer, Op, Program};
-use super::{Comparison, Slot, function};
+use super::{Advisory, Comparison, Slot, function};
 use crate::error::Fallible;
 use crate::types::compare::{compare, same};
 use crate::types::input;
@@ -21,6 +21,8 @@ pub(crate) trait Environment {
     fn clock_time(&self) -> i64;
     /// `current_setting`, `set_config`, `nextval`, …: what touches the session.
     fn session_call(&mut self, function: function::Session, arguments: &[Value]) -> Fallible<Value>;
+    /// Takes or gives back an advisory lock; suspended while it waits for one.
+    fn advisory(&mut self, function: Advisory, arguments: &[Value]) -> Fallible<Flow<Value>>;
     /// Runs a subquery as far as it goes.
     fn subquery(&mut self, id: u32, answer: Answer, operand: Option<&Value>) -> Fallible<Flow<Value>>;
 }
@@ -101,7 +103,11 @@ impl Machine {
                 Op::Const(value) => self.stack.push(value.clone()),
                 Op::Slot(slot) => self.stack.push(environment.slot(*slot).clone()),
                 Op::Param(number) => self.stack.push(environment.param(*number).clone()),
-                Op::Call(function, count) => self.call(function, *count, environment)?,
+                Op::Call(function, count) => {
+                    if !self.call(function, *count, environment)? {
+                        return Ok(Flow::Suspended);
+                    }
+                }
                 Op::Compare(comparison) => {
                     let (right, left) = (self.pop(), self.pop());
                     self.push_bool(compare_values(*comparison, &left, &right));
@@ -207,12 +213,27 @@ impl Machine {
         Ok(Flow::Ready(()))
     }
 
-    fn call(&mut self, function: &function::Function, count: u32, environment: &mut impl Environment) -> Fallible<()> {
+    /// False: suspended, the arguments stay on the stack.
+    fn call(
+        &mut self,
+        function: &function::Function,
+        count: u32,
+        environment: &mut impl Environment,
+    ) -> Fallible<bool> {
         let from = self.stack.len().saturating_sub(count as usize);
-        let value = call(function, &self.stack[from..], environment)?;
+        let arguments = &self.stack[from..];
+        let value = match function {
+            function::Function::Advisory(advisory) if !arguments.iter().any(Value::is_null) => {
+                match environment.advisory(*advisory, arguments)? {
+                    Flow::Suspended => return Ok(false),
+                    Flow::Ready(value) => value,
+                }
+            }
+            function => call(function, arguments, environment)?,
+        };
         self.stack.truncate(from);
         self.stack.push(value);
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -231,7 +252,7 @@ fn on_two(left: &Op, right: &Op, operation: &Op, environment: &mut impl Environm
     };
     match operation {
         Op::Compare(comparison) => Ok(Some(compare_values(*comparison, a, b).map_or(Value::Null, Value::Bool))),
-        Op::Call(function, 2) => {
+        Op::Call(function, 2) if !matches!(function, function::Function::Advisory(_)) => {
             let arguments = [a.clone(), b.clone()];
             call(function, &arguments, environment).map(Some)
         }

@@ -8,6 +8,7 @@
 //! one slot in it, whichever table and however deep the subquery. A scan writes its columns' slots, a
 //! join needs to copy nothing, a correlated subquery reads its outer row where it lies.
 
+mod advisory;
 mod compile;
 pub(crate) mod function;
 mod machine;
@@ -17,6 +18,7 @@ use syntax::Span;
 
 use crate::types::SqlType;
 
+pub(crate) use advisory::Advisory;
 pub(crate) use compile::{Answer, Program};
 pub(crate) use function::Function;
 pub(crate) use machine::{Environment, Flow, Machine, compare_values};

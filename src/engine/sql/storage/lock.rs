@@ -8,7 +8,7 @@ use crate::SessionId;
 /// What a lock is on.
 #[allow(
     dead_code,
-    reason = "PostgreSQL's tags in full; advisory and speculative locks have no statement yet"
+    reason = "PostgreSQL's tags in full; speculative locks have no statement yet"
 )]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LockTag {

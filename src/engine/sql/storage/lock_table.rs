@@ -69,7 +69,19 @@ struct Held {
 struct Owner {
     /// In the order in which they were taken.
     held: Vec<Held>,
+    /// Held until given back, whatever becomes of transactions; once for each time it was asked for.
+    kept: Vec<(LockTag, LockMode)>,
     waits_for: Option<LockTag>,
+    /// What it waits for is to be kept.
+    keeps: bool,
+    /// A lock to be kept that has come while it waited, and that it has not asked for again.
+    arrived: Option<(LockTag, LockMode)>,
+}
+
+impl Owner {
+    fn has(&self, tag: LockTag, mode: LockMode) -> bool {
+        self.held.iter().any(|held| held.mode == mode && held.tag == tag) || self.kept.contains(&(tag, mode))
+    }
 }
 
 /// See the module's text.
@@ -109,6 +121,50 @@ impl LockTable {
             return Acquired::Unavailable;
         }
         self.join_queue(session, tag, mode)
+    }
+
+    /// Asks for a lock that outlives transactions. Who has waited for it asks again when it has been granted.
+    pub(super) fn acquire_kept(&mut self, session: SessionId, tag: LockTag, mode: LockMode, wait: bool) -> Acquired {
+        let owner = self.owners.entry(session).or_default();
+        if owner.arrived.take().is_some_and(|arrived| arrived == (tag, mode)) {
+            return Acquired::Granted;
+        }
+        if owner.has(tag, mode) {
+            owner.kept.push((tag, mode));
+            return Acquired::Granted;
+        }
+        let acquired = self.acquire(session, tag, mode, wait);
+        let owner = self.owners.entry(session).or_default();
+        match acquired {
+            Acquired::Granted => {
+                owner.held.pop();
+                owner.kept.push((tag, mode));
+            }
+            Acquired::Waits => owner.keeps = true,
+            Acquired::Unavailable | Acquired::Deadlock => {}
+        }
+        acquired
+    }
+
+    /// Gives back a lock that was kept, once. False: it was not.
+    pub(super) fn release_kept(&mut self, session: SessionId, tag: LockTag, mode: LockMode) -> bool {
+        let Some(owner) = self.owners.get_mut(&session) else {
+            return false;
+        };
+        let Some(at) = owner.kept.iter().rposition(|kept| *kept == (tag, mode)) else {
+            return false;
+        };
+        owner.kept.remove(at);
+        if !owner.has(tag, mode) {
+            self.revoke(session, tag, mode);
+        }
+        true
+    }
+
+    pub(super) fn release_all_kept(&mut self, session: SessionId) {
+        while let Some((tag, mode)) = self.owners.get(&session).and_then(|owner| owner.kept.last().copied()) {
+            self.release_kept(session, tag, mode);
+        }
     }
 
     /// Takes a place in the queue: before the first one that waits for what this session holds, else at
@@ -228,8 +284,13 @@ impl LockTable {
             lock.queue.remove(at);
             lock.grant(session, mode);
             let owner = self.owners.entry(session).or_default();
-            owner.held.push(Held { tag, mode, fast: false });
             owner.waits_for = None;
+            if std::mem::take(&mut owner.keeps) {
+                owner.kept.push((tag, mode));
+                owner.arrived = Some((tag, mode));
+            } else {
+                owner.held.push(Held { tag, mode, fast: false });
+            }
             self.woken.push(session);
         }
         self.drop_if_free(tag);
@@ -258,7 +319,8 @@ impl LockTable {
                 None
             }
         }) {
-            if !held.fast {
+            let keeps = |owner: &Owner| !owner.kept.is_empty() && owner.has(held.tag, held.mode);
+            if !held.fast && !self.owners.get(&session).is_some_and(keeps) {
                 self.revoke(session, held.tag, held.mode);
             }
         }
@@ -273,6 +335,12 @@ impl LockTable {
     }
 
     pub(super) fn cancel_wait(&mut self, session: SessionId) {
+        if let Some(owner) = self.owners.get_mut(&session) {
+            owner.keeps = false;
+            if let Some((tag, mode)) = owner.arrived.take() {
+                self.release_kept(session, tag, mode);
+            }
+        }
         let Some(tag) = self.owners.get_mut(&session).and_then(|owner| owner.waits_for.take()) else {
             return;
         };

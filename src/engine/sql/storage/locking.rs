@@ -20,6 +20,21 @@ impl Storage {
         self.locks.acquire(session, tag, mode, wait)
     }
 
+    /// [`Storage::acquire`] for longer than a transaction: until it is given back as often as it was asked for, or the
+    /// session ends. A session that has waited asks again.
+    pub fn acquire_for_session(&mut self, session: SessionId, tag: LockTag, mode: LockMode, wait: bool) -> Acquired {
+        self.locks.acquire_kept(session, tag, mode, wait)
+    }
+
+    /// Gives back, once, what was asked for so. False if the session does not hold it.
+    pub fn release_for_session(&mut self, session: SessionId, tag: LockTag, mode: LockMode) -> bool {
+        self.locks.release_kept(session, tag, mode)
+    }
+
+    pub fn release_all_for_session(&mut self, session: SessionId) {
+        self.locks.release_all_kept(session);
+    }
+
     /// Gives back one lock before the end of the transaction. False if it was not held.
     pub fn release_lock(&mut self, session: SessionId, tag: LockTag, mode: LockMode) -> bool {
         self.locks.release(session, tag, mode)
@@ -49,6 +64,7 @@ impl Storage {
     /// The session has gone: forget it (its locks must have been released).
     pub fn forget_session(&mut self, session: SessionId) {
         self.release_locks(session);
+        self.locks.release_all_kept(session);
         self.release_snapshots(session);
         self.locks.forget(session);
     }

@@ -15,6 +15,7 @@ pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
         (Value::Int4(a), Value::Int8(b)) => i64::from(*a).cmp(b),
         (Value::Int8(a), Value::Int4(b)) => a.cmp(&i64::from(*b)),
         (Value::Text(a), Value::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        (Value::Numeric(a), Value::Numeric(b)) => a.compare(**b),
         (Value::Jsonb(a), Value::Jsonb(b)) => super::json::compare(a, b),
         _ => left.cmp(right),
     }

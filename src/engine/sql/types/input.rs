@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use base::{Type, Value};
+use base::{Decimal, Type, Value};
 
 use super::{json, timestamp};
-use crate::error::{Fallible, error, state};
+use crate::error::{Fallible, error, state, unsupported};
 
 /// PostgreSQL's input function of a type. `now` serves `'now'`.
 pub(crate) fn parse(text: &str, to: Type, now: i64) -> Fallible<Value> {
@@ -25,6 +25,8 @@ pub(crate) fn parse(text: &str, to: Type, now: i64) -> Fallible<Value> {
                 .map_err(|_| out_of_range_text(text, to))
         }
         Type::Timestamptz => timestamp::parse(text, now).map(Value::Timestamptz),
+        Type::Date => timestamp::parse_day(text, now).map(Value::Date),
+        Type::Numeric => parse_numeric(text),
         Type::Jsonb => json::validate(text).map(|()| Value::Jsonb(text.into())),
     }
 }
@@ -71,6 +73,48 @@ fn parse_integer(text: &str, to: Type) -> Fallible<i128> {
     Ok(if negative { -magnitude } else { magnitude })
 }
 
+fn parse_numeric(text: &str) -> Fallible<Value> {
+    let trimmed = text.trim_matches(is_space);
+    match Decimal::parse(trimmed) {
+        Some(Some(number)) => Ok(Value::numeric(number)),
+        Some(None) => Err(too_long()),
+        None => {
+            let words = ["nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"];
+            if words.contains(&&*trimmed.to_ascii_lowercase()) {
+                return Err(unsupported(format!("the numeric {trimmed}")));
+            }
+            Err(invalid(text, Type::Numeric))
+        }
+    }
+}
+
+/// PostgreSQL's numbers may be longer.
+pub(crate) fn too_long() -> Box<crate::SqlError> {
+    unsupported("a numeric of more than 38 digits")
+}
+
+/// A number as a column of `numeric(precision, scale)` keeps it.
+pub(crate) fn fit(number: Decimal, precision: u16, scale: u16) -> Fallible<Decimal> {
+    let rounded = number.rounded(scale).ok_or_else(too_long)?;
+    if rounded.coefficient().unsigned_abs() < 10_u128.pow(u32::from(precision.min(38))) {
+        return Ok(rounded);
+    }
+    let below = match precision - scale.min(precision) {
+        0 => "1".to_owned(),
+        digits => format!("10^{digits}"),
+    };
+    Err(
+        error(state::NUMERIC_OUT_OF_RANGE, "numeric field overflow").detail(format!(
+            "A field with precision {precision}, scale {scale} must round to an absolute value less than {below}."
+        )),
+    )
+}
+
+fn to_integer(number: Decimal, to: Type) -> Fallible<i64> {
+    let whole = number.to_integer().and_then(|whole| i64::try_from(whole).ok());
+    whole.ok_or_else(|| out_of_range(to))
+}
+
 /// Any unambiguous prefix of true, false, yes, no; on, off; 1, 0.
 fn parse_bool(text: &str) -> Fallible<bool> {
     let word = text.trim_matches(is_space).to_ascii_lowercase();
@@ -102,6 +146,16 @@ pub(crate) fn cast(value: Value, to: Type, now: i64) -> Fallible<Value> {
         (Value::Int8(n), Type::Int4) => Value::Int4(i32::try_from(n).map_err(|_| out_of_range(to))?),
         (Value::Int4(n), Type::Bool) => Value::Bool(n != 0),
         (Value::Bool(b), Type::Int4) => Value::Int4(i32::from(b)),
+        (Value::Int4(n), Type::Numeric) => Value::numeric(Decimal::from(i64::from(n))),
+        (Value::Int8(n), Type::Numeric) => Value::numeric(Decimal::from(n)),
+        (Value::Numeric(number), Type::Int8) => Value::Int8(to_integer(*number, to)?),
+        (Value::Numeric(number), Type::Int4) => {
+            Value::Int4(i32::try_from(to_integer(*number, to)?).map_err(|_| out_of_range(to))?)
+        }
+        (Value::Date(day), Type::Timestamptz) => {
+            Value::Timestamptz(i64::from(day).saturating_mul(timestamp::MICROS_PER_DAY))
+        }
+        (Value::Timestamptz(at), Type::Date) => Value::Date(at.div_euclid(timestamp::MICROS_PER_DAY) as i32),
         (Value::Jsonb(text), Type::Int4 | Type::Int8 | Type::Bool) => json::cast_scalar(&text, to)?,
         (value, to) if value.type_of() == Some(to) => value,
         (Value::Text(text), to) => parse(&text, to, now)?,

@@ -24,6 +24,8 @@ impl SqlType {
     pub(crate) const INT8: SqlType = SqlType::Is(Type::Int8);
     pub(crate) const TEXT: SqlType = SqlType::Is(Type::Text);
     pub(crate) const TIMESTAMPTZ: SqlType = SqlType::Is(Type::Timestamptz);
+    pub(crate) const NUMERIC: SqlType = SqlType::Is(Type::Numeric);
+    pub(crate) const DATE: SqlType = SqlType::Is(Type::Date);
     pub(crate) const JSONB: SqlType = SqlType::Is(Type::Jsonb);
 
     /// What a column of this type is at the end: an undecided literal is text.
@@ -55,7 +57,7 @@ pub(crate) enum CastContext {
 
 /// Whether a value of `from` may become `to` in this context.
 pub(crate) fn can_cast(from: SqlType, to: Type, context: CastContext) -> bool {
-    use Type::{Bool, Int4, Int8, Jsonb, Text};
+    use Type::{Bool, Date, Int4, Int8, Jsonb, Numeric, Text, Timestamptz};
     let from = match from {
         SqlType::Unknown => return true,
         SqlType::ListOf(_) => return false,
@@ -66,7 +68,8 @@ pub(crate) fn can_cast(from: SqlType, to: Type, context: CastContext) -> bool {
     }
     let needed = match (from, to) {
         (Int4, Int8) => CastContext::Implicit,
-        (Int8, Int4) => CastContext::Assignment,
+        (Int4 | Int8, Numeric) | (Date, Timestamptz) => CastContext::Implicit,
+        (Int8, Int4) | (Numeric, Int4 | Int8) | (Timestamptz, Date) => CastContext::Assignment,
         // Through the types' text forms: to text by assignment, from text only when asked.
         (_, Text) => CastContext::Assignment,
         (Text, _) | (Int4, Bool) | (Bool, Int4) | (Jsonb, Int4 | Int8 | Bool) => CastContext::Explicit,

@@ -58,6 +58,23 @@ pub(crate) fn parse(text: &str, now: i64) -> Fallible<i64> {
         .ok_or_else(|| out_of_range(text))
 }
 
+/// A `date`: days since 2000-01-01. A time of day may follow, and is left out.
+pub(crate) fn parse_day(text: &str, now: i64) -> Fallible<i32> {
+    let at = parse(text, now).map_err(|mut refusal| {
+        refusal.message = refusal.message.replace("timestamp with time zone", "date");
+        refusal
+    })?;
+    let trimmed = text.trim();
+    let named = !trimmed.starts_with(|first: char| first.is_ascii_digit());
+    let date = trimmed.split([' ', 'T', 't']).next().unwrap_or_default();
+    let days = if named {
+        at.div_euclid(MICROS_PER_DAY)
+    } else {
+        parse_date(date, text)?
+    };
+    i32::try_from(days).map_err(|_| out_of_range(text))
+}
+
 fn parse_date(date: &str, text: &str) -> Fallible<i64> {
     let mut parts = date.split('-');
     let (Some(year), Some(month), Some(day), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
