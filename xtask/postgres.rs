@@ -76,6 +76,8 @@ impl Postgres {
             return Err(Failure(sentence.to_owned()));
         }
         let mut tester = Command::new(program);
+        // As PostgreSQL's own tests run it.
+        tester.env("PGDATESTYLE", "Postgres, MDY");
         tester.arg(format!(
             "host={} user=postgres dbname={database}",
             self.folder.display()

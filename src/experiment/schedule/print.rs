@@ -1,6 +1,7 @@
 //! Rows as libpq's `PQprint` shows them, which isolationtester uses.
 
 use base::Value;
+use base::value::{POSTGRES_EPOCH_DAYS, civil_from_days};
 use engine_sql::Output;
 
 /// Columns are as wide as their longest cell; one whose cells all look like numbers stands at the
@@ -58,12 +59,36 @@ fn line<'a>(columns: &[Column], cells: impl Iterator<Item = &'a str>) -> String 
     padded.join("|") + "\n"
 }
 
+/// Dates as `DateStyle` "Postgres, MDY" has them, in which PostgreSQL runs its own schedules; the zone is UTC.
 fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
+        Value::Date(days) => {
+            let (year, month, day) = civil_from_days(i64::from(*days) + POSTGRES_EPOCH_DAYS);
+            format!("{month:02}-{day:02}-{year:04}")
+        }
+        Value::Timestamptz(micros) => instant(*micros),
         value => value.to_string(),
     }
 }
+
+/// `Thu Apr 01 10:00:00.5 2010 UTC`.
+fn instant(micros: i64) -> String {
+    const MICROS_PER_DAY: i64 = 86_400_000_000;
+    let days = micros.div_euclid(MICROS_PER_DAY);
+    let (year, month, day) = civil_from_days(days + POSTGRES_EPOCH_DAYS);
+    let month = MONTHS[month as usize - 1];
+    // The first day of 2000 was a Saturday.
+    let weekday = WEEKDAYS[(days + 6).rem_euclid(7) as usize];
+    let iso = Value::Timestamptz(micros).to_string();
+    let clock = iso.split(' ').nth(1).unwrap_or_default().trim_end_matches("+00");
+    format!("{weekday} {month} {day:02} {clock} {year:04} UTC")
+}
+
+const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// `PQprint`'s test: only characters of numbers, no exponent in front, a digit at the end.
 fn looks_like_a_number(cell: &str) -> bool {
