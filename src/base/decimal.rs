@@ -75,7 +75,7 @@ impl Decimal {
             .checked_mul(power(u32::from(scale.saturating_sub(self.scale)))?)
     }
 
-    pub fn add(self, other: Decimal) -> Option<Decimal> {
+    pub fn plus(self, other: Decimal) -> Option<Decimal> {
         let scale = self.scale.max(other.scale);
         Decimal::new(self.widened(scale)?.checked_add(other.widened(scale)?)?, scale)
     }

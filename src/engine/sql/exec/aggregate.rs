@@ -162,7 +162,7 @@ fn add(step: &AggregateStep, accumulator: &mut Accumulator, argument: &Value, se
         }
         (AggregateFunction::Total | AggregateFunction::Average, known) => {
             let sum = known.as_ref().map_or_else(|| Decimal::from(0), decimal_of);
-            Some(Value::numeric(sum.add(decimal_of(argument)).ok_or_else(too_long)?))
+            Some(Value::numeric(sum.plus(decimal_of(argument)).ok_or_else(too_long)?))
         }
         (_, None) => Some(argument.clone()),
         (AggregateFunction::Min, Some(known)) => Some(if compare(argument, &known).is_lt() {

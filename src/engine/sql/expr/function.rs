@@ -247,8 +247,8 @@ pub(crate) fn decimal_of(value: &Value) -> Decimal {
 
 fn decimal_arithmetic(operation: Arithmetic, a: Decimal, b: Decimal) -> Fallible<Value> {
     let result = match operation {
-        Arithmetic::Add => a.add(b),
-        Arithmetic::Subtract => a.add(b.negated()),
+        Arithmetic::Add => a.plus(b),
+        Arithmetic::Subtract => a.plus(b.negated()),
         Arithmetic::Multiply => a.multiply(b),
         Arithmetic::Divide | Arithmetic::Modulo if b.coefficient() == 0 => {
             return Err(error(state::DIVISION_BY_ZERO, "division by zero"));
