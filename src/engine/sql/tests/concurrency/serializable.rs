@@ -363,3 +363,24 @@ fn a_crash_forgets_who_read_what() {
     assert_ne!(lab.server.fingerprint(), empty);
     assert_eq!(lab.read("SELECT count(*) FROM pairs"), "4");
 }
+
+/// More committed transactions than are kept whole while an old one runs: what they read and wrote still counts.
+#[test]
+fn summarised_transactions_still_conflict() {
+    let begin = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+    for others in [0, 1_500] {
+        let mut lab = Lab::new(TABLE);
+        let (old, early, later) = (lab.connect(), lab.connect(), lab.connect());
+        lab.all(old, &[begin, "SELECT v FROM pairs WHERE k = 4"]);
+        let write = "UPDATE pairs SET v = 1 WHERE k = 0";
+        lab.all(early, &[begin, "SELECT v FROM pairs WHERE k = 2", write, "COMMIT"]);
+        for n in 0..others {
+            let insert = format!("INSERT INTO pairs VALUES ({}, 0)", 100 + n);
+            lab.all(later, &[begin, &insert, "COMMIT"]);
+        }
+        lab.all(old, &["SELECT v FROM pairs WHERE k = 0"]);
+        let at = lab.run(old, "UPDATE pairs SET v = 2 WHERE k = 2");
+        assert!(at.tag().starts_with("40001"), "after {others} others: {}", at.tag());
+        lab.all(old, &["ROLLBACK", begin, write, "COMMIT"]);
+    }
+}
