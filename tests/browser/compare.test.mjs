@@ -121,6 +121,36 @@ journeys("home and the board", (lab, journey) => {
     quiet(page);
   });
 
+  journey("what was found on a scenario of one's own can be seen again: here at once, elsewhere when it has been looked at", async (context) => {
+    const page = await watched(context, lab.address);
+    await page.goto(lab.workload);
+    await page.waitForFunction(() => document.querySelector("textarea")?.value.includes("title ="));
+    await page.getByLabel("Scenario", { exact: true }).first().selectOption("My own scenario");
+    const text = page.locator("textarea");
+    await text.fill((await text.inputValue()).replace("title = \"", "title = \"My "));
+    await page.getByRole("link", { name: "Compare" }).click();
+    await page.getByRole("button", { name: "Scenario my own" }).waitFor();
+    await chip(page, "Requests").click();
+    await page.getByRole("textbox", { name: "Requests" }).fill("200");
+    await page.getByRole("button", { name: "Done" }).click();
+    await again(page).click();
+    await page.getByRole("button", { name: "Cancel" }).waitFor();
+    await page.getByRole("button", { name: "Cancel" }).waitFor({ state: "detached" });
+    await cell(page, "longest-window", "database-per-service").click();
+    const see = page.getByRole("link", { name: "See it again" });
+    const address = await see.getAttribute("href");
+    assert.match(address, /^\.\.\/run\/\?.*&text=/);
+    await see.click();
+    await page.getByRole("heading", { name: /^create_user on / }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Draw it" }).count(), 0);
+    quiet(page);
+    const theirs = await visit(await lab.visitor(), address.replace("../", ""));
+    await theirs.getByRole("button", { name: "Draw it" }).click();
+    await theirs.getByRole("heading", { name: /^create_user on / }).waitFor();
+    quiet(theirs);
+    await theirs.context().close();
+  });
+
   journey("a fault is part of the question", async (context) => {
     const page = await visit(context, `compare/?v=1&scenario=sign-up&on=${DESIGNS.join(",")}`);
     await chip(page, "Fault").click();
