@@ -2,7 +2,7 @@
 // link to one cell.
 
 import assert from "node:assert/strict";
-import { journeys, quiet, violations, watched } from "./lab.mjs";
+import { field, journeys, quiet, violations, watched } from "./lab.mjs";
 
 const DESIGNS = ["schemas-in-one-database", "shared-tables-with-row-level-security"];
 const cells = (page) => page.locator("[data-cell]");
@@ -125,7 +125,7 @@ journeys("home and the board", (lab, journey) => {
     const page = await watched(context, lab.address);
     await page.goto(lab.workload);
     await page.waitForFunction(() => document.querySelector("textarea")?.value.includes("title ="));
-    await page.getByLabel("Scenario", { exact: true }).first().selectOption("My own scenario");
+    await field(page, "Scenario").selectOption("My own scenario");
     const text = page.locator("textarea");
     await text.fill((await text.inputValue()).replace("title = \"", "title = \"My "));
     await page.getByRole("link", { name: "Compare" }).click();

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use report::{Board, BoardRow, Evidence, Latency};
 
 use super::columns::columns;
+use super::frames::one_by_one;
 use crate::chart::figure::DataTable;
 use crate::format::modelled;
 use crate::lab::lab;
@@ -20,12 +21,23 @@ pub(super) fn Below(drawn: RwSignal<bool>) -> impl IntoView {
             .compared
             .with(|compared| compared.as_ref().map(|compared| compared.board.clone()))
     });
-    let content = move || {
-        let board = board.get().filter(|_| drawn.get())?;
-        let shown = columns(&board, lab.choices.designs.get().as_ref());
-        Some(view! { {latencies(&board, &shown)} {limits(&board, &shown)} })
+    let pieces = Memo::new(move |_| {
+        if drawn.get() && board.with(Option::is_some) {
+            2
+        } else {
+            0
+        }
+    });
+    let begun = one_by_one(pieces, || ());
+    let piece = move |place: usize, draw: fn(&Arc<Board>, &[usize]) -> AnyView| {
+        let its_turn = Memo::new(move |_| begun.get() > place);
+        move || {
+            let board = board.get().filter(|_| its_turn.get())?;
+            let shown = columns(&board, lab.choices.designs.get().as_ref());
+            Some(draw(&board, &shown))
+        }
     };
-    view! { <div class="below">{content}</div> }
+    view! { <div class="below">{piece(0, latencies)} {piece(1, limits)}</div> }
 }
 
 fn latency_of(row: &BoardRow, column: usize) -> Option<Latency> {
@@ -35,7 +47,7 @@ fn latency_of(row: &BoardRow, column: usize) -> Option<Latency> {
     })
 }
 
-fn latencies(board: &Arc<Board>, shown: &[usize]) -> impl IntoView + use<> {
+fn latencies(board: &Arc<Board>, shown: &[usize]) -> AnyView {
     let rows = board.sections.iter().flat_map(|section| &section.rows);
     let timed: Vec<BoardRow> = rows
         .filter(|row| shown.iter().any(|column| latency_of(row, *column).is_some()))
@@ -65,6 +77,7 @@ fn latencies(board: &Arc<Board>, shown: &[usize]) -> impl IntoView + use<> {
             </section>
         }
     })
+    .into_any()
 }
 
 fn table(designs: &ByDesign) -> DataTable {
@@ -80,7 +93,7 @@ fn table(designs: &ByDesign) -> DataTable {
     table
 }
 
-fn limits(board: &Arc<Board>, shown: &[usize]) -> impl IntoView + use<> {
+fn limits(board: &Arc<Board>, shown: &[usize]) -> AnyView {
     let designs = shown.iter().filter_map(|column| board.designs.get(*column));
     let limited = designs.map(|design| Limited {
         title: design.title.clone(),
@@ -94,4 +107,5 @@ fn limits(board: &Arc<Board>, shown: &[usize]) -> impl IntoView + use<> {
             <Limits designs=limited assumptions=board.scenario.assumptions.clone()/>
         </section>
     }
+    .into_any()
 }

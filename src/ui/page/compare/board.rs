@@ -10,6 +10,7 @@ use report::{Board, BoardRow, BoardSection};
 use wasm_bindgen::JsCast;
 
 use super::columns::{columns, with_baseline};
+use super::frames::one_by_one;
 use crate::browser;
 use crate::lab::{Lab, lab};
 
@@ -70,7 +71,7 @@ fn shown(lab: Lab) -> Option<Shown> {
 fn Table(shown: Memo<Option<Shown>>, all_drawn: RwSignal<bool>) -> impl IntoView {
     let head = move || shown.with(|shown| shown.as_ref().map(|(board, columns)| board_head(board, columns)));
     let sections = Memo::new(move |_| shown.with(|shown| shown.as_ref().map_or(0, |(board, _)| board.sections.len())));
-    let drawn = one_by_one(sections, all_drawn);
+    let drawn = one_by_one(sections, move || all_drawn.set(true));
     let section = move |index: usize| {
         let rows = Memo::new(move |_| {
             shown.with(|shown| {
@@ -90,32 +91,13 @@ fn Table(shown: Memo<Option<Shown>>, all_drawn: RwSignal<bool>) -> impl IntoView
     }
 }
 
-/// Counts up to a number, one a frame, and tells when it is there.
-fn one_by_one(most: Memo<usize>, there: RwSignal<bool>) -> ReadSignal<usize> {
-    let (drawn, set_drawn) = signal(0);
-    Effect::new(move |_| {
-        let (drawn, most) = (drawn.get(), most.get());
-        if drawn < most {
-            request_animation_frame(move || {
-                // The page may have been left meanwhile.
-                set_drawn.try_set(drawn + 1);
-            });
-        } else if drawn > most {
-            set_drawn.set(most);
-        } else if most > 0 {
-            there.set(true);
-        }
-    });
-    drawn
-}
-
 /// One question a screen: swiped, or with buttons.
 #[component]
 fn Questions(shown: Memo<Option<Shown>>, all_drawn: RwSignal<bool>) -> impl IntoView {
     let list = NodeRef::<Ol>::new();
     let at = RwSignal::new(0_usize);
     let number = Memo::new(move |_| shown.with(|shown| shown.as_ref().map_or(0, |(board, _)| board.rows())));
-    let drawn = one_by_one(number, all_drawn);
+    let drawn = one_by_one(number, move || all_drawn.set(true));
     let question = move |index: usize| {
         let text = Memo::new(move |_| {
             shown.with(|shown| {

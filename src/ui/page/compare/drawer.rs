@@ -36,9 +36,17 @@ pub(super) fn Drawer(open: RwSignal<Option<String>>, drawn: RwSignal<bool>) -> i
             let _ = place.focus();
         }
     });
-    let content = move || {
+    // The same question has the same answer: a board that grows leaves alone what is open, and what is asked there.
+    let shown = Memo::new(move |_| {
         let name = open.get()?;
         lab.findings.compared.with(|compared| {
+            let compared = compared.as_ref()?;
+            find(&compared.board, &name).map(|_| (name, compared.asked.clone()))
+        })
+    });
+    let content = move || {
+        let (name, _) = shown.get()?;
+        lab.findings.compared.with_untracked(|compared| {
             let compared = compared.as_ref()?;
             let (row, design, cell) = find(&compared.board, &name)?;
             Some(view! {

@@ -6,6 +6,7 @@ mod board;
 mod chip;
 mod columns;
 mod drawer;
+mod frames;
 mod prices;
 
 use leptos::prelude::*;
