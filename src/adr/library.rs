@@ -33,6 +33,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "our-parser-on-sqlparser-tokens",
     "": "composition-is-sql-in-memory",
     "": "messages-go-over-a-bus",
+    "": "serializable-as-postgresql",
     "": "tenants-are-walls",
     "": "policies-name-their-tenant",
     "": "scenarios-are-toml-with-phrases",
