@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Raised with every incompatible change.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// A message, or a report, as it travels.
 ///
@@ -50,47 +50,8 @@ pub enum Request {
         ticket: Ticket,
         scenario: String,
     },
-    /// Load run of a scenario on some designs.
-    Run {
-        ticket: Ticket,
-        /// Of a built-in scenario; empty for a text of one's own.
-        slug: String,
-        scenario: String,
-        options: RunOptions,
-    },
-    /// Every fault point of one operation on some designs.
-    Atomicity {
-        ticket: Ticket,
-        slug: String,
-        scenario: String,
-        options: RunOptions,
-        operation: String,
-    },
-    /// The board: probes, faults, load and bill of some designs.
-    Compare {
-        ticket: Ticket,
-        slug: String,
-        scenario: String,
-        options: RunOptions,
-    },
-    /// One request of one operation on some designs, drawn, and where it can be broken.
-    Draw {
-        ticket: Ticket,
-        slug: String,
-        scenario: String,
-        options: RunOptions,
-        operation: String,
-    },
-    /// What a probe asks of one design, to ask a real PostgreSQL.
-    Script {
-        ticket: Ticket,
-        slug: String,
-        scenario: String,
-        /// With the design as its only one.
-        options: RunOptions,
-        /// The probe's slug.
-        probe: String,
-    },
+    /// A long question; a new one takes the place of one that is still worked on.
+    Ask(Question),
     /// A scenario's text in the form that a link carries.
     Pack {
         ticket: Ticket,
@@ -104,6 +65,31 @@ pub enum Request {
     Cancel {
         ticket: Ticket,
     },
+}
+
+/// A scenario, what is chosen for it, and what is to be found out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    pub ticket: Ticket,
+    /// Of a built-in scenario; empty for a text of one's own.
+    pub slug: String,
+    pub scenario: String,
+    pub options: RunOptions,
+    pub experiment: Experiment,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Experiment {
+    /// Load run on some designs.
+    Run,
+    /// Every fault point of one operation on some designs.
+    Atomicity { operation: String },
+    /// The board: probes, faults, load and bill of some designs.
+    Compare,
+    /// One request of one operation on some designs, drawn, and where it can be broken.
+    Draw { operation: String },
+    /// What a probe (its slug) asks of one design, to ask a real PostgreSQL; the design is the only one of the options.
+    Script { probe: String },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -243,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_arrives_and_what_was_cut_short_does_not() {
-        let request = Request::Run {
+        let request = Request::Ask(Question {
             ticket: 7,
             slug: "sign-up".to_owned(),
             scenario: "title = \"Sign-up\"".to_owned(),
@@ -251,7 +237,10 @@ mod tests {
                 seed: Some(u64::MAX),
                 ..RunOptions::default()
             },
-        };
+            experiment: Experiment::Atomicity {
+                operation: "create_user".to_owned(),
+            },
+        });
         let bytes = encode(&request).expect("a request can travel");
         assert_eq!(decode(&bytes), Ok(request));
         assert!(decode::<Request>(&bytes[..bytes.len() - 1]).is_err());

@@ -4,7 +4,7 @@
 use protocol::{Reply, Request, Ticket};
 
 use crate::answer;
-use crate::experiments::{Experiment, Step};
+use crate::experiments::{self, Step, Work};
 
 /// Between two slices the worker hears Cancel, so this is how long Cancel waits.
 const SLICE_MS: f64 = 30.0;
@@ -23,7 +23,7 @@ pub(crate) struct Desk {
 
 struct Current {
     ticket: Ticket,
-    experiment: Box<dyn Experiment>,
+    work: Box<dyn Work>,
     budget: u64,
     /// When progress was last told.
     told: f64,
@@ -39,54 +39,19 @@ impl Desk {
             Request::Check { ticket, scenario } => vec![answer::check(ticket, &scenario)],
             Request::Pack { ticket, scenario } => vec![answer::pack(ticket, &scenario)],
             Request::Unpack { ticket, packed } => vec![answer::unpack(ticket, &packed)],
-            Request::Run {
-                ticket,
-                slug,
-                scenario,
-                options,
-            } => self.begin(ticket, crate::experiments::run(&slug, &scenario, options)),
-            Request::Atomicity {
-                ticket,
-                slug,
-                scenario,
-                options,
-                operation,
-            } => self.begin(
-                ticket,
-                crate::experiments::atomicity(&slug, &scenario, options, &operation),
-            ),
-            Request::Compare {
-                ticket,
-                slug,
-                scenario,
-                options,
-            } => self.begin(ticket, crate::experiments::compare(&slug, &scenario, options)),
-            Request::Draw {
-                ticket,
-                slug,
-                scenario,
-                options,
-                operation,
-            } => self.begin(ticket, crate::experiments::draw(&slug, &scenario, options, &operation)),
-            Request::Script {
-                ticket,
-                slug,
-                scenario,
-                options,
-                probe,
-            } => self.begin(ticket, crate::experiments::script(&slug, &scenario, options, &probe)),
+            Request::Ask(question) => self.begin(question.ticket, experiments::begin(question)),
             Request::Cancel { ticket } => self.cancel(|current| current == ticket),
         }
     }
 
     /// A new experiment takes the place of one that still runs.
-    fn begin(&mut self, ticket: Ticket, begun: Result<Box<dyn Experiment>, Vec<protocol::Diagnostic>>) -> Vec<Reply> {
+    fn begin(&mut self, ticket: Ticket, begun: Result<Box<dyn Work>, Vec<protocol::Diagnostic>>) -> Vec<Reply> {
         let mut replies = self.cancel(|_| true);
         match begun {
-            Ok(experiment) => {
+            Ok(work) => {
                 self.current = Some(Current {
                     ticket,
-                    experiment,
+                    work,
                     budget: FIRST_BUDGET,
                     told: 0.0,
                 })
@@ -114,7 +79,7 @@ impl Desk {
         let start = now();
         loop {
             let before = now();
-            match current.experiment.step(ticket, current.budget) {
+            match current.work.step(ticket, current.budget) {
                 Step::SoFar(reply) => return vec![*reply],
                 Step::Over(reply) => {
                     self.current = None;
@@ -154,7 +119,7 @@ fn next_budget(budget: u64, took_ms: f64) -> u64 {
 mod tests {
     use std::cell::Cell;
 
-    use protocol::RunOptions;
+    use protocol::{Experiment, Question, RunOptions};
 
     use super::*;
 
@@ -163,7 +128,7 @@ mod tests {
         left: u64,
     }
 
-    impl Experiment for Counter {
+    impl Work for Counter {
         fn step(&mut self, ticket: Ticket, _: u64) -> Step {
             if self.left == 0 {
                 return Step::Over(Box::new(Reply::Refused {
@@ -238,13 +203,13 @@ mod tests {
 
     #[test]
     fn a_scenario_that_cannot_be_read_is_refused_with_its_place() {
-        let (slug, scenario, options) = (String::new(), "title = ".to_owned(), RunOptions::default());
-        let replies = Desk::default().take(Request::Run {
+        let replies = Desk::default().take(Request::Ask(Question {
             ticket: 1,
-            slug,
-            scenario,
-            options,
-        });
+            slug: String::new(),
+            scenario: "title = ".to_owned(),
+            options: RunOptions::default(),
+            experiment: Experiment::Run,
+        }));
         let [Reply::Refused { diagnostics, .. }] = &replies[..] else {
             panic!("{replies:?}")
         };

@@ -2,12 +2,12 @@
 
 use base::Nanos;
 use experiment::{AtomicityJob, BoardJob, Choice, DrawJob, Job, PostgresJob, Progress, RunJob};
-use protocol::{Diagnostic, Reply, RunOptions, Ticket};
+use protocol::{Diagnostic, Experiment, Question, Reply, RunOptions, Ticket};
 use report::{AtomicityReport, DrawReport, RunReport};
 
 use crate::answer::diagnostics;
 
-pub(crate) trait Experiment {
+pub(crate) trait Work {
     /// Goes on for about so many events.
     fn step(&mut self, ticket: Ticket, budget: u64) -> Step;
 }
@@ -23,36 +23,44 @@ pub(crate) enum Step {
     Over(Box<Reply>),
 }
 
-pub(crate) fn run(slug: &str, scenario: &str, options: RunOptions) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
-    let job = RunJob::new(slug, scenario, &choice(options)).map_err(diagnostics)?;
-    let reply = |ticket, report: Box<RunReport>| Reply::Ran { ticket, report };
-    Ok(Box::new(Answered { job, reply }))
-}
-
-pub(crate) fn atomicity(
-    slug: &str,
-    scenario: &str,
-    options: RunOptions,
-    operation: &str,
-) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
-    let job = AtomicityJob::new(slug, scenario, &choice(options), operation).map_err(diagnostics)?;
-    let reply = |ticket, report: Box<AtomicityReport>| Reply::Explored { ticket, report };
-    Ok(Box::new(Answered { job, reply }))
-}
-
-pub(crate) fn compare(slug: &str, scenario: &str, options: RunOptions) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
-    let job = BoardJob::new(slug, scenario, &choice(options)).map_err(diagnostics)?;
-    Ok(Box::new(Growing { job, told: 0 }))
-}
-
-pub(crate) fn script(
-    slug: &str,
-    scenario: &str,
-    options: RunOptions,
-    probe: &str,
-) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
-    let job = PostgresJob::of_probe(slug, scenario, &choice(options), probe).map_err(diagnostics)?;
-    Ok(Box::new(InParts { job }))
+/// The work that answers a question.
+///
+/// # Errors
+///
+/// What is wrong with the scenario or the options.
+pub(crate) fn begin(question: Question) -> Result<Box<dyn Work>, Vec<Diagnostic>> {
+    let Question {
+        slug,
+        scenario,
+        options,
+        experiment,
+        ..
+    } = question;
+    let choice = choice(options);
+    let work: Result<Box<dyn Work>, _> = match experiment {
+        Experiment::Run => {
+            let reply = |ticket, report: Box<RunReport>| Reply::Ran { ticket, report };
+            RunJob::new(&slug, &scenario, &choice).map(|job| Box::new(Answered { job, reply }) as _)
+        }
+        Experiment::Atomicity { operation } => {
+            let reply = |ticket, report: Box<AtomicityReport>| Reply::Explored { ticket, report };
+            let job = AtomicityJob::new(&slug, &scenario, &choice, &operation);
+            job.map(|job| Box::new(Answered { job, reply }) as _)
+        }
+        Experiment::Compare => {
+            BoardJob::new(&slug, &scenario, &choice).map(|job| Box::new(Growing { job, told: 0 }) as _)
+        }
+        Experiment::Draw { operation } => {
+            let reply = |ticket, report: Box<DrawReport>| Reply::Drawn { ticket, report };
+            let job = DrawJob::new(&slug, &scenario, &choice, &operation);
+            job.map(|job| Box::new(Answered { job, reply }) as _)
+        }
+        Experiment::Script { probe } => {
+            let job = PostgresJob::of_probe(&slug, &scenario, &choice, &probe);
+            job.map(|job| Box::new(InParts { job }) as _)
+        }
+    };
+    work.map_err(diagnostics)
 }
 
 /// A script for PostgreSQL, told part after part.
@@ -60,7 +68,7 @@ struct InParts {
     job: PostgresJob,
 }
 
-impl Experiment for InParts {
+impl Work for InParts {
     fn step(&mut self, ticket: Ticket, budget: u64) -> Step {
         if let Some(part) = self.job.take_part() {
             return Step::SoFar(Box::new(Reply::ScriptPart { ticket, part }));
@@ -82,7 +90,7 @@ struct Growing {
     told: usize,
 }
 
-impl Experiment for Growing {
+impl Work for Growing {
     fn step(&mut self, ticket: Ticket, budget: u64) -> Step {
         match self.job.step(budget) {
             Progress::Running { .. } if self.job.board().rows() > self.told => {
@@ -107,24 +115,13 @@ impl Experiment for Growing {
     }
 }
 
-pub(crate) fn draw(
-    slug: &str,
-    scenario: &str,
-    options: RunOptions,
-    operation: &str,
-) -> Result<Box<dyn Experiment>, Vec<Diagnostic>> {
-    let job = DrawJob::new(slug, scenario, &choice(options), operation).map_err(diagnostics)?;
-    let reply = |ticket, report: Box<DrawReport>| Reply::Drawn { ticket, report };
-    Ok(Box::new(Answered { job, reply }))
-}
-
 /// A job with the message that carries its report.
 struct Answered<J: Job> {
     job: J,
     reply: fn(Ticket, Box<J::Report>) -> Reply,
 }
 
-impl<J: Job> Experiment for Answered<J> {
+impl<J: Job> Work for Answered<J> {
     fn step(&mut self, ticket: Ticket, budget: u64) -> Step {
         match self.job.step(budget) {
             Progress::Running { done, of, what } => Step::Running { done, of, what },

@@ -17,7 +17,7 @@ mod texts;
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use protocol::{Reply, Request, RunOptions, Ticket};
+use protocol::{Experiment, Question, Reply, Request, RunOptions, Ticket};
 
 pub(crate) use choices::{Choices, Chosen};
 pub(crate) use findings::{Asked, Compared, Findings};
@@ -41,14 +41,6 @@ pub(crate) struct Lab {
 /// The state, from anywhere below the page's root.
 pub(crate) fn lab() -> Lab {
     expect_context::<Lab>()
-}
-
-/// What every long question needs.
-pub(crate) struct Question {
-    pub(crate) ticket: Ticket,
-    pub(crate) slug: String,
-    pub(crate) scenario: String,
-    pub(crate) options: RunOptions,
 }
 
 impl Lab {
@@ -101,64 +93,20 @@ impl Lab {
     // ── Questions ───────────────────────────────────────────────────────────────────────────────
 
     pub(crate) fn run(self) {
-        let request = |question| {
-            let Question {
-                ticket,
-                slug,
-                scenario,
-                options,
-            } = question;
-            Request::Run {
-                ticket,
-                slug,
-                scenario,
-                options,
-            }
-        };
-        self.ask("Run".to_owned(), request);
+        self.ask("Run".to_owned(), Experiment::Run, None);
     }
 
     /// Every crash of one operation.
     pub(crate) fn explore(self, operation: String) {
         let title = format!("Every crash of {operation}");
-        let request = |question| {
-            let Question {
-                ticket,
-                slug,
-                scenario,
-                options,
-            } = question;
-            Request::Atomicity {
-                ticket,
-                slug,
-                scenario,
-                options,
-                operation,
-            }
-        };
-        self.ask(title, request);
+        self.ask(title, Experiment::Atomicity { operation }, None);
     }
 
     /// The board of the scenario, row by row.
     pub(crate) fn compare(self) {
-        let asked = untrack(move || self.asked_now());
-        let request = |question| {
-            let Question {
-                ticket,
-                slug,
-                scenario,
-                options,
-            } = question;
-            Request::Compare {
-                ticket,
-                slug,
-                scenario,
-                options,
-            }
-        };
         if self.line.has_worker() {
-            self.findings.asked.set_value(asked);
-            self.ask("Compare".to_owned(), request);
+            self.findings.asked.set_value(untrack(move || self.asked_now()));
+            self.ask("Compare".to_owned(), Experiment::Compare, None);
         }
     }
 
@@ -182,23 +130,7 @@ impl Lab {
             return false;
         };
         let pair = untrack(move || self.pair());
-        let request = |question| {
-            let Question {
-                ticket,
-                slug,
-                scenario,
-                mut options,
-            } = question;
-            options.architectures = pair;
-            Request::Draw {
-                ticket,
-                slug,
-                scenario,
-                options,
-                operation,
-            }
-        };
-        self.ask("Draw".to_owned(), request)
+        self.ask("Draw".to_owned(), Experiment::Draw { operation }, Some(pair))
     }
 
     /// The operation that is drawn: the chosen one, else the first that writes.
@@ -226,11 +158,11 @@ impl Lab {
     }
 
     /// Asks a long question about the scenario and the choices of now, unless something is wrong in them; gives
-    /// whether it was asked.
-    pub(crate) fn ask(self, title: String, request: impl FnOnce(Question) -> Request) -> bool {
+    /// whether it was asked. `designs`: instead of those that are chosen.
+    fn ask(self, title: String, experiment: Experiment, designs: Option<Vec<String>>) -> bool {
         let scenario = untrack(move || self.texts.text());
         let options = untrack(move || self.choices.options());
-        let (Some(scenario), Ok(options)) = (scenario, options) else {
+        let (Some(scenario), Ok(mut options)) = (scenario, options) else {
             return false;
         };
         let Some(ticket) = self.line.begin(title) else {
@@ -239,11 +171,15 @@ impl Lab {
         self.notices.pass();
         self.findings.refused.set(Vec::new());
         self.address.show();
-        self.line.send(request(Question {
+        if let Some(designs) = designs {
+            options.architectures = designs;
+        }
+        self.line.send(Request::Ask(Question {
             ticket,
             slug: untrack(move || self.texts.slug()),
             scenario,
             options,
+            experiment,
         }));
         true
     }

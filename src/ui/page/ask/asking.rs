@@ -9,7 +9,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use pglite::Server;
 use program::SqlAnswer;
-use protocol::{PgliteFiles, Reply, Request, RunOptions};
+use protocol::{Experiment, PgliteFiles, Reply, Request, RunOptions};
 use report::{PostgresScript, ScriptDatabase, ScriptPart, VersionDifferences};
 use wasm_bindgen_futures::JsFuture;
 
@@ -214,7 +214,7 @@ async fn fill(server: &Server, part: &ScriptPart) -> Result<(), String> {
 fn request(lab: Lab, question: &Question) -> Result<Request, String> {
     let scenario = untrack(move || lab.texts.text()).ok_or("the scenario is still being loaded")?;
     let options = untrack(move || lab.choices.options())?;
-    Ok(Request::Script {
+    Ok(Request::Ask(protocol::Question {
         ticket: 0,
         slug: untrack(move || lab.texts.slug()),
         scenario,
@@ -222,8 +222,10 @@ fn request(lab: Lab, question: &Question) -> Result<Request, String> {
             architectures: vec![question.architecture.clone()],
             ..options
         },
-        probe: question.probe.clone(),
-    })
+        experiment: Experiment::Script {
+            probe: question.probe.clone(),
+        },
+    }))
 }
 
 /// A script on its way from a worker of its own: what others have asked of the lab's goes on.
