@@ -39,7 +39,7 @@ pub(crate) fn OnPostgres() -> impl IntoView {
         });
         let probes = probes.collect_view();
         Some(view! {
-            <section class="card" aria-labelledby="postgres-title">
+            <section class="card real-postgres" aria-labelledby="postgres-title">
                 <h2 id="postgres-title">"The same on a real PostgreSQL"</h2>
                 <div class="fields">
                     <label class="field wide"><span>"Design"</span>
