@@ -27,6 +27,8 @@ journeys("home and the board", (lab, journey) => {
     await page.waitForURL("**/compare/");
     await cells(page).first().waitFor();
     await page.getByText("Recorded; a test compares it").waitFor();
+    await page.locator(".charts").getByText("Show as table").last().click();
+    await page.locator(".charts td", { hasText: "1.0000" }).first().waitFor();
     let loads = 0;
     page.on("load", () => (loads += 1));
     await page.getByRole("link", { name: "Your workload" }).click();

@@ -28,12 +28,15 @@ pub(crate) fn figure(title: String, note: String, file: String, chart: AnyView, 
     let save = move |_| {
         browser::download(&file, &csv(&for_file.header, &for_file.rows));
     };
+    // A distribution has thousands of cells, and few look at them.
+    let opened = RwSignal::new(false);
+    let table = move || opened.get().then(|| table(&data));
     view! {
         <figure class="chart">
             <figcaption><h3>{title}</h3> <p>{note}</p></figcaption>
             {chart}
             <div class="chart-tools">
-                <details><summary>"Show as table"</summary><div class="scroll" tabindex="0" role="region" aria-label="Table">{table(&data)}</div></details>
+                <details on:toggle=move |_| opened.set(true)><summary>"Show as table"</summary><div class="scroll" tabindex="0" role="region" aria-label="Table">{table}</div></details>
                 <button type="button" class="button small" on:click=save>"CSV"</button>
             </div>
         </figure>
