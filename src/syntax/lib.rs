@@ -22,7 +22,7 @@ pub mod visit;
 pub use access::*;
 pub use error::SyntaxError;
 pub use expression::*;
-pub use print::{identifier, literal, print, print_expr, print_object, print_query, quote_string};
+pub use print::{identifier, literal, print, print_expr, print_key, print_object, print_query, quote_string};
 pub use script::{Lexeme, LexemeKind, Piece, PieceEnd, line_column, next_lexeme, next_piece, split_script};
 pub use span::Span;
 pub use tree::*;

@@ -11,7 +11,7 @@ use base::Type;
 
 use crate::Span;
 use crate::access::{AlterPolicy, CreatePolicy, Grant, GrantRole, RoleOptions, RoleRef, RowSecurity};
-use crate::expression::Expr;
+use crate::expression::{Expr, ExprKind};
 
 /// A folded identifier.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -385,9 +385,28 @@ pub enum InsertSource {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OnConflict {
-    pub target: Vec<Name>,
+    /// Columns and expressions whose unique indexes are meant; empty: all, or that of the constraint.
+    pub target: Vec<Expr>,
+    /// Also those partial ones whose condition follows from this.
+    pub target_filter: Option<Expr>,
     pub constraint: Option<Name>,
     pub action: ConflictAction,
+}
+
+impl OnConflict {
+    /// The targets that are plain columns.
+    pub fn columns(&self) -> impl Iterator<Item = &Name> {
+        self.target.iter().filter_map(|expr| match &expr.kind {
+            ExprKind::Column(names) => names.last(),
+            _ => None,
+        })
+    }
+
+    /// The first target that is no plain column.
+    pub fn expression(&self) -> Option<&Expr> {
+        let is_column = |expr: &&Expr| matches!(expr.kind, ExprKind::Column(_));
+        self.target.iter().find(|expr| !is_column(expr))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -439,6 +458,15 @@ pub struct CreateTable {
     pub if_not_exists: bool,
     pub columns: Vec<ColumnDef>,
     pub constraints: Vec<TableConstraint>,
+    pub parameters: Vec<StorageParameter>,
+}
+
+/// `fillfactor = 70` in WITH (…).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StorageParameter {
+    pub name: Name,
+    /// As written; without one it is `true`.
+    pub value: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -520,5 +548,8 @@ pub struct CreateIndex {
     pub unique: bool,
     pub if_not_exists: bool,
     pub columns: Vec<OrderBy>,
+    /// `INCLUDE (…)`: columns that come along and are no part of the key.
+    pub included: Vec<Name>,
+    pub parameters: Vec<StorageParameter>,
     pub filter: Option<Expr>,
 }

@@ -147,6 +147,12 @@ macro_rules! walks {
                 v.query(query);
             }
             if let Some(conflict) = $($and)+ insert.on_conflict {
+                for expr in $($and)+ conflict.target {
+                    v.expr(expr);
+                }
+                if let Some(filter) = $($and)+ conflict.target_filter {
+                    v.expr(filter);
+                }
                 if let ConflictAction::Update { assignments, filter } = $($and)+ conflict.action {
                     for Assignment { value, .. } in assignments {
                         v.expr(value);

@@ -194,8 +194,13 @@ pub(crate) fn conflict_keys(schema: &Schema, sql: &Statement) -> Vec<Vec<ColumnI
     };
     let table = schema.table(id);
     match conflict {
-        OnConflict { target, .. } if !target.is_empty() => {
-            vec![target.iter().filter_map(|name| table.find(name.as_str())).collect()]
+        conflict if !conflict.target.is_empty() => {
+            vec![
+                conflict
+                    .columns()
+                    .filter_map(|name| table.find(name.as_str()))
+                    .collect(),
+            ]
         }
         OnConflict {
             constraint: Some(name), ..

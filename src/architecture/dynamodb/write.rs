@@ -111,8 +111,7 @@ impl Writer<'_, '_> {
             && conflict.constraint.is_none()
         {
             let target: Vec<ColumnId> = conflict
-                .target
-                .iter()
+                .columns()
                 .filter_map(|name| table.find(name.as_str()))
                 .collect();
             if !table.is_key(&target) {

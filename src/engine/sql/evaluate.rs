@@ -152,6 +152,7 @@ fn ephemeral_catalog<'a>(tables: impl Iterator<Item = (&'a str, &'a [(String, Ty
                 indexes: Vec::new(),
                 checks: Vec::new(),
                 foreign_keys: Vec::new(),
+                fill: 100,
                 layout: Arc::new(Layout::default()),
                 access: Access::owned_by("postgres".into()),
                 row_security: RowSecurity::default(),

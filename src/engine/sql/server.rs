@@ -10,7 +10,7 @@ use syntax::{Dialect, Statement};
 use crate::bind::Names;
 use crate::catalog::{Catalog, Table};
 use crate::error::{Fallible, error, state};
-use crate::exec::{check_values, index_key, key_text, row_condition};
+use crate::exec::{check_values, contains, duplicate, index_key};
 use crate::plan::Plan;
 use crate::running::{Running, Source};
 use crate::session::SessionState;
@@ -395,27 +395,16 @@ impl Server {
         crate::row::encode(values, &mut bytes);
         let mut entries = Vec::with_capacity(table.indexes.len());
         for index in &table.indexes {
-            let wanted = match &index.filter {
-                None => true,
-                Some(condition) => row_condition(condition, values, now)? == Some(true),
-            };
-            if !wanted {
+            if !contains(index, values, now)? {
                 continue;
             }
             let mut key = Vec::new();
-            let has_null = index_key(index, values, &mut key);
+            let has_null = index_key(index, values, now, &mut key)?;
             if index.unique && !has_null {
                 let storage = &self.core.storage;
                 let conflict = storage.unique_conflict(index.id, table.heap, &key, crate::exec::NO_ROW, Xid::NONE);
                 if conflict != Unique::Free {
-                    let columns: Vec<u16> = index.columns.iter().map(|part| part.column).collect();
-                    let shown: Vec<Value> = columns
-                        .iter()
-                        .map(|column| values[usize::from(*column)].clone())
-                        .collect();
-                    let message = format!("duplicate key value violates unique constraint \"{}\"", index.name);
-                    return Err(error(state::UNIQUE_VIOLATION, message)
-                        .detail(format!("{} already exists.", key_text(table, &columns, &shown))));
+                    return Err(duplicate(table, index, values, now));
                 }
             }
             entries.push((index.id, key));

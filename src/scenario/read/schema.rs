@@ -140,6 +140,10 @@ impl Builder<'_, '_> {
             );
             return self.error(name.span(), message, None);
         }
+        if !definition.parameters.is_empty() {
+            let hint = "how rows are stored is each design's own affair".to_owned();
+            return self.error(name.span(), "storage parameters are not supported here", hint);
+        }
         let owner = self.owner(schema.as_str());
         let mut columns: Vec<Column> = vec![];
         for column in &definition.columns {
@@ -391,6 +395,10 @@ impl Builder<'_, '_> {
 
     fn index(&mut self, definition: &CreateIndex, span: Span) {
         let Some(id) = self.find(&definition.table) else { return };
+        if !definition.included.is_empty() || !definition.parameters.is_empty() {
+            let hint = "what an index holds besides its key is each design's own affair".to_owned();
+            return self.error(span, "INCLUDE and storage parameters are not supported here", hint);
+        }
         let mut columns = vec![];
         for item in &definition.columns {
             let ExprKind::Column(path) = &item.expr.kind else {

@@ -1,10 +1,12 @@
 //! CREATE, ALTER, DROP, TRUNCATE.
 
+use std::sync::Arc;
+
 use super::{Parser, Result};
 use crate::token::TokenKind;
 use crate::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Expr, Name, OrderBy, ReferentialAction,
-    Statement, SyntaxError, TableConstraint,
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Expr, ExprKind, Name, OrderBy, ReferentialAction,
+    Statement, StorageParameter, SyntaxError, TableConstraint,
 };
 
 impl Parser<'_> {
@@ -82,7 +84,11 @@ impl Parser<'_> {
             ("inherits", "INHERITS"),
             ("partition", "PARTITION BY"),
             ("using", "table access method"),
-            ("with", "storage parameter"),
+        ] {
+            self.refuse(keyword, construct)?;
+        }
+        let parameters = self.storage_parameters()?;
+        for (keyword, construct) in [
             ("without", "WITHOUT OIDS"),
             ("on", "ON COMMIT"),
             ("tablespace", "TABLESPACE"),
@@ -94,7 +100,40 @@ impl Parser<'_> {
             if_not_exists,
             columns,
             constraints,
+            parameters,
         })
+    }
+
+    /// `WITH (name = value, …)`
+    fn storage_parameters(&mut self) -> Result<Vec<StorageParameter>> {
+        if !self.at("with") || *self.kind_at(1) != TokenKind::Symbol('(') {
+            return Ok(Vec::new());
+        }
+        self.advance();
+        self.parenthesised(|parser| {
+            let name = parser.label()?;
+            if parser.at_symbol('.') {
+                return Err(parser.unsupported("storage parameter of a TOAST table"));
+            }
+            let value = if parser.eat_operator("=") {
+                Some(parser.parameter_value()?)
+            } else {
+                None
+            };
+            Ok(StorageParameter { name, value })
+        })
+    }
+
+    /// A number, a word or a string.
+    fn parameter_value(&mut self) -> Result<Arc<str>> {
+        let value: Arc<str> = match self.kind() {
+            TokenKind::Number(text) | TokenKind::Word(text) | TokenKind::Quoted(text) | TokenKind::String(text) => {
+                (&**text).into()
+            }
+            _ => return Err(self.unexpected()),
+        };
+        self.advance();
+        Ok(value)
     }
 
     fn column_def(&mut self) -> Result<ColumnDef> {
@@ -316,22 +355,33 @@ impl Parser<'_> {
             }
         }
         let columns = self.parenthesised(Self::index_column)?;
-        for (keyword, construct) in [
-            ("include", "INCLUDE"),
-            ("nulls", "NULLS NOT DISTINCT"),
-            ("with", "storage parameter"),
-            ("tablespace", "TABLESPACE"),
-        ] {
-            self.refuse(keyword, construct)?;
-        }
+        let included = if self.eat("include") {
+            self.parenthesised(Self::included_column)?
+        } else {
+            Vec::new()
+        };
+        self.refuse("nulls", "NULLS NOT DISTINCT")?;
+        let parameters = self.storage_parameters()?;
+        self.refuse("tablespace", "TABLESPACE")?;
         Ok(CreateIndex {
             name,
             table,
             unique,
             if_not_exists,
             columns,
+            included,
+            parameters,
             filter: self.filter()?,
         })
+    }
+
+    fn included_column(&mut self) -> Result<Name> {
+        let start = self.span();
+        let column = self.index_column()?;
+        match column.expr.kind {
+            ExprKind::Column(mut parts) if parts.len() == 1 && !column.descending => Ok(parts.remove(0)),
+            _ => Err(SyntaxError::unsupported("expression in INCLUDE", start)),
+        }
     }
 
     /// A column, a function call or an expression in parentheses.

@@ -1,9 +1,8 @@
 //! INSERT, UPDATE, DELETE.
 
 use super::{Parser, Result};
-use crate::token::TokenKind;
 use crate::{
-    Assignment, ConflictAction, Delete, Dialect, ExprKind, Insert, InsertSource, Name, OnConflict, Returning,
+    Assignment, ConflictAction, Delete, Dialect, Expr, ExprKind, Insert, InsertSource, Name, OnConflict, Returning,
     SyntaxError, Update,
 };
 
@@ -49,12 +48,13 @@ impl Parser<'_> {
             return Ok(None);
         }
         let mut target = Vec::new();
+        let mut target_filter = None;
         let mut constraint = None;
         if self.eat_words(&["on", "constraint"]) {
             constraint = Some(self.name()?);
         } else if self.at_symbol('(') {
             target = self.parenthesised(Self::conflict_column)?;
-            self.refuse("where", "ON CONFLICT (…) WHERE")?;
+            target_filter = self.filter()?;
         }
         self.expect("do")?;
         let action = if self.eat("nothing") {
@@ -68,16 +68,15 @@ impl Parser<'_> {
         };
         Ok(Some(OnConflict {
             target,
+            target_filter,
             constraint,
             action,
         }))
     }
 
-    fn conflict_column(&mut self) -> Result<Name> {
-        if self.at_symbol('(') || *self.kind_at(1) == TokenKind::Symbol('(') {
-            return Err(self.unsupported("ON CONFLICT with an expression"));
-        }
-        let column = self.name()?;
+    /// A column, a function call or an expression in parentheses.
+    fn conflict_column(&mut self) -> Result<Expr> {
+        let column = self.index_expr()?;
         if !self.at_symbol(',') && !self.at_symbol(')') {
             return Err(self.unsupported("ON CONFLICT with COLLATE or an operator class"));
         }
@@ -184,7 +183,7 @@ impl Parser<'_> {
         })
     }
 
-    fn filter_or_cursor(&mut self) -> Result<Option<crate::Expr>> {
+    fn filter_or_cursor(&mut self) -> Result<Option<Expr>> {
         if self.at_words(&["where", "current", "of"]) {
             return Err(self.unsupported("WHERE CURRENT OF"));
         }

@@ -1,10 +1,10 @@
 //! CREATE, ALTER, DROP, TRUNCATE.
 
-use super::Printer;
 use super::access::row_security;
+use super::{Printer, quote_string};
 use crate::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, ExprKind, OrderBy, ReferentialAction, Statement,
-    TableConstraint,
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Expr, ExprKind, ReferentialAction, Statement,
+    StorageParameter, TableConstraint,
 };
 
 impl Printer {
@@ -73,6 +73,22 @@ impl Printer {
         self.flag(!table.columns.is_empty() && !table.constraints.is_empty(), ", ");
         self.list(&table.constraints, |printer, constraint| {
             printer.constraint(constraint, false)
+        });
+        self.put(")");
+        self.parameters(&table.parameters);
+    }
+
+    fn parameters(&mut self, parameters: &[StorageParameter]) {
+        if parameters.is_empty() {
+            return;
+        }
+        self.put(" WITH (");
+        self.list(parameters, |printer, parameter| {
+            printer.name(&parameter.name);
+            if let Some(value) = &parameter.value {
+                printer.put(" = ");
+                printer.put(&quote_string(value));
+            }
         });
         self.put(")");
     }
@@ -157,19 +173,26 @@ impl Printer {
         self.put("ON ");
         self.object(&index.table);
         self.put(" (");
-        self.list(&index.columns, Self::index_column);
+        self.list(&index.columns, |printer, column| {
+            printer.index_expr(&column.expr);
+            printer.direction(column);
+        });
         self.put(")");
+        if !index.included.is_empty() {
+            self.put(" INCLUDE");
+            self.optional_names(&index.included);
+        }
+        self.parameters(&index.parameters);
         self.filter(index.filter.as_ref());
     }
 
     /// Only a column or a call may stand without parentheses.
-    fn index_column(&mut self, column: &OrderBy) {
-        let bare = matches!(&column.expr.kind, ExprKind::Column(parts) if parts.len() == 1)
-            || matches!(column.expr.kind, ExprKind::Function(_));
+    pub(super) fn index_expr(&mut self, expr: &Expr) {
+        let bare = matches!(&expr.kind, ExprKind::Column(parts) if parts.len() == 1)
+            || matches!(expr.kind, ExprKind::Function(_));
         self.flag(!bare, "(");
-        self.expr(&column.expr);
+        self.expr(expr);
         self.flag(!bare, ")");
-        self.direction(column);
     }
 
     fn action(&mut self, action: &AlterAction) {

@@ -36,6 +36,13 @@ pub fn print_expr(expr: &Expr) -> String {
     printer.out
 }
 
+/// An expression as a key of an index: anything but a column or a call in parentheses.
+pub fn print_key(expr: &Expr) -> String {
+    let mut printer = Printer::default();
+    printer.index_expr(expr);
+    printer.out
+}
+
 /// `schema.name`, quoted where needed.
 pub fn print_object(name: &ObjectName) -> String {
     let mut printer = Printer::default();
@@ -230,7 +237,12 @@ impl Printer {
 
     fn on_conflict(&mut self, conflict: &OnConflict) {
         self.put(" ON CONFLICT");
-        self.optional_names(&conflict.target);
+        if !conflict.target.is_empty() {
+            self.put(" (");
+            self.list(&conflict.target, Self::index_expr);
+            self.put(")");
+            self.filter(conflict.target_filter.as_ref());
+        }
         if let Some(constraint) = &conflict.constraint {
             self.named(" ON CONSTRAINT ", constraint);
         }

@@ -433,6 +433,7 @@ impl Make {
                 if_not_exists: self.coin(),
                 columns: self.many(0, Self::column),
                 constraints: self.many(0, Self::constraint),
+                parameters: self.many(0, Self::parameter),
             })),
             8 => Statement::CreateIndex(Box::new(CreateIndex {
                 name: Some(self.name()),
@@ -440,6 +441,8 @@ impl Make {
                 unique: self.coin(),
                 if_not_exists: self.coin(),
                 columns: self.many(1, |make| make.order_by(2)),
+                included: self.many(0, Self::name),
+                parameters: self.many(0, Self::parameter),
                 filter: self.some(|make| make.expr(2)),
             })),
             _ => self.small_statement(),
@@ -457,7 +460,12 @@ impl Make {
         };
         let by_name = self.coin();
         let on_conflict = OnConflict {
-            target: if by_name { vec![] } else { self.many(0, Self::name) },
+            target_filter: None,
+            target: if by_name {
+                vec![]
+            } else {
+                self.many(0, Self::conflict_target)
+            },
             constraint: by_name.then(|| self.name()),
             action,
         };
@@ -472,6 +480,20 @@ impl Make {
             },
             on_conflict: self.coin().then_some(on_conflict),
             returning: self.some(Self::returning),
+        }
+    }
+
+    fn conflict_target(&mut self) -> Expr {
+        match self.coin() {
+            true => Expr::new(ExprKind::Column(vec![self.name()]), Span::default()),
+            false => self.expr(2),
+        }
+    }
+
+    fn parameter(&mut self) -> StorageParameter {
+        StorageParameter {
+            name: self.name(),
+            value: self.some(|make| make.pick(&["70", "on", "it's"]).into()),
         }
     }
 

@@ -224,7 +224,7 @@ impl Binder<'_> {
         let range = &self.tables[table];
         range.table.primary_key().is_some_and(|key| {
             key.columns.iter().all(|part| {
-                let slot = range.wanted.iter().find(|(column, _)| *column == part.column);
+                let slot = range.wanted.iter().find(|(column, _)| part.column() == Some(*column));
                 slot.is_some_and(|(_, slot)| grouping.keys.iter().any(|(_, key)| key == slot))
             })
         })

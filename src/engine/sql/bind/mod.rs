@@ -8,6 +8,7 @@ mod expression;
 mod from;
 mod function;
 mod query;
+mod row;
 mod scope;
 mod security;
 mod write;
@@ -25,6 +26,8 @@ use crate::storage::{DatabaseId, RelationId, Xid};
 use crate::types::SqlType;
 
 pub(crate) use expression::{column_digits, column_type};
+pub(crate) use query::column_name;
+pub(crate) use row::RowClause;
 pub(crate) use write::known_column;
 
 pub(crate) use aggregate::{Aggregate, AggregateFunction, Grouping};
@@ -63,6 +66,29 @@ pub(crate) struct RangeTable {
     within: Vec<RelationId>,
     /// What its policies ask of a row.
     pub(crate) security: Vec<Bound>,
+}
+
+impl RangeTable {
+    /// An expression of the catalog over a row of this table, over the statement's slots; `None`: the statement
+    /// does not read all that it reads.
+    pub(crate) fn of_row(&self, expression: &Bound) -> Option<Bound> {
+        let mut localised = expression.clone();
+        self.localise(&mut localised).then_some(localised)
+    }
+
+    fn localise(&self, expression: &mut Bound) -> bool {
+        if let crate::expr::BoundKind::Slot(slot) = &mut expression.kind {
+            let found = self.wanted.iter().find(|(column, _)| u32::from(*column) == *slot);
+            return match found {
+                Some((_, own)) => {
+                    *slot = *own;
+                    true
+                }
+                None => false,
+            };
+        }
+        expression.children_mut().into_iter().all(|child| self.localise(child))
+    }
 }
 
 /// A column of a query's result.

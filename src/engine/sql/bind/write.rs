@@ -9,7 +9,7 @@ use syntax::{
 };
 
 use super::{Binder, Body, BoundCheck, BoundQuery, From, Names, ScopeItem, Source, Target, denied, null_of};
-use crate::catalog::{Access, Column, Default, Privileges, RowCondition, Table};
+use crate::catalog::{Access, Column, Default, IndexColumn, Privileges, Table};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::Session;
 use crate::expr::{Bound, BoundKind, Function, Slot};
@@ -333,11 +333,11 @@ impl Binder<'_> {
         returning: Option<&Returning>,
         alias: Option<&Name>,
     ) -> Fallible<BoundConflict> {
-        let arbiters = arbiters(clause, table)?;
+        let arbiters = self.arbiters(clause, table)?;
         // The proposed row comes first of this table's appearances; which columns decide is read, too.
         let proposed = self.proposed(excluded);
         for index in arbiters.iter().filter_map(|at| table.indexes.get(*at)) {
-            let columns = index.columns.iter().map(|part| part.column);
+            let columns = index.columns.iter().flat_map(IndexColumn::reads);
             self.tables[proposed].read.extend(columns);
         }
         let ConflictAction::Update { assignments, filter } = &clause.action else {
@@ -499,38 +499,6 @@ impl Binder<'_> {
         Ok(conditions)
     }
 
-    /// A condition over one table's row, for a constraint or a partial index.
-    pub(crate) fn row_condition(
-        names: Names<'_>,
-        table: Arc<Table>,
-        expression: &Expr,
-        clause: &str,
-    ) -> Fallible<RowCondition> {
-        let mut binder = Binder::new(names);
-        let number = binder.range_table(table);
-        // Slot n is column n.
-        binder.all_slots(number);
-        let item = binder.table_item(number, None)?;
-        binder.push_scope(vec![item]);
-        binder.scope().no_aggregates = Some(match clause {
-            "CHECK" => "aggregate functions are not allowed in check constraints",
-            _ => "aggregate functions are not allowed in index predicates",
-        });
-        let bound = binder.expression(expression)?;
-        if bound.has_subquery() {
-            let message = match clause {
-                "CHECK" => "cannot use subquery in check constraint",
-                _ => "cannot use subquery in index predicate",
-            };
-            return Err(error(state::FEATURE_NOT_SUPPORTED, message).at(expression.span));
-        }
-        let condition = without_places(binder.condition(bound, clause)?);
-        Ok(RowCondition {
-            expression: expression.clone(),
-            program: crate::expr::Program::new(&condition),
-        })
-    }
-
     /// A default's expression, for a column.
     pub(crate) fn default_of(names: Names<'_>, expression: &Expr, column: &Column) -> Fallible<Bound> {
         let mut binder = Binder::new(names);
@@ -594,47 +562,4 @@ fn insert_columns(table: &Table, names: &[Name]) -> Fallible<Vec<u16>> {
         columns.push(number);
     }
     Ok(columns)
-}
-
-/// The unique indexes whose conflict the clause is about.
-fn arbiters(clause: &syntax::OnConflict, table: &Table) -> Fallible<Vec<usize>> {
-    if let Some(constraint) = &clause.constraint {
-        let found = table
-            .indexes
-            .iter()
-            .position(|index| index.constraint && index.name == constraint.text);
-        return found.map(|at| vec![at]).ok_or_else(|| {
-            let message = format!(
-                "constraint \"{}\" for table \"{}\" does not exist",
-                constraint.text, table.name
-            );
-            error(state::UNDEFINED_OBJECT, message).at(constraint.span)
-        });
-    }
-    if clause.target.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut columns = Vec::new();
-    for name in &clause.target {
-        columns.push(table.column(&name.text).ok_or_else(|| {
-            let message = format!("column \"{}\" does not exist", name.text);
-            error(state::UNDEFINED_COLUMN, message).at(name.span)
-        })?);
-    }
-    let matching = |index: &crate::catalog::Index| {
-        index.unique
-            && index.filter.is_none()
-            && index.columns.iter().all(|part| columns.contains(&part.column))
-            && columns.iter().all(|column| index.covers(*column))
-    };
-    let found: Vec<usize> = (0..table.indexes.len())
-        .filter(|at| matching(&table.indexes[*at]))
-        .collect();
-    if found.is_empty() {
-        return Err(error(
-            state::INVALID_COLUMN_REFERENCE,
-            "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-        ));
-    }
-    Ok(found)
 }

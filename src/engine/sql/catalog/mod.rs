@@ -25,7 +25,9 @@ use crate::storage::{DatabaseId, RelationId, Xid};
 
 pub(crate) use access::{Access, Acl, Authority, Grantee, Membership, Privileges, Role};
 pub(crate) use policy::{Policy, RowSecurity};
-pub(crate) use table::{Check, Column, Default, Digits, ForeignKey, Index, IndexColumn, RowCondition, Table};
+pub(crate) use table::{
+    Check, Column, Default, Digits, ForeignKey, Index, IndexColumn, IndexKey, RowExpression, Table,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Schema {

@@ -6,7 +6,7 @@ use base::{Type, Value};
 use syntax::{Expr, ReferentialAction};
 
 use super::{Access, Acl, RowSecurity};
-use crate::expr::Program;
+use crate::expr::{Bound, Program};
 use crate::key::Order;
 use crate::row::Layout;
 use crate::storage::{DatabaseId, IndexId, RelationId};
@@ -26,6 +26,8 @@ pub(crate) struct Table {
     /// By name, which is the order of their checks.
     pub(crate) checks: Vec<Check>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
+    /// How full new rows make its pages, in percent.
+    pub(crate) fill: u8,
     pub(crate) layout: Arc<Layout>,
     pub(crate) access: Access,
     pub(crate) row_security: RowSecurity,
@@ -66,32 +68,63 @@ pub(crate) enum Default {
 pub(crate) struct Index {
     pub(crate) id: IndexId,
     pub(crate) name: Arc<str>,
+    /// Its key.
     pub(crate) columns: Vec<IndexColumn>,
+    /// What comes along with the key (INCLUDE). There is no scan of an index alone, so entries need not hold it.
+    pub(crate) included: Vec<u16>,
     pub(crate) unique: bool,
     pub(crate) primary: bool,
     /// Made by a constraint, which has the index's name.
     pub(crate) constraint: bool,
     /// Only rows for which this is true are in it.
-    pub(crate) filter: Option<RowCondition>,
+    pub(crate) filter: Option<RowExpression>,
 }
 
-/// A condition of the catalog over one row: as written, and compiled with slot *n* for column *n*.
+/// An expression of the catalog over one row: as written, and with slot *n* for column *n*.
 #[derive(Clone, Debug, PartialEq, Hash)]
-pub(crate) struct RowCondition {
+pub(crate) struct RowExpression {
     pub(crate) expression: Expr,
+    pub(crate) bound: Bound,
     pub(crate) program: Program,
+    /// The columns that it reads.
+    pub(crate) columns: Vec<u16>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A part of an index's key.
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct IndexColumn {
-    pub(crate) column: u16,
+    pub(crate) key: IndexKey,
     pub(crate) order: Order,
+}
+
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) enum IndexKey {
+    Column(u16),
+    Expression(Arc<RowExpression>),
+}
+
+impl IndexColumn {
+    /// The column, if it is no expression.
+    pub(crate) fn column(&self) -> Option<u16> {
+        match &self.key {
+            IndexKey::Column(column) => Some(*column),
+            IndexKey::Expression(_) => None,
+        }
+    }
+
+    /// The columns that it is made of.
+    pub(crate) fn reads(&self) -> &[u16] {
+        match &self.key {
+            IndexKey::Column(column) => std::slice::from_ref(column),
+            IndexKey::Expression(expression) => &expression.columns,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Check {
     pub(crate) name: Arc<str>,
-    pub(crate) condition: RowCondition,
+    pub(crate) condition: RowExpression,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -134,10 +167,9 @@ impl Table {
     /// The unique index over exactly these columns in any order, as a foreign key needs it.
     pub(crate) fn unique_index_over(&self, columns: &[u16]) -> Option<&Index> {
         self.indexes.iter().find(|index| {
-            index.unique
-                && index.filter.is_none()
+            index.is_key()
                 && index.columns.len() == columns.len()
-                && index.columns.iter().all(|part| columns.contains(&part.column))
+                && index.key_columns().all(|column| columns.contains(&column))
         })
     }
 
@@ -150,10 +182,23 @@ impl Table {
 impl Index {
     /// One that a foreign key could refer to.
     pub(crate) fn is_key(&self) -> bool {
-        self.unique && self.filter.is_none()
+        self.unique && self.filter.is_none() && self.columns.iter().all(|part| part.column().is_some())
     }
 
+    /// The parts of its key that are columns.
+    pub(crate) fn key_columns(&self) -> impl Iterator<Item = u16> {
+        self.columns.iter().filter_map(IndexColumn::column)
+    }
+
+    /// Whether a column is part of the key.
     pub(crate) fn covers(&self, column: u16) -> bool {
-        self.columns.iter().any(|part| part.column == column)
+        self.key_columns().any(|key| key == column)
+    }
+
+    /// Every column that it is made of: of its key, of expressions in it, of its condition, included ones.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = u16> {
+        let key = self.columns.iter().flat_map(IndexColumn::reads);
+        let filter = self.filter.iter().flat_map(|filter| &filter.columns);
+        key.chain(filter).chain(&self.included).copied()
     }
 }

@@ -165,10 +165,11 @@ impl Definer<'_> {
             return Err(unsupported("DROP COLUMN … CASCADE of a referenced column"));
         }
         let xid = self.xid;
-        for index in table.indexes.iter().filter(|index| index.covers(column)) {
+        let built_on = |index: &crate::catalog::Index| index.reads().any(|read| read == column);
+        for index in table.indexes.iter().filter(|index| built_on(index)) {
             self.core.storage.drop_index(xid, index.id);
         }
-        table.indexes.retain(|index| !index.covers(column));
+        table.indexes.retain(|index| !built_on(index));
         let reads = |expression: &syntax::Expr| {
             let mut columns = Vec::new();
             super::constraint::columns_of(expression, &table, &mut columns);
@@ -200,7 +201,7 @@ impl Definer<'_> {
             .iter()
             .position(|index| index.constraint && index.name == name.text);
         if let Some(at) = index {
-            let columns: Vec<u16> = table.indexes[at].columns.iter().map(|part| part.column).collect();
+            let columns: Vec<u16> = table.indexes[at].key_columns().collect();
             let dependent = self.core.catalog.referencing(&table, self.own());
             let dependent = dependent.into_iter().find(|(child, key)| {
                 let needed = &child.foreign_keys[*key].parent_columns;

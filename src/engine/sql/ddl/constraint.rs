@@ -6,8 +6,8 @@ use base::{Type, Value};
 use syntax::{ConstraintKind, Expr, ExprKind, Name, ObjectName, Privilege, ReferentialAction, TableConstraint};
 
 use super::{Definer, already_exists};
-use crate::bind::{Binder, known_column};
-use crate::catalog::{Check, ForeignKey, Index, IndexColumn, Table};
+use crate::bind::{Binder, RowClause, known_column};
+use crate::catalog::{Check, ForeignKey, Index, IndexColumn, IndexKey, Table};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::exec::{decode_row, failing_key, row_condition};
 use crate::key::Order;
@@ -75,10 +75,11 @@ impl Definer<'_> {
             columns: columns
                 .into_iter()
                 .map(|column| IndexColumn {
-                    column,
+                    key: IndexKey::Column(column),
                     order: Order::default(),
                 })
                 .collect(),
+            included: Vec::new(),
             unique: true,
             primary,
             constraint: true,
@@ -90,7 +91,7 @@ impl Definer<'_> {
     }
 
     fn add_check(&mut self, table: &mut Table, constraint: &TableConstraint, expression: &Expr) -> Fallible<()> {
-        let condition = Binder::row_condition(self.names(), Arc::new(table.clone()), expression, "CHECK")?;
+        let condition = Binder::row_condition(self.names(), Arc::new(table.clone()), expression, RowClause::Check)?;
         let mut columns = Vec::new();
         columns_of(expression, table, &mut columns);
         // Named after its column if it has just one.
@@ -134,7 +135,7 @@ impl Definer<'_> {
                 let message = format!("there is no primary key for referenced table \"{}\"", parent.name);
                 error(state::UNDEFINED_OBJECT, message)
             })?;
-            key.columns.iter().map(|part| part.column).collect()
+            key.key_columns().collect()
         } else {
             foreign_columns(&parent, referenced, "referenced in foreign key constraint")?
         };

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::Type;
-use syntax::{CreateIndex, ExprKind, ObjectName};
+use syntax::{CreateIndex, Expr, ExprKind, Name, ObjectName, StorageParameter};
 
 use super::{Defined, Definer, already_exists};
 use crate::SqlError;
-use crate::bind::{Binder, known_column};
-use crate::catalog::{Index, IndexColumn, Table};
+use crate::bind::{Binder, RowClause, column_name, known_column};
+use crate::catalog::{Index, IndexColumn, IndexKey, Table};
 use crate::error::{Fallible, error, state, unsupported};
-use crate::exec::{decode_row, failing_key, index_key, row_condition};
+use crate::exec::{contains, decode_row, entry_text, index_key};
 use crate::key::Order;
 use crate::storage::LockMode;
 
@@ -24,30 +24,22 @@ impl Definer<'_> {
         }
         let mut columns = Vec::new();
         for part in &create.columns {
-            let ExprKind::Column(names) = &part.expr.kind else {
-                return Err(unsupported("an index on an expression").at(part.expr.span));
-            };
-            let Some(name) = names.last() else {
-                continue;
-            };
-            let column = known_column(&table, name).map_err(|_| {
-                let message = format!("column \"{}\" does not exist", name.text);
-                error(state::UNDEFINED_COLUMN, message)
-            })?;
-            if table.columns[usize::from(column)].data_type == Type::Jsonb {
-                return Err(unsupported("an index on jsonb").at(part.expr.span));
-            }
             columns.push(IndexColumn {
-                column,
+                key: self.index_part(&table, &part.expr)?,
                 order: Order {
                     descending: part.descending,
                     nulls_first: part.nulls_first.unwrap_or(part.descending),
                 },
             });
         }
+        let mut included = Vec::new();
+        for name in &create.included {
+            included.push(indexed_column(&table, name)?);
+        }
+        index_parameters(&create.parameters)?;
         let name = match &create.name {
             Some(name) => name.text.clone(),
-            None => self.index_name(&table, &columns),
+            None => self.index_name(&table, create),
         };
         if self
             .core
@@ -61,13 +53,19 @@ impl Definer<'_> {
             return Ok(Some("CREATE INDEX"));
         }
         let filter = match &create.filter {
-            Some(condition) => Some(Binder::row_condition(self.names(), table.clone(), condition, "WHERE")?),
+            Some(condition) => Some(Binder::row_condition(
+                self.names(),
+                table.clone(),
+                condition,
+                RowClause::IndexCondition,
+            )?),
             None => None,
         };
         let index = Index {
             id: self.core.storage.create_index(self.xid, table.heap),
             name,
             columns,
+            included,
             unique: create.unique,
             primary: false,
             constraint: false,
@@ -80,14 +78,35 @@ impl Definer<'_> {
         Ok(Some("CREATE INDEX"))
     }
 
-    /// `table_column_column_idx`, numbered if taken.
-    fn index_name(&self, table: &Table, columns: &[IndexColumn]) -> Arc<str> {
-        let mut stem = table.name.to_string();
-        for part in columns {
-            stem.push('_');
-            stem.push_str(&table.columns[usize::from(part.column)].name);
+    /// A part of an index's key: a column, or an expression over a row that is the same at any time.
+    fn index_part(&self, table: &Arc<Table>, expr: &Expr) -> Fallible<IndexKey> {
+        if let ExprKind::Column(names) = &expr.kind
+            && let Some(name) = names.last()
+        {
+            let column = indexed_column(table, name)?;
+            if table.columns[usize::from(column)].data_type == Type::Jsonb {
+                return Err(unsupported("an index on jsonb").at(expr.span));
+            }
+            return Ok(IndexKey::Column(column));
         }
-        stem.push_str("_idx");
+        let expression = Binder::row_expression(self.names(), table.clone(), expr, RowClause::IndexExpression)?;
+        if expression.bound.data_type.settled() == Type::Jsonb {
+            return Err(unsupported("an index on jsonb").at(expr.span));
+        }
+        Ok(IndexKey::Expression(Arc::new(expression)))
+    }
+
+    /// `table_column_function_idx`, numbered if taken.
+    fn index_name(&self, table: &Table, create: &CreateIndex) -> Arc<str> {
+        let mut parts: Vec<String> = Vec::new();
+        let keys = create.columns.iter().map(|part| key_name(&part.expr));
+        for part in keys.chain(create.included.iter().map(|name| name.text.clone())) {
+            let taken = |name: &str| parts.iter().any(|part| part == name);
+            let numbered = (1..).map(|number| format!("{part}{number}"));
+            let mut candidates = std::iter::once(part.to_string()).chain(numbered);
+            parts.extend(candidates.find(|name| !taken(name)));
+        }
+        let stem = format!("{}_{}_idx", table.name, parts.join("_"));
         let mut name = stem.clone();
         for number in 1.. {
             let catalog = &self.core.catalog;
@@ -102,39 +121,34 @@ impl Definer<'_> {
     /// Enters the rows that are there. A unique index refuses live rows with equal keys.
     pub(super) fn build_index(&mut self, table: &Table, index: &Index) -> Fallible<()> {
         let now = self.core.timestamp(self.session.transaction.started);
-        let belongs = |values: &[base::Value]| -> Fallible<bool> {
-            match &index.filter {
-                None => Ok(true),
-                Some(condition) => Ok(row_condition(condition, values, now)? == Some(true)),
-            }
-        };
         if index.unique {
             let mut seen = BTreeSet::new();
-            let columns: Vec<u16> = index.columns.iter().map(|part| part.column).collect();
             self.each_row(table, &mut |values| {
                 let mut key = Vec::new();
-                if !belongs(values)? || index_key(index, values, &mut key) || seen.insert(key) {
+                if !contains(index, values, now)? || index_key(index, values, now, &mut key)? || seen.insert(key) {
                     return Ok(());
                 }
                 let message = format!("could not create unique index \"{}\"", index.name);
                 Err(error(state::UNIQUE_VIOLATION, message)
-                    .detail(format!("{} is duplicated.", failing_key(table, &columns, values))))
+                    .detail(format!("{} is duplicated.", entry_text(table, index, values, now))))
             })?;
         }
         let mut entries = Vec::new();
         let mut refusal = Ok(());
-        self.core.storage.scan_for_build(table.heap, &mut |root, bytes| {
-            let values = decode_row(table, bytes);
-            match belongs(&values) {
-                Ok(true) => {
-                    let mut key = Vec::new();
-                    index_key(index, &values, &mut key);
-                    entries.push((key, root));
-                }
-                Ok(false) => {}
-                Err(error) => refusal = Err(error),
+        let entry = |values: &[base::Value]| -> Fallible<Option<Vec<u8>>> {
+            let mut key = Vec::new();
+            if !contains(index, values, now)? {
+                return Ok(None);
             }
-        });
+            index_key(index, values, now, &mut key)?;
+            Ok(Some(key))
+        };
+        self.core
+            .storage
+            .scan_for_build(table.heap, &mut |root, bytes| match entry(&decode_row(table, bytes)) {
+                Ok(key) => entries.extend(key.map(|key| (key, root))),
+                Err(error) => refusal = Err(error),
+            });
         refusal?;
         for (key, root) in entries {
             self.core
@@ -189,4 +203,29 @@ impl Definer<'_> {
             None => self.session.search_path().iter().find_map(|schema| in_schema(schema)),
         }
     }
+}
+
+fn indexed_column(table: &Table, name: &Name) -> Fallible<u16> {
+    known_column(table, name).map_err(|_| {
+        let message = format!("column \"{}\" does not exist", name.text);
+        error(state::UNDEFINED_COLUMN, message)
+    })
+}
+
+/// What an expression adds to the name of its index.
+fn key_name(expr: &Expr) -> Arc<str> {
+    let name = column_name(expr);
+    if &*name == "?column?" { "expr".into() } else { name }
+}
+
+/// B-tree pages here are always full but for the last: a fill factor changes nothing that is counted.
+fn index_parameters(parameters: &[StorageParameter]) -> Fallible<()> {
+    for parameter in parameters {
+        match &*parameter.name.text {
+            "fillfactor" => drop(super::parameter::fill_factor(parameter, 10)?),
+            "deduplicate_items" => {}
+            _ => return Err(super::parameter::unrecognized(parameter)),
+        }
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ mod alter;
 mod constraint;
 mod grant;
 mod index;
+mod parameter;
 mod policy;
 mod role;
 mod table;

@@ -35,8 +35,9 @@ impl Definer<'_> {
         if !self.lock_parents(&constraints, Some(&create.name))? {
             return Ok(None);
         }
+        let fill = super::parameter::table_fill(&create.parameters)?;
         let id = RelationId(self.core.catalog_mut().new_id());
-        let heap = self.core.storage.create_relation(self.xid);
+        let heap = self.create_heap(fill);
         let mut table = Table {
             id,
             heap,
@@ -47,6 +48,7 @@ impl Definer<'_> {
             indexes: Vec::new(),
             checks: Vec::new(),
             foreign_keys: Vec::new(),
+            fill,
             layout: Arc::new(Layout::default()),
             access: Access::owned_by(self.session.current_user().clone()),
             row_security: RowSecurity::default(),
@@ -63,6 +65,14 @@ impl Definer<'_> {
         }
         self.add_constraints(table, &constraints)?;
         Ok(Some("CREATE TABLE"))
+    }
+
+    fn create_heap(&mut self, fill: u8) -> RelationId {
+        let heap = self.core.storage.create_relation(self.xid);
+        if fill < 100 {
+            self.core.storage.set_fill(self.xid, heap, fill);
+        }
+        heap
     }
 
     /// A column as defined, without its table constraints.
@@ -221,7 +231,7 @@ impl Definer<'_> {
             self.check_readers(&table)?;
             let mut table = (*table).clone();
             self.core.storage.drop_relation(self.xid, table.heap);
-            let heap = self.core.storage.create_relation(self.xid);
+            let heap = self.create_heap(table.fill);
             self.core.storage.heap_replaced(table.heap, heap);
             table.heap = heap;
             for index in &mut table.indexes {

@@ -332,7 +332,7 @@ impl Matches {
                 && index.columns.len() >= columns.len()
                 && index.columns[..columns.len()]
                     .iter()
-                    .all(|part| columns.contains(&part.column))
+                    .all(|part| part.column().is_some_and(|column| columns.contains(&column)))
         });
         let Some(index) = index else {
             matches.scan = Some(cx.core.storage.scan(table.heap));
@@ -340,7 +340,7 @@ impl Matches {
         };
         let mut prefix = Vec::new();
         for part in &index.columns[..columns.len()] {
-            if let Some(at) = columns.iter().position(|column| *column == part.column) {
+            if let Some(at) = columns.iter().position(|column| part.column() == Some(*column)) {
                 key::encode(&values[at], part.order, &mut prefix);
             }
         }

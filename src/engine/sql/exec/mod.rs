@@ -26,7 +26,10 @@ use crate::storage::RowId;
 pub(crate) use context::{Context, RowWait, Run, acquire, bind_parameters, deadlock, failed};
 pub(crate) use foreign_key::{ForeignEvent, ForeignRun};
 pub(crate) use modify::Modify;
-pub(crate) use write_row::{check_values, decode as decode_row, failing_key, index_key, key_text, row_condition};
+use write_row::key_text;
+pub(crate) use write_row::{
+    check_values, contains, decode as decode_row, duplicate, entry_text, failing_key, index_key, row_condition,
+};
 
 /// What a call of `next` came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::write_row::{WriteRow, Written, contains, decode, index_key};
 use super::{Context, NO_ROW, State, Step};
 use crate::SqlError;
 use crate::error::{Fallible, error, state};
-use crate::expr::{Flow, Machine, Program};
+use crate::expr::{Environment, Flow, Machine, Program};
 use crate::plan::{
     ConflictUpdatePlan, DeletePlan, InsertPlan, Node, PolicyCheck, Recheck, Returning, Root, UpdatePlan,
 };
@@ -281,11 +281,11 @@ impl Modify {
             } else {
                 conflict.arbiters.contains(&at)
             };
-            if !arbiter || !contains(index, values, cx)? {
+            if !arbiter || !contains(index, values, cx.transaction_time())? {
                 continue;
             }
             let mut key = Vec::new();
-            if index_key(index, values, &mut key) {
+            if index_key(index, values, cx.transaction_time(), &mut key)? {
                 continue;
             }
             cx.session.usage.index_probes += 1;

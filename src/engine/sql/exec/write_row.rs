@@ -7,7 +7,7 @@ use base::Value;
 
 use super::{Context, ForeignEvent, NO_ROW, RowWait};
 use crate::SqlError;
-use crate::catalog::{Index, RowCondition, Table};
+use crate::catalog::{Index, IndexKey, RowExpression, Table};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::{Answer, Environment, Flow, Machine};
 use crate::key;
@@ -181,9 +181,9 @@ impl WriteRow {
             let Some(index) = table.indexes.get(at) else {
                 break;
             };
-            if contains(index, &self.values, cx)? {
+            if contains(index, &self.values, cx.transaction_time())? {
                 let mut bytes = std::mem::take(&mut cx.core.buffer);
-                let has_null = index_key(index, &self.values, &mut bytes);
+                let has_null = index_key(index, &self.values, cx.transaction_time(), &mut bytes)?;
                 if index.unique && !has_null {
                     cx.session.usage.index_probes += 1;
                     match cx.core.storage.unique_conflict(index.id, table.heap, &bytes, row, xid) {
@@ -191,8 +191,8 @@ impl WriteRow {
                         Unique::Taken(_) => {
                             // A conflict says more than a duplicate that it brought about.
                             cx.check_entry(index.id, &bytes, None)?;
-                            let columns: Vec<u16> = index.columns.iter().map(|part| part.column).collect();
-                            let refusal = duplicate(&table, index, &self.values);
+                            let columns: Vec<u16> = index.key_columns().collect();
+                            let refusal = duplicate(&table, index, &self.values, cx.transaction_time());
                             return Err(without_secrets(refusal, &table, &columns, cx));
                         }
                         Unique::Wait(other) => {
@@ -289,34 +289,40 @@ fn same_columns(columns: &[u16], old: &[Value], new: &[Value]) -> bool {
 fn change(table: &Table, old: &[Value], new: &[Value]) -> Change {
     let mut change = Change::default();
     for index in &table.indexes {
-        let touched = index.columns.iter().any(|part| {
-            let column = usize::from(part.column);
-            old[column] != new[column]
-        });
-        change.key |= touched && index.is_key();
-        // The condition of a partial index may read any column.
-        change.indexed |= touched || (index.filter.is_some() && old != new);
+        let differs = |column: u16| old[usize::from(column)] != new[usize::from(column)];
+        let indexed = index.reads().any(differs);
+        change.key |= indexed && index.is_key() && index.key_columns().any(differs);
+        change.indexed |= indexed;
     }
     change
 }
 
 /// Appends the key of a row; says whether a part of it is NULL.
-pub(crate) fn index_key(index: &Index, values: &[Value], into: &mut Vec<u8>) -> bool {
+pub(crate) fn index_key(index: &Index, values: &[Value], now: i64, into: &mut Vec<u8>) -> Fallible<bool> {
     into.clear();
     let mut has_null = false;
     for part in &index.columns {
-        let value = &values[usize::from(part.column)];
-        has_null |= value.is_null();
-        key::encode(value, part.order, into);
+        match &part.key {
+            IndexKey::Column(column) => {
+                let value = &values[usize::from(*column)];
+                has_null |= value.is_null();
+                key::encode(value, part.order, into);
+            }
+            IndexKey::Expression(expression) => {
+                let value = row_value(expression, values, now)?;
+                has_null |= value.is_null();
+                key::encode(&value, part.order, into);
+            }
+        }
     }
-    has_null
+    Ok(has_null)
 }
 
 /// Whether a row belongs in an index.
-pub(crate) fn contains(index: &Index, values: &[Value], cx: &Context<'_>) -> Fallible<bool> {
+pub(crate) fn contains(index: &Index, values: &[Value], now: i64) -> Fallible<bool> {
     match &index.filter {
         None => Ok(true),
-        Some(condition) => Ok(row_condition(condition, values, cx.transaction_time())? == Some(true)),
+        Some(condition) => Ok(row_condition(condition, values, now)? == Some(true)),
     }
 }
 
@@ -361,11 +367,18 @@ pub(crate) fn check_values(table: &Table, values: &[Value], now: i64) -> Fallibl
     Ok(())
 }
 
-pub(crate) fn row_condition(condition: &RowCondition, values: &[Value], now: i64) -> Fallible<Option<bool>> {
-    let mut row = RowOnly { values, now };
-    match Machine::default().run(&condition.program, &mut row)? {
-        Flow::Ready(Value::Bool(truth)) => Ok(Some(truth)),
+pub(crate) fn row_condition(condition: &RowExpression, values: &[Value], now: i64) -> Fallible<Option<bool>> {
+    match row_value(condition, values, now)? {
+        Value::Bool(truth) => Ok(Some(truth)),
         _ => Ok(None),
+    }
+}
+
+pub(crate) fn row_value(expression: &RowExpression, values: &[Value], now: i64) -> Fallible<Value> {
+    let mut row = RowOnly { values, now };
+    match Machine::default().run(&expression.program, &mut row)? {
+        Flow::Ready(value) => Ok(value),
+        Flow::Suspended => Err(unsupported("an expression of the catalog that waits")),
     }
 }
 
@@ -399,16 +412,32 @@ impl Environment for RowOnly<'_> {
     }
 }
 
-fn duplicate(table: &Table, index: &Index, values: &[Value]) -> Box<SqlError> {
-    let columns: Vec<u16> = index.columns.iter().map(|part| part.column).collect();
+pub(crate) fn duplicate(table: &Table, index: &Index, values: &[Value], now: i64) -> Box<SqlError> {
     error(
         state::UNIQUE_VIOLATION,
         format!("duplicate key value violates unique constraint \"{}\"", index.name),
     )
-    .detail(format!(
-        "{} already exists.",
-        key_text(table, &columns, &pick(&columns, values))
-    ))
+    .detail(format!("{} already exists.", entry_text(table, index, values, now)))
+}
+
+/// `Key (a, lower(b))=(1, x)`: a row's entry in an index.
+pub(crate) fn entry_text(table: &Table, index: &Index, values: &[Value], now: i64) -> String {
+    let (mut names, mut texts) = (Vec::new(), Vec::new());
+    for part in &index.columns {
+        let (name, value) = match &part.key {
+            IndexKey::Column(column) => {
+                let column = usize::from(*column);
+                (table.columns[column].name.to_string(), values[column].clone())
+            }
+            IndexKey::Expression(expression) => (
+                syntax::print_key(&expression.expression),
+                row_value(expression, values, now).unwrap_or(Value::Null),
+            ),
+        };
+        names.push(name);
+        texts.push(shown(&value, usize::MAX));
+    }
+    format!("Key ({})=({})", names.join(", "), texts.join(", "))
 }
 
 /// [`key_text`] of a whole row.

@@ -99,6 +99,15 @@ impl Function {
         )
     }
 
+    /// Depends on its arguments alone.
+    pub(crate) fn is_immutable(&self) -> bool {
+        let stable = matches!(
+            self,
+            Function::Now | Function::Session(_) | Function::DateTrunc | Function::Concat | Function::ConcatWith
+        );
+        !stable && !self.is_volatile()
+    }
+
     pub(crate) fn is_volatile(&self) -> bool {
         match self {
             Function::ClockTimestamp | Function::Advisory(_) => true,

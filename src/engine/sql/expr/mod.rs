@@ -11,6 +11,7 @@
 mod advisory;
 mod compile;
 pub(crate) mod function;
+mod implication;
 mod machine;
 
 use base::{Type, Value};
@@ -222,6 +223,21 @@ impl Bound {
     pub(crate) fn is_volatile(&self) -> bool {
         let own = matches!(&self.kind, BoundKind::Call(function, _) if function.is_volatile());
         own || self.children().into_iter().any(Bound::is_volatile)
+    }
+
+    /// Whether it gives the same for the same values at any time, in any session.
+    pub(crate) fn is_immutable(&self) -> bool {
+        let own = match &self.kind {
+            BoundKind::Call(function, _) => function.is_immutable(),
+            // Between text and times stands the session's time zone, and `now`.
+            BoundKind::Cast(operand, to) => {
+                let timed = |found: SqlType| matches!(found, SqlType::TIMESTAMPTZ | SqlType::DATE);
+                let from = operand.data_type;
+                from == SqlType::Is(*to) || !(timed(from) || timed(SqlType::Is(*to)))
+            }
+            _ => true,
+        };
+        own && self.children().into_iter().all(Bound::is_immutable)
     }
 
     /// `self IS TRUE`: never unknown.

@@ -1,10 +1,8 @@
 //! How to reach the rows of one table: the best index that its conditions allow, else a scan.
 
-use syntax::Expr;
-
 use super::{Edge, IndexScan, List, Node};
 use crate::bind::RangeTable;
-use crate::catalog::Index;
+use crate::catalog::{Index, IndexColumn, IndexKey};
 use crate::expr::{Bound, BoundKind, Comparison, Program, Slot};
 use crate::storage::Direction;
 use crate::types::SqlType;
@@ -19,9 +17,9 @@ pub(crate) enum Size {
     All,
 }
 
-/// A usable condition `column op expression`, the expression free of the table's own columns.
+/// A usable condition `key op expression`: the key over the table's own columns, the expression free of them.
 struct Usable<'a> {
-    column: u16,
+    key: &'a Bound,
     kind: Use<'a>,
 }
 
@@ -60,7 +58,7 @@ fn plan_scan(table: usize, range: &RangeTable, conditions: Vec<Bound>, secured: 
     let own: Vec<Slot> = range.wanted.iter().map(|(_, slot)| *slot).collect();
     let usable: Vec<Usable<'_>> = conditions
         .iter()
-        .filter_map(|condition| usable(condition, range, &own))
+        .filter_map(|condition| usable(condition, &own))
         .collect();
     let mut best: Option<(Size, usize, IndexScan)> = None;
     for index in range
@@ -69,7 +67,7 @@ fn plan_scan(table: usize, range: &RangeTable, conditions: Vec<Bound>, secured: 
         .iter()
         .filter(|index| applies(index, &conditions, range))
     {
-        let Some((size, matched, scan)) = try_index(table, index, &usable) else {
+        let Some((size, matched, scan)) = try_index(table, index, range, &usable) else {
             continue;
         };
         let better = best
@@ -105,83 +103,70 @@ pub(crate) fn access_size(table: usize, range: &RangeTable, conditions: &[Bound]
     plan_access(table, range, conditions.to_vec()).1
 }
 
-fn usable<'a>(condition: &'a Bound, range: &RangeTable, own: &[Slot]) -> Option<Usable<'a>> {
-    let column_of = |expression: &Bound| match expression.kind {
-        BoundKind::Slot(slot) => range
-            .wanted
-            .iter()
-            .find(|(_, found)| *found == slot)
-            .map(|(column, _)| *column),
-        _ => None,
-    };
-    let free = |expression: &Bound| {
+fn usable<'a>(condition: &'a Bound, own: &[Slot]) -> Option<Usable<'a>> {
+    let reads_own = |expression: &Bound| {
         let mut slots = Vec::new();
         expression.slots(&mut slots);
-        !slots.iter().any(|slot| own.contains(slot)) && !expression.is_volatile() && !expression.has_subquery()
+        slots.iter().any(|slot| own.contains(slot))
     };
+    let free = |expression: &Bound| !reads_own(expression) && !expression.is_volatile() && !expression.has_subquery();
     match &condition.kind {
         BoundKind::Compare(comparison, left, right) if *comparison != Comparison::NotEqual => {
-            if let (Some(column), true) = (column_of(left), free(right)) {
-                return Some(Usable {
-                    column,
+            if reads_own(left) && free(right) {
+                Some(Usable {
+                    key: left,
                     kind: Use::Compare(*comparison, right),
-                });
-            }
-            match (column_of(right), free(left)) {
-                (Some(column), true) => Some(Usable {
-                    column,
+                })
+            } else if reads_own(right) && free(left) {
+                Some(Usable {
+                    key: right,
                     kind: Use::Compare(comparison.mirrored(), left),
-                }),
-                _ => None,
+                })
+            } else {
+                None
             }
         }
-        BoundKind::In(operand, list) if list.iter().all(free) => column_of(operand).map(|column| Usable {
-            column,
+        BoundKind::In(operand, list) if list.iter().all(free) => Some(Usable {
+            key: operand,
             kind: Use::In(list),
         }),
-        BoundKind::Any(Comparison::Equal, operand, list) if free(list) => column_of(operand).map(|column| Usable {
-            column,
+        BoundKind::Any(Comparison::Equal, operand, list) if free(list) => Some(Usable {
+            key: operand,
             kind: Use::Any(list),
         }),
         _ => None,
     }
 }
 
-/// A partial index holds only some rows: it serves when its own condition is one of the query's.
+/// A partial index holds only some rows: it serves when its own condition follows from the query's.
 fn applies(index: &Index, conditions: &[Bound], range: &RangeTable) -> bool {
     let Some(filter) = &index.filter else {
         return true;
     };
-    implied(&filter.expression, conditions, range)
+    range
+        .of_row(&filter.bound)
+        .is_some_and(|filter| filter.follows_from(conditions))
 }
 
-/// Whether a condition of the catalog appears among those of the query: as `column`, `NOT column`,
-/// `column IS [NOT] NULL`, or a comparison of a column with a constant.
-fn implied(filter: &Expr, conditions: &[Bound], range: &RangeTable) -> bool {
-    let mut parts = Vec::new();
-    split(filter, &mut parts);
-    parts.into_iter().all(|part| {
-        let matches = |condition: &Bound| super::query::same_condition(part, condition, range);
-        conditions.iter().any(matches)
-    })
-}
-
-fn split<'a>(expression: &'a Expr, into: &mut Vec<&'a Expr>) {
-    match &expression.kind {
-        syntax::ExprKind::Binary {
-            operator: syntax::BinaryOperator::And,
-            left,
-            right,
-        } => {
-            split(left, into);
-            split(right, into);
+/// A part of an index's key as the statement would write it; `None`: the statement does not read its columns.
+fn key_of(part: &IndexColumn, range: &RangeTable) -> Option<Bound> {
+    match &part.key {
+        IndexKey::Column(column) => {
+            let data_type = SqlType::Is(range.table.columns[usize::from(*column)].data_type);
+            let wanted = range.wanted.iter().find(|(found, _)| found == column);
+            wanted.map(|(_, slot)| Bound::slot(*slot, data_type))
         }
-        _ => into.push(expression),
+        IndexKey::Expression(expression) => range.of_row(&expression.bound),
     }
 }
 
 /// Matches conditions to the index's columns from the first on: equalities, then one list or range.
-fn try_index(table: usize, index: &Index, usable: &[Usable<'_>]) -> Option<(Size, usize, IndexScan)> {
+fn try_index(
+    table: usize,
+    index: &Index,
+    range: &RangeTable,
+    usable: &[Usable<'_>],
+) -> Option<(Size, usize, IndexScan)> {
     let mut scan = IndexScan {
         table,
         index: index.id,
@@ -195,7 +180,10 @@ fn try_index(table: usize, index: &Index, usable: &[Usable<'_>]) -> Option<(Size
         filter: None,
     };
     for part in &index.columns {
-        let on_column = || usable.iter().filter(|usable| usable.column == part.column);
+        let Some(key) = key_of(part, range) else {
+            break;
+        };
+        let on_column = || usable.iter().filter(|usable| *usable.key == key);
         let equal = on_column().find_map(|usable| match usable.kind {
             Use::Compare(Comparison::Equal, value) => Some(value),
             _ => None,

@@ -1,13 +1,9 @@
 //! Plans of queries: joins first, then grouping, computing, ordering, cutting.
 
-use base::Value;
-use syntax::{BinaryOperator, ExprKind, UnaryOperator};
-
 use super::access::{Size, access_size, plan_access};
 use super::{AggregatePlan, AggregateStep, HashJoin, Kept, Node, QueryPlan, Recheck, RecheckStep, SetPlan};
 use crate::bind::{Body, BoundDistinct, BoundQuery, BoundSelect, From, Grouping, Join, RangeTable};
 use crate::expr::{Bound, BoundKind, Comparison, Program, Slot};
-use crate::types::SqlType;
 
 pub(crate) fn plan_query(query: &BoundQuery, correlated: bool, tables: &[RangeTable]) -> QueryPlan {
     let planner = Planner { tables };
@@ -578,64 +574,4 @@ fn aggregate(input: Node, grouping: &Grouping) -> Node {
         keys: compute(&grouping.keys),
         aggregates: steps.collect(),
     }))
-}
-
-/// Whether a condition of the catalog (of a partial index) is this condition of the query: a boolean
-/// column, its negation, `IS [NOT] NULL`, or a comparison of a column with the same constant.
-pub(super) fn same_condition(part: &syntax::Expr, condition: &Bound, range: &RangeTable) -> bool {
-    let is_column = |expression: &syntax::Expr, bound: &Bound| match (&expression.kind, &bound.kind) {
-        (ExprKind::Column(names), BoundKind::Slot(slot)) => names.last().is_some_and(|name| {
-            let number = range.table.column(&name.text);
-            number.is_some_and(|number| range.wanted.contains(&(number, *slot)))
-        }),
-        _ => false,
-    };
-    match (&part.kind, &condition.kind) {
-        (ExprKind::Column(_), _) => is_column(part, condition),
-        (
-            ExprKind::Unary {
-                operator: UnaryOperator::Not,
-                operand,
-            },
-            BoundKind::Not(bound),
-        ) => same_condition(operand, bound, range),
-        (
-            ExprKind::IsNull {
-                operand,
-                negated: false,
-            },
-            BoundKind::IsNull(bound),
-        ) => is_column(operand, bound),
-        (ExprKind::IsNull { operand, negated: true }, BoundKind::Not(bound)) => {
-            matches!(&bound.kind, BoundKind::IsNull(inner) if is_column(operand, inner))
-        }
-        (ExprKind::Binary { operator, left, right }, BoundKind::Compare(comparison, a, b)) => {
-            same_operator(*operator, *comparison) && is_column(left, a) && same_constant(right, b)
-        }
-        _ => false,
-    }
-}
-
-fn same_operator(operator: BinaryOperator, comparison: Comparison) -> bool {
-    matches!(
-        (operator, comparison),
-        (BinaryOperator::Equal, Comparison::Equal)
-            | (BinaryOperator::NotEqual, Comparison::NotEqual)
-            | (BinaryOperator::Less, Comparison::Less)
-            | (BinaryOperator::LessOrEqual, Comparison::LessOrEqual)
-            | (BinaryOperator::Greater, Comparison::Greater)
-            | (BinaryOperator::GreaterOrEqual, Comparison::GreaterOrEqual)
-    )
-}
-
-fn same_constant(literal: &syntax::Expr, bound: &Bound) -> bool {
-    let BoundKind::Const(value) = &bound.kind else {
-        return false;
-    };
-    match (&literal.kind, value) {
-        (ExprKind::String(text), Value::Text(found)) => text == found,
-        (ExprKind::Number(digits), value) => value.as_i64().is_some_and(|n| n.to_string() == **digits),
-        (ExprKind::Bool(truth), Value::Bool(found)) => truth == found && bound.data_type == SqlType::BOOL,
-        _ => false,
-    }
 }

@@ -8,7 +8,7 @@ use super::free_space::FreeSpace;
 use super::hashed::Hashed;
 use super::ids::{IndexId, RowId, Xid};
 use super::long_rows::LongRows;
-use super::page::{MAX_TUPLE, Page, Slot};
+use super::page::{MAX_TUPLE, PAGE, Page, Slot};
 use super::tuple::{HEADER, TupleHeader};
 
 /// The longest row: PostgreSQL's limit for a field, 1 GB.
@@ -22,6 +22,8 @@ pub(crate) struct Heap {
     long: LongRows,
     /// The page that the next insertion tries.
     target: u32,
+    /// Bytes of each page that insertions leave to updates of its rows (`fillfactor`).
+    reserve: u16,
     pub(crate) indexes: Vec<IndexId>,
     /// Versions inserted less versions removed or replaced, committed or not: an estimate.
     pub(crate) live: u64,
@@ -45,10 +47,16 @@ impl Heap {
             space: FreeSpace::new(),
             long: LongRows::new(),
             target: 0,
+            reserve: 0,
             indexes: Vec::new(),
             live: 0,
             dead: 0,
         }
+    }
+
+    /// From now on insertions fill pages up to this percentage.
+    pub(crate) fn set_fill(&mut self, percent: u8) {
+        self.reserve = (PAGE * usize::from(100 - percent.min(100)) / 100) as u16;
     }
 
     pub(crate) fn page_count(&self) -> u32 {
@@ -190,6 +198,8 @@ impl Heap {
     }
 
     fn page_with_room(&mut self, size: usize) -> Result<u32, StorageError> {
+        // A row that would not fit an empty page besides the reserve takes of it.
+        let size = (size + usize::from(self.reserve)).min(size.max(MAX_TUPLE));
         if self.space.fits(self.target, size) {
             return Ok(self.target);
         }

@@ -132,6 +132,12 @@ impl Storage {
         relation
     }
 
+    /// How full insertions make the pages of a heap that `xid` has made, in percent.
+    pub fn set_fill(&mut self, xid: Xid, relation: RelationId, percent: u8) {
+        self.objects.heap_mut(relation).set_fill(percent);
+        self.wal.append(xid, &Record::Fill { relation, percent });
+    }
+
     /// An empty index, gone if `xid` rolls back. The caller fills it by [`Storage::scan_for_build`].
     pub fn create_index(&mut self, xid: Xid, relation: RelationId) -> IndexId {
         let index = IndexId(self.objects.indexes.len() as u32);

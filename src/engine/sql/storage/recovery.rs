@@ -151,6 +151,7 @@ impl Storage {
         }
         match record {
             Record::CreateRelation(relation) => self.objects.create_relation(xid, relation),
+            Record::Fill { relation, percent } => self.objects.heap_mut(relation).set_fill(percent),
             Record::CreateIndex { index, relation } => self.objects.create_index(xid, index, relation),
             Record::Insert {
                 relation,

@@ -161,15 +161,23 @@ impl Resolver<'_, '_> {
     }
 
     fn on_conflict(&mut self, conflict: &OnConflict, id: TableId, relation: Relation) {
+        if let Some(expression) = conflict.expression().or(conflict.target_filter.as_ref()) {
+            let hint = "name the columns of a key: ON CONFLICT (a, b)".to_owned();
+            return self.error(
+                expression.span,
+                "ON CONFLICT by an expression or a condition is not supported",
+                hint,
+            );
+        }
         let mut target = vec![];
-        for name in &conflict.target {
+        for name in conflict.columns() {
             target.extend(self.target_column(id, name));
         }
         let is_exact_key = |columns: &[ColumnId]| {
             let table = self.schema.table(id);
             table.is_key(columns)
         };
-        if let Some(name) = conflict.target.first().filter(|_| !is_exact_key(&target)) {
+        if let Some(name) = conflict.columns().next().filter(|_| !is_exact_key(&target)) {
             let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
             self.error(name.span, message, None);
         }

@@ -17,6 +17,11 @@ pub(crate) enum Object {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
     CreateRelation(RelationId),
+    /// How full insertions make its pages.
+    Fill {
+        relation: RelationId,
+        percent: u8,
+    },
     CreateIndex {
         index: IndexId,
         relation: RelationId,
@@ -141,6 +146,7 @@ impl Record<'_> {
             Record::IndexRemove { .. } => 9,
             Record::Commit { .. } => 10,
             Record::Abort { .. } => 11,
+            Record::Fill { .. } => 12,
         }
     }
 
@@ -148,6 +154,10 @@ impl Record<'_> {
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {
         match self {
             Record::CreateRelation(relation) => put_word(bytes, relation.0),
+            Record::Fill { relation, percent } => {
+                put_word(bytes, relation.0);
+                bytes.push(*percent);
+            }
             Record::CreateIndex { index, relation } => {
                 put_word(bytes, index.0);
                 put_word(bytes, relation.0);
@@ -317,6 +327,10 @@ impl Record<'_> {
             }
             11 => Record::Abort {
                 subtransactions: reader.all(|reader| reader.word().map(Xid))?,
+            },
+            12 => Record::Fill {
+                relation: RelationId(reader.word()?),
+                percent: reader.byte()?,
             },
             _ => return None,
         })

@@ -1,0 +1,185 @@
+//! Expressions of the catalog over one row: checks, conditions and keys of indexes; which index a conflict is about.
+
+use std::sync::Arc;
+
+use syntax::{Expr, ExprKind};
+
+use super::write::without_places;
+use super::{Binder, Names};
+use crate::catalog::{Index, IndexKey, RowExpression, Table};
+use crate::error::{Fallible, error, state};
+use crate::expr::{Bound, Program};
+
+/// Where an expression over a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowClause {
+    Check,
+    IndexCondition,
+    IndexExpression,
+}
+
+impl RowClause {
+    /// `check constraints`
+    fn plural(self) -> &'static str {
+        match self {
+            RowClause::Check => "check constraints",
+            RowClause::IndexCondition => "index predicates",
+            RowClause::IndexExpression => "index expressions",
+        }
+    }
+
+    fn no_aggregates(self) -> &'static str {
+        match self {
+            RowClause::Check => "aggregate functions are not allowed in check constraints",
+            RowClause::IndexCondition => "aggregate functions are not allowed in index predicates",
+            RowClause::IndexExpression => "aggregate functions are not allowed in index expressions",
+        }
+    }
+
+    /// Why it has to give the same at any time, if it has to.
+    fn immutable(self) -> Option<&'static str> {
+        match self {
+            RowClause::Check => None,
+            RowClause::IndexCondition => Some("functions in index predicate must be marked IMMUTABLE"),
+            RowClause::IndexExpression => Some("functions in index expression must be marked IMMUTABLE"),
+        }
+    }
+}
+
+impl Binder<'_> {
+    /// A condition over one table's row, for a constraint or a partial index.
+    pub(crate) fn row_condition(
+        names: Names<'_>,
+        table: Arc<Table>,
+        expression: &Expr,
+        clause: RowClause,
+    ) -> Fallible<RowExpression> {
+        let words = match clause {
+            RowClause::Check => "CHECK",
+            _ => "WHERE",
+        };
+        Binder::over_row(names, table, expression, clause, |binder, bound| {
+            binder.condition(bound, words)
+        })
+    }
+
+    /// An expression over one table's row, its literals settled.
+    pub(crate) fn row_expression(
+        names: Names<'_>,
+        table: Arc<Table>,
+        expression: &Expr,
+        clause: RowClause,
+    ) -> Fallible<RowExpression> {
+        Binder::over_row(names, table, expression, clause, |binder, bound| binder.settle(bound))
+    }
+
+    fn over_row(
+        names: Names<'_>,
+        table: Arc<Table>,
+        expression: &Expr,
+        clause: RowClause,
+        finish: impl FnOnce(&mut Binder<'_>, Bound) -> Fallible<Bound>,
+    ) -> Fallible<RowExpression> {
+        let mut binder = Binder::new(names);
+        let number = binder.range_table(table);
+        // Slot n is column n.
+        binder.all_slots(number);
+        let item = binder.table_item(number, None)?;
+        binder.push_scope(vec![item]);
+        binder.scope().no_aggregates = Some(clause.no_aggregates());
+        let bound = binder.expression(expression)?;
+        if bound.has_subquery() {
+            let words = clause.plural().trim_end_matches('s');
+            let message = format!("cannot use subquery in {words}");
+            return Err(error(state::FEATURE_NOT_SUPPORTED, message).at(expression.span));
+        }
+        if let (Some(message), false) = (clause.immutable(), bound.is_immutable()) {
+            return Err(error(state::INVALID_OBJECT_DEFINITION, message));
+        }
+        let bound = without_places(finish(&mut binder, bound)?);
+        let mut slots = Vec::new();
+        bound.slots(&mut slots);
+        slots.sort_unstable();
+        slots.dedup();
+        Ok(RowExpression {
+            expression: expression.clone(),
+            program: Program::new(&bound),
+            bound,
+            columns: slots.into_iter().map(|slot| slot as u16).collect(),
+        })
+    }
+
+    /// The unique indexes whose conflict the clause is about.
+    pub(super) fn arbiters(&self, clause: &syntax::OnConflict, table: &Arc<Table>) -> Fallible<Vec<usize>> {
+        if let Some(constraint) = &clause.constraint {
+            let found = table
+                .indexes
+                .iter()
+                .position(|index| index.constraint && index.name == constraint.text);
+            return found.map(|at| vec![at]).ok_or_else(|| {
+                let message = format!(
+                    "constraint \"{}\" for table \"{}\" does not exist",
+                    constraint.text, table.name
+                );
+                error(state::UNDEFINED_OBJECT, message).at(constraint.span)
+            });
+        }
+        if clause.target.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut columns, mut expressions) = (Vec::new(), Vec::new());
+        for target in &clause.target {
+            match &target.kind {
+                ExprKind::Column(names) => {
+                    let name = names.last().map_or("", |name| &*name.text);
+                    columns.push(table.column(name).ok_or_else(|| {
+                        let message = format!("column \"{name}\" does not exist");
+                        error(state::UNDEFINED_COLUMN, message).at(target.span)
+                    })?);
+                }
+                _ => {
+                    let clause = RowClause::IndexExpression;
+                    expressions.push(Binder::row_expression(self.names, table.clone(), target, clause)?.bound);
+                }
+            }
+        }
+        let mut given = Vec::new();
+        if let Some(filter) = &clause.target_filter {
+            let clause = RowClause::IndexCondition;
+            let filter = Binder::row_condition(self.names, table.clone(), filter, clause)?;
+            filter.bound.conjuncts(&mut given);
+        }
+        let found: Vec<usize> = (0..table.indexes.len())
+            .filter(|at| is_arbiter(&table.indexes[*at], &columns, &expressions, &given))
+            .collect();
+        if found.is_empty() {
+            return Err(error(
+                state::INVALID_COLUMN_REFERENCE,
+                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+            ));
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a unique index has exactly these keys, and holds all rows for which the conditions hold.
+fn is_arbiter(index: &Index, columns: &[u16], expressions: &[Bound], given: &[Bound]) -> bool {
+    let has_part = |part: &IndexKey| match part {
+        IndexKey::Column(column) => columns.contains(column),
+        IndexKey::Expression(expression) => expressions.contains(&expression.bound),
+    };
+    let has_expression = |wanted: &Bound| {
+        index
+            .columns
+            .iter()
+            .any(|part| matches!(&part.key, IndexKey::Expression(found) if found.bound == *wanted))
+    };
+    index.unique
+        && index.columns.iter().all(|part| has_part(&part.key))
+        && columns.iter().all(|column| index.covers(*column))
+        && expressions.iter().all(has_expression)
+        && index
+            .filter
+            .as_ref()
+            .is_none_or(|filter| filter.bound.follows_from(given))
+}
