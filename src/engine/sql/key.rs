@@ -9,7 +9,12 @@
 //! A descending column's value bytes are complemented. Text holds no zero byte (PostgreSQL refuses
 //! it), so the terminator keeps `a` before `ab` and columns apart.
 
+use std::sync::Arc;
+
 use base::{Decimal, Value};
+
+use crate::row::{self, Layout};
+use crate::storage::KeyOf;
 
 /// How one column of an index is ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -63,6 +68,38 @@ fn encode_decimal(number: Decimal, into: &mut Vec<u8>) {
     if negative {
         for byte in &mut into[start..] {
             *byte = !*byte;
+        }
+    }
+}
+
+/// The key of an index of columns, from a row's bytes.
+#[derive(Debug)]
+pub(crate) struct ColumnKey {
+    layout: Arc<Layout>,
+    /// The columns in rising order, each with its place in the key.
+    wanted: Vec<(u16, u32)>,
+    orders: Vec<Order>,
+}
+
+impl ColumnKey {
+    /// `layout`: the table's when the index is made. Columns that come later stand behind those of the index.
+    pub(crate) fn new(layout: Arc<Layout>, columns: Vec<(u16, Order)>) -> ColumnKey {
+        let mut wanted: Vec<(u16, u32)> = (0..).zip(&columns).map(|(at, (column, _))| (*column, at)).collect();
+        wanted.sort_unstable();
+        ColumnKey {
+            layout,
+            wanted,
+            orders: columns.into_iter().map(|(_, order)| order).collect(),
+        }
+    }
+}
+
+impl KeyOf for ColumnKey {
+    fn key_of(&self, row: &[u8], into: &mut Vec<u8>) {
+        let mut values = vec![Value::Null; self.orders.len()];
+        row::decode(row, &self.layout, &self.wanted, &mut values);
+        for (value, order) in values.iter().zip(&self.orders) {
+            encode(value, *order, into);
         }
     }
 }

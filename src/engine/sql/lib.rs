@@ -21,6 +21,7 @@ mod evaluate;
 mod exec;
 mod expr;
 mod key;
+mod memory;
 mod observer;
 mod plan;
 mod planning;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 use base::{Row, Time, Type};
 
 pub use evaluate::{EphemeralTable, Evaluation, evaluate};
+pub use memory::TableMemory;
 pub use server::{Server, ServerConfig};
 
 /// A connection's number, never used twice in one server's life.

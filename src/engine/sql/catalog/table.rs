@@ -7,9 +7,9 @@ use syntax::{Expr, ReferentialAction};
 
 use super::{Access, Acl, RowSecurity};
 use crate::expr::{Bound, Program};
-use crate::key::Order;
+use crate::key::{ColumnKey, Order};
 use crate::row::Layout;
-use crate::storage::{DatabaseId, IndexId, RelationId};
+use crate::storage::{DatabaseId, IndexId, KeyOf, RelationId};
 
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Table {
@@ -162,6 +162,13 @@ impl Table {
             types: self.columns.iter().map(|column| column.data_type).collect(),
             missing: self.columns.iter().map(|column| column.missing.clone()).collect(),
         });
+    }
+
+    /// What the keys of an index of these columns are made of, from a row's bytes; `None` if it takes more than
+    /// columns. The layout is up to date.
+    pub(crate) fn key_of(&self, columns: &[IndexColumn]) -> Option<Arc<dyn KeyOf>> {
+        let parts: Option<Vec<_>> = columns.iter().map(|part| Some((part.column()?, part.order))).collect();
+        Some(Arc::new(ColumnKey::new(self.layout.clone(), parts?)))
     }
 
     /// The unique index over exactly these columns in any order, as a foreign key needs it.

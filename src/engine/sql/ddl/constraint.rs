@@ -69,16 +69,19 @@ impl Definer<'_> {
     }
 
     fn add_unique(&mut self, table: &mut Table, name: Arc<str>, columns: Vec<u16>, primary: bool) -> Fallible<()> {
+        let order = Order::default();
+        let columns: Vec<IndexColumn> = columns
+            .into_iter()
+            .map(|column| IndexColumn {
+                key: IndexKey::Column(column),
+                order,
+            })
+            .collect();
+        let key_of = table.key_of(&columns);
         let index = Index {
-            id: self.core.storage.create_index(self.xid, table.heap),
+            id: self.core.storage.create_index(self.xid, table.heap, key_of),
             name,
-            columns: columns
-                .into_iter()
-                .map(|column| IndexColumn {
-                    key: IndexKey::Column(column),
-                    order: Order::default(),
-                })
-                .collect(),
+            columns,
             included: Vec::new(),
             unique: true,
             primary,

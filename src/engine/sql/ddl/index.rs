@@ -62,7 +62,10 @@ impl Definer<'_> {
             None => None,
         };
         let index = Index {
-            id: self.core.storage.create_index(self.xid, table.heap),
+            id: self
+                .core
+                .storage
+                .create_index(self.xid, table.heap, table.key_of(&columns)),
             name,
             columns,
             included,

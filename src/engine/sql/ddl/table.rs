@@ -234,8 +234,9 @@ impl Definer<'_> {
             let heap = self.create_heap(table.fill);
             self.core.storage.heap_replaced(table.heap, heap);
             table.heap = heap;
-            for index in &mut table.indexes {
-                index.id = self.core.storage.create_index(self.xid, table.heap);
+            for at in 0..table.indexes.len() {
+                let key_of = table.key_of(&table.indexes[at].columns);
+                table.indexes[at].id = self.core.storage.create_index(self.xid, heap, key_of);
             }
             self.alter(table);
         }

@@ -5,6 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 const CHUNK: usize = 64;
+/// The two counts before a shared value.
+pub(crate) const SHARED: usize = 2 * size_of::<usize>();
 
 /// See the module's text.
 #[derive(Clone, Debug)]
@@ -31,6 +33,14 @@ impl<T: Clone> CowVec<T> {
 
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         Arc::make_mut(self.chunks.get_mut(index / CHUNK)?).get_mut(index % CHUNK)
+    }
+
+    /// Bytes of memory, with what `beyond` says that an item has elsewhere.
+    pub(crate) fn allocated(&self, beyond: impl Fn(&T) -> usize) -> usize {
+        let chunks = self.chunks.iter().map(|chunk| {
+            SHARED + size_of::<Vec<T>>() + chunk.capacity() * size_of::<T>() + chunk.iter().map(&beyond).sum::<usize>()
+        });
+        self.chunks.capacity() * size_of::<usize>() + chunks.sum::<usize>()
     }
 
     pub(crate) fn push(&mut self, item: T) {

@@ -50,6 +50,11 @@ impl FreeSpace {
             .is_some_and(|&room| usize::from(room) >= size)
     }
 
+    /// Bytes of memory.
+    pub(crate) fn allocated(&self) -> usize {
+        self.room.allocated(|_| 0) + self.bounds.allocated(|_| 0)
+    }
+
     /// A page with room for `size` bytes, from the group of `near` on and around.
     pub(crate) fn find(&mut self, near: u32, size: usize) -> Option<u32> {
         let groups = self.bounds.len();

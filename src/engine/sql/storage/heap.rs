@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::StorageError;
-use super::cow::CowVec;
+use super::cow::{CowVec, SHARED};
 use super::free_space::FreeSpace;
 use super::hashed::Hashed;
 use super::ids::{IndexId, RowId, Xid};
@@ -57,6 +57,12 @@ impl Heap {
     /// From now on insertions fill pages up to this percentage.
     pub(crate) fn set_fill(&mut self, percent: u8) {
         self.reserve = (PAGE * usize::from(100 - percent.min(100)) / 100) as u16;
+    }
+
+    /// Bytes of memory: pages, the map of free space, long rows.
+    pub(crate) fn allocated(&self) -> usize {
+        let pages = self.pages.allocated(|_| SHARED + size_of::<Hashed<Page>>());
+        size_of::<Heap>() + pages + self.space.allocated() + self.long.allocated()
     }
 
     pub(crate) fn page_count(&self) -> u32 {

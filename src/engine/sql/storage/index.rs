@@ -1,6 +1,6 @@
 //! Indexes as callers see them: bytes whose order is the columns' order, to row ids.
 
-use super::btree::{BTree, IndexCursor};
+use super::btree::{BTree, HeapKeys, IndexCursor, Keys};
 use super::ids::{IndexId, RelationId, RowId, Xid};
 use super::scan::Chain;
 use super::tuple::TupleHeader;
@@ -19,17 +19,32 @@ pub enum Unique {
 }
 
 impl Storage {
+    /// Where an index finds its rows' keys.
+    #[inline]
+    fn keys_of(&self, index: IndexId, tree: &BTree) -> HeapKeys<'_> {
+        HeapKeys {
+            heap: self.objects.heap(tree.relation),
+            key_of: self.definitions.get(index).map(|key_of| &**key_of),
+        }
+    }
+
+    /// Writes to an index that may have to look at its rows.
+    #[inline]
+    pub(crate) fn with_keys<T>(&mut self, index: IndexId, write: impl FnOnce(&mut BTree, &dyn Keys) -> T) -> Option<T> {
+        let (tree, heap) = self.objects.index_and_heap(index)?;
+        let key_of = self.definitions.get(index).map(|key_of| &**key_of);
+        Some(write(tree, &HeapKeys { heap, key_of }))
+    }
+
     /// Adds an entry; nothing happens if it is there already.
     pub fn index_insert(&mut self, index: IndexId, key: &[u8], row: RowId) -> Result<(), StorageError> {
         BTree::check_key(key)?;
-        let Some(tree) = self.objects.index_mut(index) else {
-            return Ok(());
-        };
-        if let Err(leaf) = tree.insert_if_room(key, row) {
+        let full = self.with_keys(index, |tree, keys| tree.insert_if_room(key, row, keys));
+        if let Some(Err(leaf)) = full {
             // A leaf is split only if it has no entries to lose.
             self.remove_dead_from(index, leaf);
-            let split = self.objects.index_mut(index).and_then(|tree| tree.insert(key, row));
-            if let Some((from, to)) = split {
+            let split = self.with_keys(index, |tree, keys| tree.insert(key, row, keys));
+            if let Some((from, to)) = split.flatten() {
                 self.leaf_split(index, from, to);
             }
         }
@@ -43,14 +58,15 @@ impl Storage {
     #[inline]
     pub fn index_lookup(&self, index: IndexId, key: &[u8], found: impl FnMut(RowId)) {
         if let Some(tree) = self.objects.index(index) {
-            tree.lookup(key, found);
+            tree.lookup(key, &self.keys_of(index, tree), found);
         }
     }
 
     /// The next entry of a scan; what is said at [`Storage::index_lookup`] holds here too.
     #[inline]
     pub fn index_next(&self, cursor: &mut IndexCursor) -> Option<RowId> {
-        cursor.next(self.objects.index(cursor.index)?)
+        let tree = self.objects.index(cursor.index)?;
+        cursor.next(tree, &self.keys_of(cursor.index, tree))
     }
 
     /// May (sub)transaction `xid` insert this key? Ask after the heap insertion of `row`, before
@@ -61,7 +77,7 @@ impl Storage {
         };
         let top = self.transactions.top_of(xid);
         let mut rows = Vec::new();
-        tree.lookup(key, |row| rows.push(row));
+        tree.lookup(key, &self.keys_of(index, tree), |row| rows.push(row));
         for root in rows.into_iter().filter(|&root| root != row) {
             match self.liveness(relation, root, row, top) {
                 Unique::Free => {}

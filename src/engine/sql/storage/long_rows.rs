@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::cow::CowVec;
+use super::cow::{CowVec, SHARED};
 
 /// See the module's text.
 #[derive(Clone, Debug, Hash)]
@@ -35,6 +35,12 @@ impl LongRows {
             }
         };
         number.to_le_bytes()
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn allocated(&self) -> usize {
+        let row = |row: &Option<Arc<[u8]>>| row.as_ref().map_or(0, |row| SHARED + row.len());
+        self.rows.allocated(row) + self.free.capacity() * size_of::<u32>()
     }
 
     pub(crate) fn get(&self, number: &[u8]) -> Option<&[u8]> {

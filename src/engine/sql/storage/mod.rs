@@ -62,7 +62,7 @@ mod wal;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-pub use btree::{Direction, IndexCursor};
+pub use btree::{Direction, IndexCursor, KeyOf};
 pub use ids::{CommandId, DatabaseId, IndexId, RelationId, RowId, Xid};
 pub use index::Unique;
 pub use lock::{Acquired, DeadlockCheck, DeadlockLink, LockMode, LockTag};
@@ -166,6 +166,7 @@ pub struct Updated {
 #[derive(Clone, Debug)]
 pub struct Storage {
     objects: objects::Objects,
+    definitions: btree::Definitions,
     transactions: transaction::Transactions,
     multixacts: multixact::Multixacts,
     locks: lock_table::LockTable,
@@ -186,6 +187,7 @@ impl Storage {
     pub fn new() -> Storage {
         Storage {
             objects: objects::Objects::new(),
+            definitions: Default::default(),
             transactions: transaction::Transactions::new(),
             multixacts: multixact::Multixacts::new(),
             locks: lock_table::LockTable::default(),
@@ -208,7 +210,8 @@ impl Default for Storage {
 
 /// Everything that decides how the storage will answer: pages, index entries, transactions and their
 /// snapshots, multixacts, locks and queues, and the WAL records that a crash would lose. Left out: LSNs, WAL
-/// that is durable already, the checkpoint (they decide only how long a recovery takes), caches.
+/// that is durable already, the checkpoint (they decide only how long a recovery takes), definitions of indexes (an index
+/// never has another one), caches.
 impl Hash for Storage {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.objects.hash(state);

@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Storage;
-use super::btree::BTree;
+use super::btree::{BTree, KeyOf};
 use super::heap::Heap;
 use super::ids::{IndexId, RelationId, Xid};
 use super::wal::{Object, Record};
@@ -49,6 +49,14 @@ impl Objects {
     #[inline]
     pub(crate) fn index_mut(&mut self, index: IndexId) -> Option<&mut BTree> {
         self.indexes.get_mut(index.0 as usize)?.as_mut().map(Arc::make_mut)
+    }
+
+    /// An index to write to, and the heap of its rows to look at.
+    #[inline]
+    pub(crate) fn index_and_heap(&mut self, index: IndexId) -> Option<(&mut BTree, Option<&Heap>)> {
+        let tree = Arc::make_mut(self.indexes.get_mut(index.0 as usize)?.as_mut()?);
+        let heap = self.heaps.get(tree.relation.0 as usize);
+        Some((tree, heap.and_then(Option::as_deref)))
     }
 
     pub(crate) fn create_relation(&mut self, xid: Xid, relation: RelationId) {
@@ -138,9 +146,11 @@ impl Storage {
         self.wal.append(xid, &Record::Fill { relation, percent });
     }
 
-    /// An empty index, gone if `xid` rolls back. The caller fills it by [`Storage::scan_for_build`].
-    pub fn create_index(&mut self, xid: Xid, relation: RelationId) -> IndexId {
+    /// An empty index, gone if `xid` rolls back. The caller fills it by [`Storage::scan_for_build`]. `key_of` makes the
+    /// keys that it will get; without it the index keeps all of them itself.
+    pub fn create_index(&mut self, xid: Xid, relation: RelationId, key_of: Option<Arc<dyn KeyOf>>) -> IndexId {
         let index = IndexId(self.objects.indexes.len() as u32);
+        self.definitions.set(index, key_of);
         self.objects.create_index(xid, index, relation);
         self.wal.append(xid, &Record::CreateIndex { index, relation });
         index
@@ -163,6 +173,8 @@ impl Storage {
                 Arc::new(tree)
             });
             self.objects.indexes.push(tree);
+            let key_of = self.definitions.get(*index).cloned();
+            self.definitions.set(number, key_of);
             heap.indexes.push(number);
             *index = number;
         }
@@ -192,6 +204,16 @@ impl Storage {
             .sum();
         let entries: u64 = self.objects.indexes.iter().flatten().map(|index| index.entries()).sum();
         pages * super::page::PAGE as u64 + entries * INDEX_ENTRY
+    }
+
+    /// Bytes of memory that a heap takes, with its map of free space and its long rows.
+    pub fn heap_memory(&self, relation: RelationId) -> u64 {
+        self.heap(relation).map_or(0, |heap| heap.allocated() as u64)
+    }
+
+    /// Bytes of memory that an index takes.
+    pub fn index_memory(&self, index: IndexId) -> u64 {
+        self.objects.index(index).map_or(0, |tree| tree.allocated() as u64)
     }
 
     /// Pages of a heap.

@@ -188,9 +188,7 @@ impl Storage {
             Record::Multixact { number, members } => self.multixacts.restore(number, members),
             Record::Clear { relation, page, slots } => self.objects.heap_mut(relation).clear(page, &slots, &[]),
             Record::IndexInsert { index, key, row } => {
-                if let Some(tree) = self.objects.index_mut(index) {
-                    tree.insert(key, row);
-                }
+                self.with_keys(index, |tree, keys| tree.insert(key, row, keys));
             }
             Record::IndexRemove { index, leaf, entries } => {
                 if let Some(tree) = self.objects.index_mut(index) {

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 
 use super::BTree;
+use super::keys::Keys;
 use super::node::{AFTER, Node, OwnedPlace, Place};
 use crate::storage::ids::{IndexId, RowId};
 
@@ -105,7 +106,7 @@ impl IndexCursor {
     }
 
     #[inline]
-    pub(crate) fn next(&mut self, tree: &BTree) -> Option<RowId> {
+    pub(crate) fn next(&mut self, tree: &BTree, keys: &dyn Keys) -> Option<RowId> {
         loop {
             if let Some(&row) = self.batch.get(self.at) {
                 self.at += 1;
@@ -117,14 +118,14 @@ impl IndexCursor {
             self.batch.clear();
             self.at = 0;
             match self.direction {
-                Direction::Forward => self.read_forward(tree),
-                Direction::Backward => self.read_backward(tree),
+                Direction::Forward => self.read_forward(tree, keys),
+                Direction::Backward => self.read_backward(tree, keys),
             }
             self.limit = self.limit.saturating_mul(4);
         }
     }
 
-    fn read_forward(&mut self, tree: &BTree) {
+    fn read_forward(&mut self, tree: &BTree, keys: &dyn Keys) {
         let start = self
             .from
             .as_ref()
@@ -135,18 +136,21 @@ impl IndexCursor {
             self.leaves.push(leaf);
         }
         self.pages += u64::from(tree.height());
-        let first = node.lower_bound(start);
-        let end = self.to.as_ref().map_or(node.len(), |to| node.lower_bound(to.borrow()));
+        let first = node.lower_bound(start, keys);
+        let end = self
+            .to
+            .as_ref()
+            .map_or(node.len(), |to| node.lower_bound(to.borrow(), keys));
         let stop = end.min(first.saturating_add(self.limit));
         self.batch.extend((first..stop).map(|at| RowId::unpack(node.row(at))));
         if stop < end {
-            self.from = Some(node.place(stop));
+            self.from = Some(node.separator(stop));
         } else {
             self.go_on_at(if end < node.len() { None } else { node.upper.clone() });
         }
     }
 
-    fn read_backward(&mut self, tree: &BTree) {
+    fn read_backward(&mut self, tree: &BTree, keys: &dyn Keys) {
         let leaf = match &self.from {
             Some(from) => tree.leaf_before(from.borrow()),
             None => tree.last_leaf(),
@@ -159,13 +163,17 @@ impl IndexCursor {
         let end = self
             .from
             .as_ref()
-            .map_or(node.len(), |from| node.lower_bound(from.borrow()));
-        let first = self.to.as_ref().map_or(0, |to| node.lower_bound(to.borrow())).min(end);
+            .map_or(node.len(), |from| node.lower_bound(from.borrow(), keys));
+        let first = self
+            .to
+            .as_ref()
+            .map_or(0, |to| node.lower_bound(to.borrow(), keys))
+            .min(end);
         let stop = first.max(end.saturating_sub(self.limit));
         self.batch
             .extend((stop..end).rev().map(|at| RowId::unpack(node.row(at))));
         if stop > first {
-            self.from = Some(node.place(stop));
+            self.from = Some(node.separator(stop));
         } else {
             self.go_on_at(if first > 0 { None } else { node.lower.clone() });
         }

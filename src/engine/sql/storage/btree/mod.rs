@@ -3,17 +3,23 @@
 //! Nodes have numbers and lie in a table that is copied on write, so a fork shares all of them and a
 //! write copies one leaf. There are no links between leaves: a scan that leaves a leaf finds the next
 //! one by the leaf's bound, so it can rest while others split and remove nodes.
+//!
+//! `entries` what a slot holds · `node` entries between bounds · `keys` where the rest of a long key is · `cursor` scans.
 
 mod cursor;
+mod entries;
+mod keys;
 mod node;
 
 use std::sync::Arc;
 
 pub use cursor::{Direction, IndexCursor};
+pub use keys::KeyOf;
+pub(crate) use keys::{Definitions, HeapKeys, Keys};
 use node::{MAX_KEY, Node, OwnedPlace, Place};
 
 use super::StorageError;
-use super::cow::CowVec;
+use super::cow::{CowVec, SHARED};
 use super::hashed::Hashed;
 use super::ids::{RelationId, RowId};
 
@@ -51,6 +57,14 @@ impl BTree {
     /// Nodes that a probe visits.
     pub(crate) fn height(&self) -> u32 {
         self.height
+    }
+
+    /// Bytes of memory.
+    pub(crate) fn allocated(&self) -> usize {
+        let nodes = self
+            .nodes
+            .allocated(|node| SHARED + size_of::<Hashed<Node>>() + node.allocated());
+        size_of::<BTree>() + nodes + self.free.capacity() * size_of::<u32>()
     }
 
     /// Dead ones included.
@@ -117,50 +131,43 @@ impl BTree {
 
     /// Adds an entry, if it is not there already and its leaf has room; else names the full leaf.
     #[inline]
-    pub(crate) fn insert_if_room(&mut self, key: &[u8], row: RowId) -> Result<(), u32> {
+    pub(crate) fn insert_if_room(&mut self, key: &[u8], row: RowId, keys: &dyn Keys) -> Result<(), u32> {
         let place = Place {
             key,
             row: u64::from(row.pack()),
         };
         let leaf = self.leaf_for(place);
         let node = self.node(leaf);
-        let at = node.lower_bound(place);
-        if at < node.len() && node.row(at) == row.pack() && node.has_key(at, key) {
+        let at = node.lower_bound(place, keys);
+        if node.is_entry(at, place) {
             return Ok(());
         }
         if !node.fits(key) {
             return Err(leaf);
         }
         self.entries += 1;
-        self.node_mut(leaf).insert(at, place, None);
+        self.node_mut(leaf).insert(at, place, keys);
         Ok(())
     }
 
     /// Adds an entry, and splits nodes as need be. The key is not longer than `check_key` allows. The leaf that was
     /// split, and the one with its upper half.
-    pub(crate) fn insert(&mut self, key: &[u8], row: RowId) -> Option<(u32, u32)> {
-        if self.insert_if_room(key, row).is_err() {
-            let place = Place {
-                key,
-                row: u64::from(row.pack()),
-            };
-            let (mut path, leaf) = self.path_to(place);
-            self.entries += 1;
-            let new = self.split_for(&mut path, leaf, place, None);
-            return Some((leaf, new));
+    pub(crate) fn insert(&mut self, key: &[u8], row: RowId, keys: &dyn Keys) -> Option<(u32, u32)> {
+        if self.insert_if_room(key, row, keys).is_ok() {
+            return None;
         }
-        None
-    }
-
-    /// Splits a full node (given the path to it) and puts the entry into one of the halves, then the
-    /// new node's bound into the parent. The new node's number.
-    fn split_for(&mut self, path: &mut Path, number: u32, place: Place<'_>, child: Option<u32>) -> u32 {
-        let node = self.node(number);
-        let at = node.lower_bound(place);
-        let (mut left, mut right, between) = if at == node.len() && node.upper.is_none() && node.len() > 0 {
+        let place = Place {
+            key,
+            row: u64::from(row.pack()),
+        };
+        let (mut path, leaf) = self.path_to(place);
+        self.entries += 1;
+        let node = self.node(leaf);
+        let at = node.lower_bound(place, keys);
+        let (left, right, between) = if at == node.len() && node.upper.is_none() && at > 0 {
             // Keys that only grow: leave the left one full.
             let mut whole = node.clone();
-            whole.insert(at, place, child);
+            whole.insert(at, place, keys);
             let between = whole.separator(at);
             let (left, right) = whole.split(at, &between);
             (left, right, between)
@@ -173,42 +180,78 @@ impl BTree {
             } else {
                 &mut right
             };
-            half.insert(half.lower_bound(place), place, child);
+            half.insert(half.lower_bound(place, keys), place, keys);
             (left, right, between)
         };
+        Some((leaf, self.put_halves(&mut path, leaf, left, right, &between)))
+    }
+
+    /// Puts the left half in the place of a node (given the path to it), the right one into a new node, and the
+    /// bound between them into the parent. The new node's number.
+    fn put_halves(&mut self, path: &mut Path, number: u32, left: Node, right: Node, between: &OwnedPlace) -> u32 {
         // A half with longer bounds shares a longer prefix; it never needs more room than the whole.
-        std::mem::swap(self.node_mut(number), &mut left);
-        let new = self.add_node(std::mem::replace(&mut right, Node::new(None, None)));
-        match path.pop() {
-            None => self.grow(number, new, &between),
-            Some((parent, _)) => {
-                let node = self.node(parent);
-                if node.fits(&between.key) {
-                    let at = node.lower_bound(between.borrow());
-                    self.node_mut(parent).insert(at, between.borrow(), Some(new));
-                } else {
-                    self.split_for(path, parent, between.borrow(), Some(new));
-                }
-            }
+        *self.node_mut(number) = left;
+        let new = self.add_node(right);
+        let Some((parent, _)) = path.pop() else {
+            self.grow(number, new, between);
+            return new;
+        };
+        let place = between.borrow();
+        let node = self.node(parent);
+        if node.fits(place.key) {
+            let at = node.lower_bound_by_known(place);
+            self.node_mut(parent).insert_child(at, place, new);
+        } else {
+            self.split_parent(path, parent, place, new);
         }
         new
     }
 
+    /// Splits a full inner node (given the path to it) and puts the child into one of the halves. The bound between
+    /// them is that of the right one's first child: a shorter one would lead to it keys of the child before.
+    fn split_parent(&mut self, path: &mut Path, number: u32, place: Place<'_>, child: u32) {
+        let node = self.node(number);
+        let at = node.lower_bound_by_known(place);
+        let (left, right, between) = if at == node.len() && node.upper.is_none() {
+            let mut whole = node.clone();
+            whole.insert_child(at, place, child);
+            let between = whole.place(at);
+            let (left, right) = whole.split(at, &between);
+            (left, right, between)
+        } else {
+            let middle = node.middle();
+            let between = node.place(middle);
+            let (mut left, mut right) = node.split(middle, &between);
+            let half = if place < between.borrow() {
+                &mut left
+            } else {
+                &mut right
+            };
+            half.insert_child(half.lower_bound_by_known(place), place, child);
+            (left, right, between)
+        };
+        self.put_halves(path, number, left, right, &between);
+    }
+
     fn grow(&mut self, left: u32, right: u32, between: &OwnedPlace) {
         let mut root = Node::new(None, None);
-        root.insert(0, Place { key: &[], row: 0 }, Some(left));
-        root.insert(1, between.borrow(), Some(right));
+        root.insert_child(0, Place { key: &[], row: 0 }, left);
+        root.insert_child(1, between.borrow(), right);
         self.root = self.add_node(root);
         self.height += 1;
     }
 
     /// Hands out all row ids with exactly this key, ascending.
     #[inline]
-    pub(crate) fn lookup(&self, key: &[u8], mut found: impl FnMut(RowId)) {
+    pub(crate) fn lookup(&self, key: &[u8], keys: &dyn Keys, mut found: impl FnMut(RowId)) {
         let start = Place { key, row: 0 };
         let mut node = self.node(self.leaf_for(start));
-        let mut at = node.lower_bound(start);
         loop {
+            let mut at = node.lower_bound_by_known(start);
+            // The only one in its leaf: of equal keys there all are whole.
+            if let Some(row) = node.cut_entry(at, key, keys) {
+                found(RowId::unpack(row));
+            }
             while at < node.len() && node.has_key(at, key) {
                 found(RowId::unpack(node.row(at)));
                 at += 1;
@@ -216,7 +259,6 @@ impl BTree {
             match &node.upper {
                 Some(upper) if at == node.len() && upper.key.as_slice() <= key => {
                     node = self.node(self.leaf_for(upper.borrow()));
-                    at = node.lower_bound(start);
                 }
                 _ => return,
             }
@@ -305,7 +347,7 @@ impl BTree {
             let bound = self.node(parent).place(0);
             self.node_mut(parent).remove(1);
             self.node_mut(parent).remove(0);
-            self.node_mut(parent).insert(0, bound.borrow(), Some(right));
+            self.node_mut(parent).insert_child(0, bound.borrow(), right);
             right
         };
         *self.node_mut(leaf) = Node::new(None, None);

@@ -1,19 +1,23 @@
 //! One node of a B-tree: entries in order, their common prefix stored once.
 //!
 //! An entry is a key and a row id, ordered by both, so that equal keys have an order too. In an inner
-//! node an entry is the lower bound of a child (that of the first child counts as minus infinity).
-//! Keys lie one after another in one piece of bytes; each slot has the first eight bytes of its key's
-//! rest, by which most comparisons end.
+//! node an entry is the lower bound of a child (that of the first child counts as minus infinity), cut to what tells
+//! it from the entry before; and whole. What a leaf knows of its entries' keys is told at [`Keys`].
 
 use std::cmp::Ordering;
-use std::ops::Range;
 
-/// Bytes that a node's entries may take before it is split.
+use super::entries::{Entries, HEAD, Known, shared};
+use super::keys::Keys;
+
+/// Bytes that a node's entries may take before it is split, each counted with its whole key as a page of
+/// PostgreSQL's has it: trees are as high and leaves as many as there, however little of the keys is kept in memory.
 pub(super) const CAPACITY: usize = 8192 - 64;
 /// What an entry takes besides its key's rest.
 const ENTRY: usize = 16;
 /// The longest key: three fit a node (PostgreSQL's limit for its pages).
 pub(super) const MAX_KEY: usize = 2704;
+/// Rests up to this length are kept whole: two integers, a timestamp. Probing for them never visits the heap.
+const WHOLE: usize = 24;
 
 /// A place in the order of entries. `row` is a packed row id, 0 before and [`AFTER`] after all entries of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,15 +57,6 @@ impl Ord for Place<'_> {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    /// The first bytes of the key's rest, zeros after its end.
-    head: u64,
-    offset: u16,
-    length: u16,
-    row: u32,
-}
-
 /// See the module's text. Every entry lies in `lower..upper`; `None` is without bound.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
@@ -69,33 +64,14 @@ pub(super) struct Node {
     pub(super) upper: Option<OwnedPlace>,
     /// How many bytes of `lower`'s key all entries share.
     prefix: usize,
-    slots: Vec<Slot>,
-    /// One per slot in an inner node, none in a leaf.
+    entries: Entries,
+    /// One per entry in an inner node, none in a leaf.
     children: Vec<u32>,
-    bytes: Vec<u8>,
-    /// Bytes of removed keys among `bytes`.
-    holes: usize,
-}
-
-/// Slots that lie side by side in memory.
-const LINE: usize = 4;
-
-/// Bytes of a key's rest that a slot has.
-const HEAD: usize = 8;
-
-#[inline]
-fn head(rest: &[u8]) -> u64 {
-    if let Some(first) = rest.first_chunk::<HEAD>() {
-        return u64::from_be_bytes(*first);
-    }
-    rest.iter()
-        .zip((0..HEAD).rev())
-        .fold(0, |head, (&byte, place)| head | u64::from(byte) << (8 * place))
 }
 
 fn common_prefix(lower: &Option<OwnedPlace>, upper: &Option<OwnedPlace>) -> usize {
     match (lower, upper) {
-        (Some(lower), Some(upper)) => lower.key.iter().zip(&upper.key).take_while(|(a, b)| a == b).count(),
+        (Some(lower), Some(upper)) => shared(&lower.key, &upper.key),
         _ => 0,
     }
 }
@@ -107,125 +83,127 @@ impl Node {
             lower,
             upper,
             prefix,
-            slots: Vec::new(),
+            entries: Entries::default(),
             children: Vec::new(),
-            bytes: Vec::new(),
-            holes: 0,
         }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.entries.len()
     }
 
     fn prefix(&self) -> &[u8] {
         self.lower.as_ref().map_or(&[], |lower| &lower.key[..self.prefix])
     }
 
-    fn rest(&self, slot: &Slot) -> &[u8] {
-        &self.bytes[usize::from(slot.offset)..usize::from(slot.offset) + usize::from(slot.length)]
-    }
-
+    #[inline]
     pub(super) fn row(&self, at: usize) -> u32 {
-        self.slots[at].row
+        self.entries.row(at)
     }
 
     pub(super) fn child(&self, at: usize) -> u32 {
         self.children[at]
     }
 
-    pub(super) fn place(&self, at: usize) -> OwnedPlace {
-        let slot = &self.slots[at];
-        let mut key = Vec::with_capacity(self.prefix + usize::from(slot.length));
+    /// What is known of an entry's key.
+    fn known(&self, at: usize) -> Vec<u8> {
+        let mut key = Vec::with_capacity(self.prefix + self.entries.length(at));
         key.extend_from_slice(self.prefix());
-        key.extend_from_slice(self.rest(slot));
+        self.entries.known(at, &mut key);
+        key
+    }
+
+    /// The place of an entry of an inner node.
+    pub(super) fn place(&self, at: usize) -> OwnedPlace {
         OwnedPlace {
-            key,
-            row: u64::from(slot.row),
+            key: self.known(at),
+            row: u64::from(self.row(at)),
         }
     }
 
-    /// Is the entry's key this one?
+    /// Is the entry a whole one with this key?
+    #[inline]
     pub(super) fn has_key(&self, at: usize, key: &[u8]) -> bool {
-        let slot = &self.slots[at];
-        let Some((prefix, rest)) = key.split_at_checked(self.prefix) else {
-            return false;
-        };
-        rest.len() == usize::from(slot.length)
-            && head(rest) == slot.head
-            && (rest.len() <= HEAD || *rest == *self.rest(slot))
-            && prefix == self.prefix()
+        key.split_at_checked(self.prefix)
+            .is_some_and(|(prefix, rest)| self.entries.is_whole(at, rest) && prefix == self.prefix())
+    }
+
+    /// The first entry that is not before `place`; cut ones that it begins with count as before it.
+    #[inline]
+    pub(super) fn lower_bound_by_known(&self, place: Place<'_>) -> usize {
+        let prefix = self.prefix();
+        match place.key.strip_prefix(prefix) {
+            Some(rest) => self.entries.lower_bound(rest, place.row, !self.children.is_empty()),
+            None if place.key < prefix => 0,
+            None => self.len(),
+        }
     }
 
     /// The first entry that is not before `place`.
     #[inline]
-    pub(super) fn lower_bound(&self, place: Place<'_>) -> usize {
-        let prefix = self.prefix();
-        let Some(rest) = place.key.strip_prefix(prefix) else {
-            return if place.key < prefix { 0 } else { self.len() };
-        };
-        let wanted = head(rest);
-        let before = |slot: &Slot| {
-            match slot.head.cmp(&wanted) {
-                Ordering::Less => return true,
-                Ordering::Greater => return false,
-                Ordering::Equal => {}
-            }
-            let order = if usize::from(slot.length) <= HEAD && rest.len() <= HEAD {
-                usize::from(slot.length).cmp(&rest.len())
-            } else {
-                self.rest(slot).cmp(rest)
-            };
-            match order {
-                Ordering::Less => true,
-                Ordering::Greater => false,
-                Ordering::Equal => u64::from(slot.row) < place.row,
-            }
-        };
-        let around = self.around(wanted, before);
-        around.start + self.slots[around].partition_point(before)
+    pub(super) fn lower_bound(&self, place: Place<'_>, keys: &dyn Keys) -> usize {
+        let at = self.lower_bound_by_known(place);
+        if at > 0 && self.entries.is_cut(at - 1) {
+            return self.lower_bound_among_cut(at, place, keys);
+        }
+        at
     }
 
-    /// A few slots among which the first one that is not `before` lies, or just after them: first where it were if
-    /// keys were evenly spread (numbers given one after another, random ones), then in growing steps from there.
-    /// A binary search of all slots would wait for memory at each of its first steps.
-    #[inline]
-    fn around(&self, wanted: u64, before: impl Fn(&Slot) -> bool) -> Range<usize> {
-        let count = self.slots.len();
-        // The first key of an inner node stands for minus infinity.
-        let from = usize::from(!self.children.is_empty());
-        let (Some(first), Some(last)) = (self.slots.get(from), self.slots.last()) else {
-            return 0..count;
-        };
-        let spread = last.head - first.head;
-        let offset = wanted.saturating_sub(first.head).min(spread);
-        // Of both only the leading 32 bits count: their product with a slot's number does not overflow.
-        let shift = 32_u32.saturating_sub(spread.leading_zeros());
-        let guess = ((offset >> shift) * (count - from - 1) as u64).checked_div(spread >> shift);
-        let guess = guess.map_or(count / 2, |guess| from + guess as usize);
-        let mut step = LINE;
-        if before(&self.slots[guess]) {
-            let mut start = guess + 1;
-            while start + step < count && before(&self.slots[start + step]) {
-                start += step + 1;
-                step *= 2;
+    /// The last entry before `at` may be one that is not before `place`.
+    fn lower_bound_among_cut(&self, mut at: usize, place: Place<'_>, keys: &dyn Keys) -> usize {
+        while at > 0 && self.may_be(at - 1, place.key) {
+            let row = u64::from(self.row(at - 1));
+            match self.rest_of(at - 1, keys) {
+                Some(rest) if (rest.as_slice(), row) >= (&place.key[self.prefix..], place.row) => at -= 1,
+                _ => break,
             }
-            start..count.min(start + step)
-        } else {
-            let mut end = guess;
-            while end > step && !before(&self.slots[end - step - 1]) {
-                end -= step + 1;
-                step *= 2;
-            }
-            end.saturating_sub(step)..end
         }
+        at
+    }
+
+    /// Is the entry cut, and all that is known of it the beginning of this key?
+    fn may_be(&self, at: usize, key: &[u8]) -> bool {
+        let rest = || key.strip_prefix(self.prefix());
+        self.entries.is_cut(at) && rest().is_some_and(|rest| self.entries.shared_with(at, rest).1)
+    }
+
+    /// The whole rest of a cut entry, from its row. `None`: the row is gone.
+    fn rest_of(&self, at: usize, keys: &dyn Keys) -> Option<Vec<u8>> {
+        let key = keys.key(self.row(at))?;
+        let rest = key.strip_prefix(self.prefix())?;
+        let fits = rest.len() == self.entries.length(at) && self.entries.shared_with(at, rest).1;
+        debug_assert!(fits, "the row of a cut entry has another key");
+        fits.then(|| rest.to_vec())
+    }
+
+    /// The row of a cut entry with this key; `at` is the key's lower bound by what is known.
+    #[inline]
+    pub(super) fn cut_entry(&self, at: usize, key: &[u8], keys: &dyn Keys) -> Option<u32> {
+        if at == 0 || !self.entries.is_cut(at - 1) {
+            return None;
+        }
+        let at = at - 1;
+        let found = key.len() == self.prefix + self.entries.length(at)
+            && self.may_be(at, key)
+            && self.rest_of(at, keys).is_some_and(|rest| *rest == key[self.prefix..]);
+        found.then(|| self.row(at))
+    }
+
+    /// Is this very entry at `at`, its place's lower bound?
+    #[inline]
+    pub(super) fn is_entry(&self, at: usize, place: Place<'_>) -> bool {
+        at < self.len()
+            && u64::from(self.row(at)) == place.row
+            && (self.has_key(at, place.key)
+                || (place.key.len() == self.prefix + self.entries.length(at) && self.may_be(at, place.key)))
     }
 
     /// The child that holds entries from `place` on.
     #[inline]
     pub(super) fn child_for(&self, place: Place<'_>) -> usize {
-        let at = self.lower_bound(place);
-        if at < self.len() && u64::from(self.slots[at].row) == place.row && self.has_key(at, place.key) {
+        let at = self.lower_bound_by_known(place);
+        if at < self.len() && u64::from(self.row(at)) == place.row && self.has_key(at, place.key) {
             return at;
         }
         at.saturating_sub(1)
@@ -233,55 +211,80 @@ impl Node {
 
     /// The child that holds the last entry before `place`.
     pub(super) fn child_before(&self, place: Place<'_>) -> usize {
-        self.lower_bound(place).saturating_sub(1)
+        self.lower_bound_by_known(place).saturating_sub(1)
+    }
+
+    /// Bytes of memory besides the node itself.
+    pub(super) fn allocated(&self) -> usize {
+        let bounds = [&self.lower, &self.upper].into_iter().flatten();
+        bounds.map(|bound| bound.key.capacity()).sum::<usize>()
+            + self.entries.allocated()
+            + self.children.capacity() * size_of::<u32>()
     }
 
     pub(super) fn used(&self) -> usize {
-        self.bytes.len() - self.holes + self.len() * ENTRY + self.prefix
+        self.entries.rests() + self.len() * ENTRY + self.prefix
     }
 
     pub(super) fn fits(&self, key: &[u8]) -> bool {
         self.used() + ENTRY + key.len().saturating_sub(self.prefix) <= CAPACITY
     }
 
-    pub(super) fn insert(&mut self, at: usize, place: Place<'_>, child: Option<u32>) {
+    /// Adds an inner node's entry.
+    pub(super) fn insert_child(&mut self, at: usize, place: Place<'_>, child: u32) {
         let rest = &place.key[self.prefix.min(place.key.len())..];
-        if self.bytes.len() + rest.len() > usize::from(u16::MAX) {
-            self.compact();
-        }
-        let slot = Slot {
-            head: head(rest),
-            offset: self.bytes.len() as u16,
-            length: rest.len() as u16,
-            row: place.row as u32,
+        let known = Known {
+            bytes: rest,
+            length: rest.len(),
+            pinned: true,
         };
-        self.bytes.extend_from_slice(rest);
-        self.slots.insert(at, slot);
-        if let Some(child) = child {
-            self.children.insert(at, child);
+        self.entries.insert(at, place.row as u32, known);
+        self.children.insert(at, child);
+    }
+
+    /// Adds a leaf's entry at its lower bound, cut to what tells it from its neighbours. Of these as much is kept from
+    /// now on as tells them from it.
+    pub(super) fn insert(&mut self, at: usize, place: Place<'_>, keys: &dyn Keys) {
+        let mut needed = HEAD;
+        let rest = &place.key[self.prefix.min(place.key.len())..];
+        for neighbour in [at.checked_sub(1), (at < self.len()).then_some(at)]
+            .into_iter()
+            .flatten()
+        {
+            if rest.len() > WHOLE || self.entries.is_cut(neighbour) {
+                needed = needed.max(1 + self.tell_apart(neighbour, rest, keys));
+            }
         }
+        let pinned = !keys.may_cut(place.row as u32, place.key.len() > WHOLE);
+        let cut = !pinned && rest.len() > WHOLE && needed < rest.len();
+        let known = Known {
+            bytes: if cut { &rest[..needed] } else { rest },
+            length: rest.len(),
+            pinned,
+        };
+        self.entries.insert(at, place.row as u32, known);
+    }
+
+    /// Bytes that an entry shares with a new one beside it, as far as can be known; if it is cut before
+    /// they differ, more of it is kept from now on.
+    fn tell_apart(&mut self, at: usize, rest: &[u8], keys: &dyn Keys) -> usize {
+        let (known, all) = self.entries.shared_with(at, rest);
+        if !all || !self.entries.is_cut(at) {
+            return known;
+        }
+        let Some(whole) = self.rest_of(at, keys) else {
+            return known;
+        };
+        let common = shared(&whole, rest);
+        self.entries.learn(at, &whole[..whole.len().min(common + 1)]);
+        common
     }
 
     pub(super) fn remove(&mut self, at: usize) {
-        let slot = self.slots.remove(at);
-        self.holes += usize::from(slot.length);
+        self.entries.remove(at);
         if !self.children.is_empty() {
             self.children.remove(at);
         }
-        if self.holes > CAPACITY / 4 {
-            self.compact();
-        }
-    }
-
-    fn compact(&mut self) {
-        let mut bytes = Vec::with_capacity(self.bytes.len() - self.holes);
-        for slot in &mut self.slots {
-            let from = usize::from(slot.offset);
-            slot.offset = bytes.len() as u16;
-            bytes.extend_from_slice(&self.bytes[from..from + usize::from(slot.length)]);
-        }
-        self.bytes = bytes;
-        self.holes = 0;
     }
 
     /// The same entries between other bounds. Bounds only ever widen here or hold all entries.
@@ -291,11 +294,29 @@ impl Node {
         node
     }
 
+    /// Takes entries of another node, cut to what tells them from each other.
     fn copy_entries(&mut self, from: &Node, start: usize, end: usize) {
-        self.slots.reserve(from.len());
+        self.entries.reserve(end - start);
+        self.children.extend(from.children.get(start..end).unwrap_or_default());
+        let mut before = 0;
+        let mut key = if start < end { from.known(start) } else { Vec::new() };
         for at in start..end {
-            let place = from.place(at);
-            self.insert(self.len(), place.borrow(), from.children.get(at).copied());
+            let next = if at + 1 < end { from.known(at + 1) } else { Vec::new() };
+            let after = if at + 1 < end { 1 + shared(&key, &next) } else { 0 };
+            let length = (from.prefix + from.entries.length(at)).saturating_sub(self.prefix);
+            let pinned = from.entries.is_pinned(at);
+            let mut rest = &key[self.prefix.min(key.len())..];
+            if !pinned && length > WHOLE {
+                let needed = before.max(after).saturating_sub(self.prefix).max(HEAD);
+                rest = &rest[..needed.min(rest.len())];
+            }
+            let known = Known {
+                bytes: rest,
+                length,
+                pinned,
+            };
+            self.entries.insert(self.len(), from.row(at), known);
+            (before, key) = (after, next);
         }
     }
 
@@ -312,8 +333,8 @@ impl Node {
     pub(super) fn middle(&self) -> usize {
         let half = self.used() / 2;
         let mut sum = 0;
-        for (at, slot) in self.slots.iter().enumerate() {
-            sum += ENTRY + usize::from(slot.length);
+        for at in 0..self.len() {
+            sum += ENTRY + self.entries.length(at);
             if sum > half {
                 return at.clamp(1, (self.len() - 1).max(1));
             }
@@ -323,28 +344,32 @@ impl Node {
 
     /// The shortest place after entry `at - 1` and not after entry `at`.
     pub(super) fn separator(&self, at: usize) -> OwnedPlace {
-        let (left, right) = (self.place(at - 1), self.place(at));
-        let common = left.key.iter().zip(&right.key).take_while(|(a, b)| a == b).count();
-        if common == right.key.len() {
-            return right;
+        let (left, mut right) = (self.known(at - 1), self.known(at));
+        let common = shared(&left, &right);
+        let mut row = 0;
+        if common < right.len() {
+            right.truncate(common + 1);
+        } else if !self.entries.is_cut(at) {
+            row = u64::from(self.row(at));
         }
-        OwnedPlace {
-            key: right.key[..=common].to_vec(),
-            row: 0,
-        }
+        OwnedPlace { key: right, row }
     }
 }
 
-/// By contents, however they came to lie in `bytes`.
+/// By contents, however they came to lie, and however much is known of a key whose row has it.
 impl std::hash::Hash for Node {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.lower.hash(state);
         self.upper.hash(state);
         self.children.hash(state);
-        self.slots.len().hash(state);
-        for slot in &self.slots {
-            state.write_u32(slot.row);
-            self.rest(slot).hash(state);
+        self.len().hash(state);
+        for at in 0..self.len() {
+            state.write_u32(self.row(at));
+            if self.entries.is_pinned(at) {
+                self.known(at).hash(state);
+            } else {
+                self.entries.length(at).hash(state);
+            }
         }
     }
 }

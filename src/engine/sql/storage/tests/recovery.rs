@@ -44,7 +44,7 @@ fn check_crash_at(world: &World, flushed: u64, prefixes: &Prefixes, seed: u64) {
             .expect("fits");
         crashed
             .storage
-            .index_insert(crashed.index, super::world::key_of(&data), row)
+            .index_insert(crashed.index, &super::world::key_of(&data), row)
             .expect("fits");
     }
     crashed.storage.commit(xid);
@@ -109,7 +109,7 @@ fn a_commit_record_that_was_written_before_a_checkpoint_counts() {
         .expect("fits");
     world
         .storage
-        .index_insert(world.index, super::world::key_of(&data), row)
+        .index_insert(world.index, &super::world::key_of(&data), row)
         .expect("fits");
     world.storage.commit(xid);
     assert!(

@@ -79,7 +79,7 @@ fn a_queue_does_not_grow_without_bound() {
     let session = SessionId(1);
     let xid = storage.begin(session).expect("a number");
     let relation = storage.create_relation(xid);
-    let index = storage.create_index(xid, relation);
+    let index = storage.create_index(xid, relation, None);
     storage.commit(xid);
     storage.finish_commit(xid);
     let mut rows = std::collections::VecDeque::new();

@@ -17,7 +17,7 @@ fn loaded(padding: usize) -> (Storage, RelationId, IndexId) {
     let mut storage = Storage::new();
     let xid = storage.begin(SESSION).expect("a number");
     let relation = storage.create_relation(xid);
-    let index = storage.create_index(xid, relation);
+    let index = storage.create_index(xid, relation, None);
     storage.commit(xid);
     storage.finish_commit(xid);
     for id in 0..ROWS {

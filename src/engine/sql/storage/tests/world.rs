@@ -2,6 +2,7 @@
 //! Both are driven by the same random schedule.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base::random::Stream;
 
@@ -58,8 +59,22 @@ pub(super) fn brief(data: &[u8]) -> String {
     format!("{id:05}:{key}:{}:{:x}", data.len(), data[data.len() - 1])
 }
 
-pub(super) fn key_of(data: &[u8]) -> &[u8] {
-    &data[4..8]
+/// The key of a row, long enough to be cut: it is found in the row again when need be.
+pub(super) fn key_of(data: &[u8]) -> Vec<u8> {
+    long_key(&data[4..8])
+}
+
+fn long_key(key: &[u8]) -> Vec<u8> {
+    [&[7; 30], key, &[9; 30]].concat()
+}
+
+#[derive(Debug)]
+struct LongKey;
+
+impl KeyOf for LongKey {
+    fn key_of(&self, row: &[u8], into: &mut Vec<u8>) {
+        into.extend_from_slice(&key_of(row));
+    }
 }
 
 impl World {
@@ -68,7 +83,7 @@ impl World {
         let session = SessionId(1_000);
         let xid = storage.begin(session).expect("a number");
         let relation = storage.create_relation(xid);
-        let index = storage.create_index(xid, relation);
+        let index = storage.create_index(xid, relation, Some(Arc::new(LongKey)));
         storage.commit(xid);
         storage.finish_commit(xid);
         World {
@@ -140,10 +155,10 @@ impl World {
         for key in 0..12_u32 {
             found.clear();
             self.storage
-                .index_lookup(self.index, &key.to_be_bytes(), |row| found.push(row));
+                .index_lookup(self.index, &long_key(&key.to_be_bytes()), |row| found.push(row));
             for &root in &found {
                 if let Some((_, data)) = self.storage.fetch_indexed(self.relation, root, snapshot)
-                    && key_of(data) == key.to_be_bytes()
+                    && data[4..8] == key.to_be_bytes()
                 {
                     by_index.push(brief(data));
                 }
@@ -230,7 +245,9 @@ impl World {
         let data = row_data(self.next_id, random.below(10) as u32, padding as usize);
         self.next_id += 1;
         let row = self.storage.insert(self.relation, &data, xid, command).expect("fits");
-        self.storage.index_insert(self.index, key_of(&data), row).expect("fits");
+        self.storage
+            .index_insert(self.index, &key_of(&data), row)
+            .expect("fits");
         self.remember(row, data, (xid, command), Vec::new());
         format!("{who}: insert {row} by {xid}")
     }
@@ -346,7 +363,7 @@ impl World {
                     assert!(!(new.hot && change.indexed), "a new key needs an entry");
                     if !new.hot {
                         self.storage
-                            .index_insert(self.index, key_of(&data), new.row)
+                            .index_insert(self.index, &key_of(&data), new.row)
                             .expect("fits");
                     }
                     self.remember(new.row, data, (xid, command), locks);
