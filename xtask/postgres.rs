@@ -36,6 +36,8 @@ impl Postgres {
             .arg("-k")
             .arg(&folder)
             .args(["-c", "listen_addresses=", "-c", "timezone=UTC", "-c", "fsync=off"])
+            // None can be prepared otherwise.
+            .args(["-c", "max_prepared_transactions=64"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -200,7 +200,7 @@ impl Script<'_> {
 fn is_control(sql: &str) -> bool {
     matches!(
         syntax::parse_statement(sql, Dialect::Postgres),
-        Ok(Statement::Begin { .. } | Statement::Commit | Statement::Rollback)
+        Ok(Statement::Begin { .. } | Statement::Commit { .. } | Statement::Rollback { .. })
     )
 }
 

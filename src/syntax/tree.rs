@@ -136,8 +136,17 @@ pub enum Statement {
     Begin {
         modes: TransactionModes,
     },
-    Commit,
-    Rollback,
+    Commit {
+        /// `AND CHAIN`: a new transaction with the same modes begins at once.
+        chain: bool,
+    },
+    Rollback {
+        chain: bool,
+    },
+    /// `PREPARE TRANSACTION 'identifier'`
+    PrepareTransaction(Arc<str>),
+    CommitPrepared(Arc<str>),
+    RollbackPrepared(Arc<str>),
     Savepoint(Name),
     RollbackTo(Name),
     Release(Name),

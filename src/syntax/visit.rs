@@ -124,8 +124,11 @@ macro_rules! walks {
                 | Statement::GrantRole(_)
                 | Statement::DropRole { .. }
                 | Statement::Begin { .. }
-                | Statement::Commit
-                | Statement::Rollback
+                | Statement::Commit { .. }
+                | Statement::Rollback { .. }
+                | Statement::PrepareTransaction(_)
+                | Statement::CommitPrepared(_)
+                | Statement::RollbackPrepared(_)
                 | Statement::Savepoint(_)
                 | Statement::RollbackTo(_)
                 | Statement::Release(_)

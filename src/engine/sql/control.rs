@@ -7,8 +7,8 @@ use syntax::{Expr, ExprKind, Statement, TransactionModes, UnaryOperator};
 
 use crate::error::{Fallible, error, state};
 use crate::server::Core;
-use crate::session::{SessionState, isolation_name, unrecognized};
-use crate::{Notice, Output, OutputColumn, Tag, TransactionStatus};
+use crate::session::{Ending, SessionState, isolation_name, unrecognized};
+use crate::{Notice, Output, OutputColumn, SqlError, Tag, TransactionStatus};
 
 /// Runs the statement if it is one of these.
 pub(crate) fn run(
@@ -27,26 +27,32 @@ pub(crate) fn run(
                     .push(warning("there is already a transaction in progress"));
             }
             session.begin(true, now);
-            if let Err(refusal) = set_modes(modes, session) {
-                session.rollback(core);
-                return Err(refusal);
-            }
+            set_modes(modes, session)?;
             output
         }
-        Statement::Commit if failed => {
+        Statement::PrepareTransaction(_) if failed => {
             session.rollback(core);
             tagged("ROLLBACK")
         }
-        Statement::Commit if session.transaction.explicit => {
-            session.transaction.committing = true;
-            tagged("COMMIT")
+        Statement::Commit { chain } | Statement::Rollback { chain } if session.transaction.explicit => {
+            session.transaction.chain = chain.then_some(now);
+            if matches!(statement, Statement::Commit { .. }) && !failed {
+                session.transaction.ending = Some(Ending::Commit);
+                tagged("COMMIT")
+            } else {
+                session.rollback(core);
+                tagged("ROLLBACK")
+            }
         }
-        Statement::Commit => no_transaction("COMMIT"),
-        Statement::Rollback if session.transaction.explicit => {
-            session.rollback(core);
-            tagged("ROLLBACK")
+        Statement::Commit { chain: true } => return Err(outside_of_block("COMMIT AND CHAIN")),
+        Statement::Rollback { chain: true } => return Err(outside_of_block("ROLLBACK AND CHAIN")),
+        Statement::Commit { .. } => no_transaction("COMMIT"),
+        Statement::Rollback { .. } => no_transaction("ROLLBACK"),
+        Statement::PrepareTransaction(id) if session.transaction.explicit => {
+            session.transaction.ending = Some(Ending::Prepare(id.clone()));
+            tagged("PREPARE TRANSACTION")
         }
-        Statement::Rollback => no_transaction("ROLLBACK"),
+        Statement::PrepareTransaction(_) => no_transaction("ROLLBACK"),
         Statement::RollbackTo(name) => {
             in_block(session, "ROLLBACK TO SAVEPOINT")?;
             session.rollback_to(&name.text, core)?;
@@ -64,6 +70,15 @@ pub(crate) fn run(
             tagged("RELEASE")
         }
         Statement::SetTransaction { modes, session: whole } => set_transaction(modes, *whole, session)?,
+        Statement::Set { name, value, .. } if name.text.starts_with("transaction_") => {
+            let value = value.as_ref().map(|values| setting_value(values)).transpose()?;
+            let modes = session.transaction_setting(&name.text, value.as_deref())?;
+            // Outside of a block it is set for this statement alone.
+            if session.transaction.explicit {
+                set_modes(&modes, session)?;
+            }
+            tagged("SET")
+        }
         Statement::Set { local, name, value } => {
             let mut output = tagged("SET");
             if *local && !session.transaction.explicit {
@@ -107,43 +122,65 @@ fn in_block(session: &SessionState, what: &str) -> Fallible<()> {
     if session.transaction.explicit {
         return Ok(());
     }
-    Err(error(
-        state::NO_ACTIVE_TRANSACTION,
-        format!("{what} can only be used in transaction blocks"),
-    ))
+    Err(outside_of_block(what))
+}
+
+fn outside_of_block(what: &str) -> Box<SqlError> {
+    let message = format!("{what} can only be used in transaction blocks");
+    error(state::NO_ACTIVE_TRANSACTION, message)
 }
 
 fn set_modes(modes: &TransactionModes, session: &mut SessionState) -> Fallible<()> {
-    if let Some(isolation) = modes.isolation {
-        let transaction = &mut session.transaction;
-        if isolation != transaction.isolation && transaction.queried {
-            return Err(error(
-                state::ACTIVE_SQL_TRANSACTION,
-                "SET TRANSACTION ISOLATION LEVEL must be called before any query",
-            ));
+    let inside_savepoint = !session.transaction.savepoints.is_empty();
+    let transaction = &mut session.transaction;
+    let queried = transaction.queried;
+    let refused = |message: &str| Err(error(state::ACTIVE_SQL_TRANSACTION, message));
+    if let Some(isolation) = modes.isolation
+        && isolation != transaction.modes.isolation
+    {
+        if queried {
+            return refused("SET TRANSACTION ISOLATION LEVEL must be called before any query");
         }
-        transaction.isolation = isolation;
+        if inside_savepoint {
+            return refused("SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction");
+        }
+        transaction.modes.isolation = isolation;
     }
     if let Some(read_only) = modes.read_only {
-        session.transaction.read_only = read_only;
+        if !read_only && transaction.modes.read_only {
+            if inside_savepoint {
+                return refused("cannot set transaction read-write mode inside a read-only transaction");
+            }
+            if queried {
+                return refused("transaction read-write mode must be set before any query");
+            }
+        }
+        transaction.modes.read_only = read_only;
     }
     if let Some(deferrable) = modes.deferrable {
-        if session.transaction.queried {
-            return Err(error(
-                state::ACTIVE_SQL_TRANSACTION,
-                "SET TRANSACTION [NOT] DEFERRABLE must be called before any query",
-            ));
+        if inside_savepoint {
+            return refused("SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction");
         }
-        session.transaction.deferrable = deferrable;
+        if queried {
+            return refused("SET TRANSACTION [NOT] DEFERRABLE must be called before any query");
+        }
+        transaction.modes.deferrable = deferrable;
     }
     Ok(())
 }
 
 fn set_transaction(modes: &TransactionModes, whole_session: bool, session: &mut SessionState) -> Fallible<Output> {
     let mut output = tagged("SET");
+    let on_or_off = |truth: bool| Some(if truth { "on" } else { "off" });
     if whole_session {
         if let Some(isolation) = modes.isolation {
             session.set("default_transaction_isolation", Some(isolation_name(isolation)), false)?;
+        }
+        if let Some(read_only) = modes.read_only {
+            session.set("default_transaction_read_only", on_or_off(read_only), false)?;
+        }
+        if let Some(deferrable) = modes.deferrable {
+            session.set("default_transaction_deferrable", on_or_off(deferrable), false)?;
         }
     } else if session.transaction.explicit {
         set_modes(modes, session)?;

@@ -44,7 +44,7 @@ impl Core {
 
     /// The catalog as it is, without what belongs to open transactions, is what a crash goes back to.
     fn keep_catalog(&mut self) {
-        let kept = Arc::new((*self.catalog).clone().without_pending());
+        let kept = Arc::new(self.durable_catalog());
         for (_, committed) in &mut self.history {
             *committed = kept.clone();
         }

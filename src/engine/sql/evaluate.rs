@@ -7,11 +7,10 @@ use base::{Row, Time, Type, Value};
 use syntax::{Dialect, Statement};
 
 use crate::bind::Names;
-use crate::catalog::{Access, Acl, Catalog, Column, RowSecurity, Table};
+use crate::catalog::{Access, Catalog, Table};
 use crate::error::{Fallible, error, state};
 use crate::exec::{Context, Run, State, Step, bind_parameters, next};
 use crate::plan::{Plan, Root};
-use crate::row::Layout;
 use crate::server::{Core, Server, ServerConfig};
 use crate::session::SessionState;
 use crate::storage::{CommandId, DatabaseId, RelationId, Xid};
@@ -129,34 +128,11 @@ fn ephemeral_catalog<'a>(tables: impl Iterator<Item = (&'a str, &'a [(String, Ty
     let mut catalog = Catalog::new();
     for (at, (name, columns)) in tables.enumerate() {
         let (schema, name) = name.split_once('.').unwrap_or(("public", name));
-        let columns = columns.iter().map(|(name, data_type)| Column {
-            name: name.as_str().into(),
-            data_type: *data_type,
-            not_null: false,
-            default: None,
-            dropped: false,
-            missing: Value::Null,
-            acl: Acl::default(),
-            digits: None,
-            sequence: None,
-        });
+        let columns = columns.iter().map(|(name, data_type)| (name.as_str(), *data_type));
         let id = RelationId(at as u32);
+        let access = Access::owned_by("postgres".into());
         catalog.create_table(
-            Table {
-                id,
-                heap: id,
-                database: DATABASE,
-                schema: schema.into(),
-                name: name.into(),
-                columns: columns.collect(),
-                indexes: Vec::new(),
-                checks: Vec::new(),
-                foreign_keys: Vec::new(),
-                fill: 100,
-                layout: Arc::new(Layout::default()),
-                access: Access::owned_by("postgres".into()),
-                row_security: RowSecurity::default(),
-            },
+            Table::without_rules(id, DATABASE, (schema, name), columns, access),
             Xid::FROZEN,
         );
     }

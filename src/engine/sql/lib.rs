@@ -31,6 +31,7 @@ mod server;
 mod session;
 #[allow(unreachable_pub)]
 mod storage;
+mod system;
 mod types;
 
 use std::sync::Arc;

@@ -19,8 +19,8 @@ use crate::error::{Fallible, error, state};
 use crate::exec::{Context, ForeignRun, Modify, Run, State, Step, acquire, bind_parameters, deadlock, next};
 use crate::plan::{Plan, Root};
 use crate::server::{CachedPlan, Core, Prepared, names};
-use crate::session::SessionState;
-use crate::storage::{DeadlockCheck, LockTag, Xid};
+use crate::session::{Ending, SessionState};
+use crate::storage::{DeadlockCheck, LockMode, LockTag, Xid};
 use crate::{Blocker, Lsn, Output, Progress, SqlError, StatementId, Tag, TransactionStatus};
 
 /// Where a running statement came from.
@@ -58,12 +58,22 @@ enum Phase {
     Rows(Box<Rows>),
     /// A definition or a LOCK TABLE that waits for a table lock: it begins anew when it has it.
     Utility,
-    /// The commit record is written up to here.
+    /// The record of a transaction's end is written up to here.
     Flush {
-        xid: Xid,
+        of: Written,
         lsn: Lsn,
         output: Output,
     },
+}
+
+/// What is done once its record has been flushed.
+#[derive(Clone, Copy, Debug, Hash)]
+enum Written {
+    /// The session's own transaction commits, or is prepared.
+    Commit(Xid),
+    Prepare(Xid),
+    /// A prepared transaction ends: whether it is committed or rolled back stands in the record.
+    EndOfPrepared(Xid),
 }
 
 /// A shared plan; hashed by nothing, since it follows from the statement and the catalog.
@@ -131,7 +141,8 @@ impl Running {
             Err(refusal) => return self.failed(*refusal, session, core),
         }
         match self.go_on(session, core, prepared, now, fuel) {
-            Ok(Came::Done(output)) => self.ended(output, session, core),
+            Ok(Came::Done(output)) => self.ended(output, session, core, now),
+            Ok(Came::Suspended) if matches!(self.phase, Phase::Flush { .. }) => self.flush(session, core),
             Ok(Came::Suspended) => match self.waits_for(session, core, now) {
                 Some(blocker) => Progress::Blocked(blocker),
                 None => Progress::OutOfFuel,
@@ -159,10 +170,14 @@ impl Running {
         if cancelled {
             return Err(error(state::QUERY_CANCELED, "canceling statement due to user request"));
         }
-        if session
-            .timeout("statement_timeout")
-            .is_some_and(|most| now >= self.started + most)
-        {
+        let statement_ends = session.timeout("statement_timeout").map(|most| self.started + most);
+        // What happens at the same time counts as the lock's.
+        let lock_timed_out = self.wait.is_some_and(|wait| {
+            let waits = core.storage.waits_for(session.id).is_some();
+            let ends = session.timeout("lock_timeout").map(|most| wait.since + most);
+            waits && ends.is_some_and(|ends| now >= ends && statement_ends.is_none_or(|statement| ends <= statement))
+        });
+        if !lock_timed_out && statement_ends.is_some_and(|ends| now >= ends) {
             return Err(error(
                 state::QUERY_CANCELED,
                 "canceling statement due to statement timeout",
@@ -186,10 +201,7 @@ impl Running {
                 return Ok(None);
             }
         }
-        if session
-            .timeout("lock_timeout")
-            .is_some_and(|most| now >= wait.since + most)
-        {
+        if lock_timed_out {
             return Err(error(
                 state::LOCK_NOT_AVAILABLE,
                 "canceling statement due to lock timeout",
@@ -254,6 +266,10 @@ impl Running {
                             state::IN_FAILED_TRANSACTION,
                             "current transaction is aborted, commands ignored until end of transaction block",
                         ));
+                    }
+                    if let Some((id, commits)) = end_of_prepared(&statement) {
+                        self.phase = end_prepared(id, commits, session, core)?;
+                        continue;
                     }
                     session.begin(false, now);
                     self.phase = match self.plan(&statement, session, core, prepared)? {
@@ -354,9 +370,10 @@ impl Running {
             }
             return Ok(true);
         }
-        if session.transaction.read_only && plan.0.writes() {
-            let message = format!("cannot execute {} in a read-only transaction", plan.0.verb);
-            return Err(error(state::READ_ONLY_TRANSACTION, message));
+        if session.transaction.modes.read_only
+            && let Some(what) = writes(&plan.0, &*self.statement(prepared)?)
+        {
+            return Err(ddl::in_read_only(what));
         }
         let Some(snapshot) = session.snapshot(core) else {
             return Ok(false);
@@ -381,34 +398,37 @@ impl Running {
 
     // ---- the end
 
-    fn ended(&mut self, mut output: Output, session: &mut SessionState, core: &mut Core) -> Progress {
+    fn ended(&mut self, mut output: Output, session: &mut SessionState, core: &mut Core, now: Time) -> Progress {
         output.notices.append(&mut session.notices);
         output.notices.retain(|notice| session.hears(notice.severity));
         session.usage.rows_returned += output.rows.len() as u64;
         if session.transaction.status == TransactionStatus::Idle {
             return Progress::Done(Ok(output));
         }
-        if session.transaction.explicit && !session.transaction.committing {
+        if session.transaction.explicit && session.transaction.ending.is_none() {
             session.next_command();
             if session.transaction.snapshot.is_none() {
                 core.storage.release_snapshots(session.id);
             }
             return Progress::Done(Ok(output));
         }
-        if let Err(refusal) = session.check_commit(core) {
-            session.rollback(core);
-            return Progress::Done(Err(*refusal));
-        }
-        let Some(xid) = session.transaction.xid else {
-            session.finish(core);
-            return Progress::Done(Ok(output));
-        };
         let before = core.storage.wal_position();
-        let lsn = core.storage.commit(xid);
-        session.usage.wal_bytes += lsn.0.saturating_sub(before.0);
-        core.note_catalog(lsn, &session.transaction.xids);
-        self.phase = Phase::Flush { xid, lsn, output };
-        Progress::Flush(lsn)
+        match write_end(session, core, now) {
+            Err(refusal) => {
+                session.transaction.chain = None;
+                session.rollback(core);
+                Progress::Done(Err(*refusal))
+            }
+            Ok(None) => {
+                session.finish(core);
+                Progress::Done(Ok(output))
+            }
+            Ok(Some((of, lsn))) => {
+                session.usage.wal_bytes += lsn.0.saturating_sub(before.0);
+                self.phase = Phase::Flush { of, lsn, output };
+                Progress::Flush(lsn)
+            }
+        }
     }
 
     fn flush(&mut self, session: &mut SessionState, core: &mut Core) -> Progress {
@@ -417,22 +437,96 @@ impl Running {
         {
             return Progress::Flush(*lsn);
         }
-        self.finish_commit(session, core);
+        self.finish_end(session, core);
         match std::mem::replace(&mut self.phase, Phase::Start) {
             Phase::Flush { output, .. } => Progress::Done(Ok(output)),
             _ => Progress::OutOfFuel,
         }
     }
 
-    /// Makes a written commit visible and gives back the locks. False: there is none.
-    pub(crate) fn finish_commit(&mut self, session: &mut SessionState, core: &mut Core) -> bool {
-        let Phase::Flush { xid, .. } = &self.phase else {
+    /// Does what a written record of a transaction's end says: makes a commit visible, gives locks back or hands
+    /// them on. False: there is none.
+    pub(crate) fn finish_end(&mut self, session: &mut SessionState, core: &mut Core) -> bool {
+        let Phase::Flush { of, .. } = &self.phase else {
             return false;
         };
-        core.storage.finish_commit(*xid);
-        core.commit_catalog(&session.transaction.xids);
-        session.finish(core);
+        match *of {
+            Written::Commit(xid) => {
+                core.storage.finish_commit(xid);
+                core.commit_catalog(&session.transaction.xids);
+                session.finish(core);
+            }
+            Written::Prepare(xid) => {
+                core.storage.finish_prepare(session.id, xid);
+                session.hand_over(core);
+            }
+            Written::EndOfPrepared(xid) => core.finish_prepared(xid),
+        }
         true
+    }
+}
+
+/// Writes the record of the end of the session's transaction; nothing if that has written nothing.
+fn write_end(session: &mut SessionState, core: &mut Core, now: Time) -> Fallible<Option<(Written, Lsn)>> {
+    session.check_commit(core)?;
+    let (written, lsn) = match (session.transaction.ending.take(), session.transaction.xid) {
+        (Some(Ending::Prepare(id)), _) => {
+            let (xid, lsn) = session.prepare(id, core, now)?;
+            (Written::Prepare(xid), lsn)
+        }
+        (_, Some(xid)) => (Written::Commit(xid), core.storage.commit(xid)),
+        (_, None) => return Ok(None),
+    };
+    core.note_catalog(lsn);
+    Ok(Some((written, lsn)))
+}
+
+/// COMMIT PREPARED and ROLLBACK PREPARED.
+fn end_of_prepared(statement: &Statement) -> Option<(&str, bool)> {
+    match statement {
+        Statement::CommitPrepared(id) => Some((id, true)),
+        Statement::RollbackPrepared(id) => Some((id, false)),
+        _ => None,
+    }
+}
+
+fn end_prepared(id: &str, commits: bool, session: &mut SessionState, core: &mut Core) -> Fallible<Phase> {
+    let verb = if commits {
+        "COMMIT PREPARED"
+    } else {
+        "ROLLBACK PREPARED"
+    };
+    if session.transaction.explicit {
+        let message = format!("{verb} cannot run inside a transaction block");
+        return Err(error(state::ACTIVE_SQL_TRANSACTION, message));
+    }
+    let role = session.current_user();
+    let superuser = core.catalog.authority(role, &[]).superuser;
+    let xid = core.storage.find_prepared(id, role, superuser, session.database)?;
+    let before = core.storage.wal_position();
+    let lsn = core.storage.end_prepared(xid, commits);
+    session.usage.wal_bytes += lsn.0.saturating_sub(before.0);
+    core.note_catalog(lsn);
+    Ok(Phase::Flush {
+        of: Written::EndOfPrepared(xid),
+        lsn,
+        output: control::tagged(verb),
+    })
+}
+
+/// What it does that a read-only transaction must not: write, or lock rows.
+fn writes(plan: &Plan, statement: &Statement) -> Option<&'static str> {
+    let locks_rows = plan.locks.iter().any(|(_, mode)| *mode == LockMode::RowShare);
+    match statement {
+        _ if plan.writes() => Some(plan.verb),
+        Statement::Query(query) if locks_rows => Some(match query.locking.first().map(|locking| locking.strength) {
+            Some(syntax::RowLock::Update) => "SELECT FOR UPDATE",
+            Some(syntax::RowLock::NoKeyUpdate) => "SELECT FOR NO KEY UPDATE",
+            Some(syntax::RowLock::Share) => "SELECT FOR SHARE",
+            Some(syntax::RowLock::KeyShare) => "SELECT FOR KEY SHARE",
+            None => "SELECT",
+        }),
+        _ => None,
     }
 }
 
@@ -440,6 +534,9 @@ impl Running {
 fn still_good(plan: &Plan, session: &SessionState, core: &Core) -> bool {
     let own = &session.transaction.xids;
     plan.tables.iter().all(|range| {
+        if crate::system::view(range.table.id).is_some() {
+            return true;
+        }
         let now = core.catalog.table(range.table.id, own);
         now.is_some_and(|now| Arc::ptr_eq(now, &range.table))
     })

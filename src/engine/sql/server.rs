@@ -24,6 +24,8 @@ pub struct ServerConfig {
     pub deadlock_timeout: Nanos,
     /// The `timestamptz` (microseconds since 2000-01-01 UTC) at `Time::ZERO`.
     pub epoch_micros: i64,
+    /// Zero: none may be prepared, as in a PostgreSQL that nobody has told otherwise.
+    pub max_prepared_transactions: u32,
 }
 
 impl Default for ServerConfig {
@@ -32,6 +34,7 @@ impl Default for ServerConfig {
             deadlock_timeout: Nanos::from_secs(1),
             // 2024-01-01 00:00 UTC.
             epoch_micros: 757_382_400_000_000,
+            max_prepared_transactions: 64,
         }
     }
 }
@@ -65,14 +68,30 @@ impl Core {
         }
     }
 
-    /// The commit record with these definitions ends at `lsn`.
-    pub(crate) fn note_catalog(&mut self, lsn: Lsn, xids: &[Xid]) {
-        if self.catalog.is_settled() {
-            return;
+    /// The record of a transaction's end, or of its being prepared, ends at `lsn`: the definitions that are there
+    /// from then on.
+    pub(crate) fn note_catalog(&mut self, lsn: Lsn) {
+        if !self.catalog.is_settled() {
+            self.history.push((lsn, Arc::new(self.durable_catalog())));
         }
-        let mut committed = (*self.catalog).clone();
-        committed.commit(xids);
-        self.history.push((lsn, Arc::new(committed.without_pending())));
+    }
+
+    /// The catalog as a crash would leave it, were all of the WAL flushed.
+    pub(crate) fn durable_catalog(&self) -> Catalog {
+        let mut durable = (*self.catalog).clone();
+        durable.commit(&self.storage.committing_xids());
+        durable.abort_but(&self.storage.lasting_xids());
+        durable
+    }
+
+    /// The record of a prepared transaction's end is flushed.
+    pub(crate) fn finish_prepared(&mut self, xid: Xid) {
+        let (xids, commits) = self.storage.finish_prepared(xid);
+        if commits {
+            self.commit_catalog(&xids);
+        } else {
+            self.abort_catalog(&xids);
+        }
     }
 
     pub(crate) fn commit_catalog(&mut self, xids: &[Xid]) {
@@ -204,7 +223,7 @@ impl Server {
             self.core.storage.cancel_wait(session.state.id);
             // A commit record that was written stays written, whoever has gone away.
             if let Some(running) = &mut session.running
-                && running.finish_commit(&mut session.state, &mut self.core)
+                && running.finish_end(&mut session.state, &mut self.core)
             {
             } else {
                 session.state.rollback(&mut self.core);
@@ -462,6 +481,7 @@ impl Server {
             by_text: BTreeMap::new(),
             down: false,
         };
+        fork.core.storage.disarm_prepared();
         // Even one whose commit waits for its flush.
         while let Some((_, mut session)) = fork.sessions.pop_first() {
             session.state.rollback(&mut fork.core);

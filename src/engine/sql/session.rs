@@ -1,16 +1,19 @@
 //! A connection: its transaction with savepoints, its settings.
 
+mod settings;
+mod value;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use base::{Nanos, Time};
+use base::Time;
 use syntax::IsolationLevel;
 
-use crate::catalog::Catalog;
 use crate::error::{Fallible, error, state};
-use crate::server::{Core, ServerConfig};
-use crate::storage::{CommandId, DatabaseId, LockTag, RelationId, Safety, SerialId, Snapshot, Xid};
-use crate::{Notice, SessionId, SqlError, TransactionStatus, Usage};
+use crate::server::Core;
+use crate::storage::{CommandId, DatabaseId, LockTag, Preparing, RelationId, Safety, SerialId, Snapshot, Xid};
+use crate::{Lsn, Notice, SessionId, SqlError, TransactionStatus, Usage};
+pub(crate) use settings::unrecognized;
 
 /// What a statement may read and change of its session.
 #[derive(Clone, Debug, Hash)]
@@ -40,12 +43,11 @@ pub(crate) struct Transaction {
     pub(crate) status: TransactionStatus,
     /// Of its own BEGIN; else of one statement.
     pub(crate) explicit: bool,
-    pub(crate) isolation: IsolationLevel,
-    pub(crate) read_only: bool,
-    /// Serializable and read-only: waits for a snapshot that is known to be safe.
-    pub(crate) deferrable: bool,
-    /// COMMIT has been said; its record is being written and flushed.
-    pub(crate) committing: bool,
+    pub(crate) modes: Modes,
+    /// Its end has been asked for.
+    pub(crate) ending: Option<Ending>,
+    /// `AND CHAIN`: when it has ended, one with the same modes begins, as of this time.
+    pub(crate) chain: Option<Time>,
     /// A statement has taken a snapshot: the isolation level stands.
     pub(crate) queried: bool,
     pub(crate) started: Time,
@@ -64,6 +66,31 @@ pub(crate) struct Transaction {
     before: Settings,
 }
 
+/// What BEGIN and SET TRANSACTION choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Modes {
+    pub(crate) isolation: IsolationLevel,
+    pub(crate) read_only: bool,
+    /// Serializable and read-only: waits for a snapshot that is known to be safe.
+    pub(crate) deferrable: bool,
+}
+
+impl Modes {
+    const PLAIN: Modes = Modes {
+        isolation: IsolationLevel::ReadCommitted,
+        read_only: false,
+        deferrable: false,
+    };
+}
+
+/// How a transaction is to end that has not failed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ending {
+    Commit,
+    /// PREPARE TRANSACTION with this identifier.
+    Prepare(Arc<str>),
+}
+
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Savepoint {
     pub(crate) name: Arc<str>,
@@ -71,6 +98,8 @@ pub(crate) struct Savepoint {
     pub(crate) xid: Option<Xid>,
     pub(crate) lock_mark: usize,
     settings: Settings,
+    /// READ ONLY that is set inside of it lasts no longer than it does.
+    read_only: bool,
 }
 
 /// Settings of the session, and those of SET LOCAL that hide them.
@@ -92,10 +121,9 @@ impl Transaction {
         Transaction {
             status: TransactionStatus::Idle,
             explicit: false,
-            isolation: IsolationLevel::ReadCommitted,
-            read_only: false,
-            deferrable: false,
-            committing: false,
+            modes: Modes::PLAIN,
+            ending: None,
+            chain: None,
             queried: false,
             started: Time::ZERO,
             xid: None,
@@ -108,28 +136,6 @@ impl Transaction {
         }
     }
 }
-
-/// The settings that exist, in lower case, with their values at the start.
-const KNOWN_SETTINGS: &[(&str, &str)] = &[
-    ("application_name", ""),
-    ("bytea_output", "hex"),
-    ("client_encoding", "UTF8"),
-    ("client_min_messages", "notice"),
-    ("datestyle", "ISO, MDY"),
-    ("default_transaction_isolation", "read committed"),
-    ("default_transaction_read_only", "off"),
-    ("extra_float_digits", "1"),
-    ("idle_in_transaction_session_timeout", "0"),
-    ("intervalstyle", "postgres"),
-    ("lock_timeout", "0"),
-    ("role", "none"),
-    ("row_security", "on"),
-    ("search_path", "\"$user\", public"),
-    ("standard_conforming_strings", "on"),
-    ("statement_timeout", "0"),
-    ("synchronous_commit", "on"),
-    ("timezone", "UTC"),
-];
 
 impl SessionState {
     pub(crate) fn new(id: SessionId, database: DatabaseId, login: Arc<str>) -> SessionState {
@@ -204,21 +210,23 @@ impl SessionState {
 
     // ---- transactions
 
+    /// Those of the transaction, or of the one that would begin now.
+    pub(crate) fn modes(&self) -> Modes {
+        match self.transaction.status {
+            TransactionStatus::Idle => self.default_modes(),
+            _ => self.transaction.modes,
+        }
+    }
+
     pub(crate) fn begin(&mut self, explicit: bool, now: Time) {
         if self.transaction.status != TransactionStatus::Idle {
             return;
         }
-        let isolation = match self.set_text("default_transaction_isolation").map(|text| &**text) {
-            Some("repeatable read") => IsolationLevel::RepeatableRead,
-            Some("serializable") => IsolationLevel::Serializable,
-            _ => IsolationLevel::ReadCommitted,
-        };
+        let modes = self.default_modes();
         let transaction = &mut self.transaction;
         transaction.status = TransactionStatus::InTransaction;
         transaction.explicit = explicit;
-        transaction.isolation = isolation;
-        transaction.read_only = false;
-        transaction.deferrable = false;
+        transaction.modes = modes;
         transaction.started = now;
         transaction.command = CommandId::FIRST;
         if !transaction.before.are_the_same(&self.settings) {
@@ -270,10 +278,10 @@ impl SessionState {
     pub(crate) fn snapshot(&mut self, core: &mut Core) -> Option<Snapshot> {
         let transaction = &mut self.transaction;
         transaction.queried = true;
-        if transaction.isolation == IsolationLevel::ReadCommitted {
+        if transaction.modes.isolation == IsolationLevel::ReadCommitted {
             return Some(core.storage.snapshot(self.id, transaction.xid, transaction.command));
         }
-        if transaction.isolation == IsolationLevel::Serializable && !self.open_serializable(core) {
+        if transaction.modes.isolation == IsolationLevel::Serializable && !self.open_serializable(core) {
             return None;
         }
         let transaction = &mut self.transaction;
@@ -293,7 +301,7 @@ impl SessionState {
         loop {
             let transaction = &mut self.transaction;
             if transaction.snapshot.is_none() {
-                let (command, read_only) = (transaction.command, transaction.read_only);
+                let (command, read_only) = (transaction.command, transaction.modes.read_only);
                 let (snapshot, serial) =
                     core.storage
                         .begin_serializable(self.id, &transaction.xids, command, read_only);
@@ -301,7 +309,7 @@ impl SessionState {
             }
             let Some(serial) = transaction
                 .serial
-                .filter(|_| transaction.deferrable && transaction.read_only)
+                .filter(|_| transaction.modes.deferrable && transaction.modes.read_only)
             else {
                 return true;
             };
@@ -342,6 +350,7 @@ impl SessionState {
             xid: None,
             lock_mark: core.storage.lock_mark(self.id),
             settings: self.settings.clone(),
+            read_only: self.transaction.modes.read_only,
         });
     }
 
@@ -357,6 +366,7 @@ impl SessionState {
     /// RELEASE: what was written since belongs to the level around it.
     pub(crate) fn release_savepoint(&mut self, name: &str) -> Fallible<()> {
         let at = self.find_savepoint(name)?;
+        self.transaction.modes.read_only = self.transaction.savepoints[at].read_only;
         self.transaction.savepoints.truncate(at);
         Ok(())
     }
@@ -376,6 +386,7 @@ impl SessionState {
             .iter()
             .find_map(|savepoint| savepoint.xid);
         self.settings = savepoint.settings.clone();
+        self.transaction.modes.read_only = savepoint.read_only;
         let lock_mark = savepoint.lock_mark;
         if let Some(first) = first {
             core.storage.abort(first);
@@ -437,6 +448,29 @@ impl SessionState {
         self.end();
     }
 
+    /// Writes the record of a transaction that is to be prepared; it gets a number even if it has written nothing.
+    pub(crate) fn prepare(&mut self, id: Arc<str>, core: &mut Core, now: Time) -> Fallible<(Xid, Lsn)> {
+        self.transaction.savepoints.clear();
+        let xid = self.write_xid(core)?;
+        let preparing = Preparing {
+            session: self.id,
+            xid,
+            serial: self.transaction.serial,
+            id,
+            owner: self.user.clone(),
+            database: self.database,
+            at: core.timestamp(now),
+        };
+        let lsn = core.storage.prepare(preparing, core.config.max_prepared_transactions)?;
+        Ok((xid, lsn))
+    }
+
+    /// After a transaction has been prepared: nothing of it is left in the session.
+    pub(crate) fn hand_over(&mut self, core: &mut Core) {
+        self.transaction.serial = None;
+        self.finish(core);
+    }
+
     /// After a commit has become visible, or when there was nothing to commit.
     pub(crate) fn finish(&mut self, core: &mut Core) {
         self.end_serializable(true, core);
@@ -451,153 +485,21 @@ impl SessionState {
 
     fn end(&mut self) {
         let transaction = &mut self.transaction;
+        let (modes, chain) = (transaction.modes, transaction.chain.take());
         transaction.status = TransactionStatus::Idle;
         transaction.explicit = false;
-        transaction.committing = false;
-        transaction.isolation = IsolationLevel::ReadCommitted;
-        transaction.read_only = false;
-        transaction.deferrable = false;
+        transaction.ending = None;
+        transaction.modes = Modes::PLAIN;
         transaction.queried = false;
         transaction.xid = None;
         transaction.xids.clear();
         transaction.savepoints.clear();
         transaction.snapshot = None;
         transaction.command = CommandId::FIRST;
-    }
-
-    // ---- settings
-
-    /// A setting that was set.
-    fn set_text(&self, name: &str) -> Option<&Arc<str>> {
-        let Settings { session, local } = &self.settings;
-        local.get(name).or_else(|| session.get(name))
-    }
-
-    /// A setting that was set, or a known one's default.
-    fn setting_text(&self, name: &str) -> Option<Arc<str>> {
-        self.set_text(name).cloned().or_else(|| {
-            let known = KNOWN_SETTINGS.iter().find(|(known, _)| *known == name);
-            let empty = || self.custom.contains(name).then_some("");
-            known.map(|(_, value)| *value).or_else(empty).map(Arc::from)
-        })
-    }
-
-    pub(crate) fn setting(&self, name: &str, config: &ServerConfig) -> Option<Arc<str>> {
-        let name = name.to_ascii_lowercase();
-        match &*name {
-            "transaction_isolation" => Some(isolation_name(self.transaction.isolation).into()),
-            "transaction_read_only" => Some(if self.transaction.read_only { "on" } else { "off" }.into()),
-            "session_authorization" => Some(self.session_user().clone()),
-            "server_version" => Some("15.0".into()),
-            "deadlock_timeout" if self.setting_text(&name).is_none() => {
-                Some(format!("{}ms", config.deadlock_timeout.0 / 1_000_000).into())
-            }
-            _ => self.setting_text(&name),
+        if let Some(now) = chain {
+            self.begin(true, now);
+            self.transaction.modes = modes;
         }
-    }
-
-    /// SET and SET LOCAL; `None`: back to the default.
-    pub(crate) fn set(&mut self, name: &str, value: Option<&str>, local: bool) -> Fallible<()> {
-        let name: Arc<str> = name.to_ascii_lowercase().into();
-        let known = KNOWN_SETTINGS.iter().any(|(known, _)| *known == &*name)
-            || ["deadlock_timeout", "session_authorization"].contains(&&*name);
-        if !known {
-            self.know_custom(&name)?;
-        }
-        let value = match value {
-            Some(value) => Some(check_setting(&name, value)?),
-            None => None,
-        };
-        let target = if local {
-            &mut self.settings.local
-        } else {
-            &mut self.settings.session
-        };
-        match value {
-            Some(value) => Arc::make_mut(target).insert(name.clone(), value.into()),
-            None => Arc::make_mut(target).remove(&name),
-        };
-        if !local && self.settings.local.contains_key(&name) {
-            Arc::make_mut(&mut self.settings.local).remove(&name);
-        }
-        if &*name == "session_authorization" {
-            self.set("role", None, local)?;
-        }
-        if ["search_path", "role", "session_authorization", "row_security"].contains(&&*name) {
-            self.refresh();
-        }
-        Ok(())
-    }
-
-    /// A custom setting comes into being when it is first set, and outlives a rollback.
-    fn know_custom(&mut self, name: &Arc<str>) -> Fallible<()> {
-        if !name.contains('.') {
-            return Err(unrecognized(name));
-        }
-        let identifier = |part: &str| {
-            let first = |c: char| c.is_alphabetic() || c == '_';
-            part.starts_with(first) && part.chars().all(|c| first(c) || c.is_ascii_digit() || c == '$')
-        };
-        if !name.split('.').all(identifier) {
-            let message = format!("invalid configuration parameter name \"{name}\"");
-            let detail = "Custom parameter names must be two or more simple identifiers separated by dots.";
-            return Err(error(state::INVALID_NAME, message).detail(detail));
-        }
-        if !self.custom.contains(name) {
-            Arc::make_mut(&mut self.custom).insert(name.clone());
-        }
-        Ok(())
-    }
-
-    /// [`Self::set`], if the session's roles allow it: `role` and `session_authorization` name roles.
-    pub(crate) fn assign(&mut self, name: &str, value: Option<&str>, local: bool, catalog: &Catalog) -> Fallible<()> {
-        let named = name.to_ascii_lowercase();
-        if let ("role" | "session_authorization", Some(role)) = (&*named, value)
-            && (&*named, role) != ("role", "none")
-        {
-            self.check_role(&named, role, catalog)?;
-        }
-        self.set(name, value, local)
-    }
-
-    fn check_role(&self, setting: &str, role: &str, catalog: &Catalog) -> Fallible<()> {
-        let own = &self.transaction.xids;
-        let Some(found) = catalog.role(role, own) else {
-            let message = format!("role \"{role}\" does not exist");
-            return Err(error(state::INVALID_PARAMETER_VALUE, message));
-        };
-        let is_superuser = |role: &Arc<str>| catalog.role(role, own).is_some_and(|role| role.superuser);
-        if setting == "role" {
-            let session = self.session_user();
-            if is_superuser(session) || catalog.roles_of(session, own, false).contains(&found.name) {
-                return Ok(());
-            }
-            let message = format!("permission denied to set role \"{role}\"");
-            return Err(error(state::INSUFFICIENT_PRIVILEGE, message));
-        }
-        if is_superuser(&self.login) || *self.login == *role {
-            return Ok(());
-        }
-        let message = "permission denied to set session authorization";
-        Err(error(state::INSUFFICIENT_PRIVILEGE, message))
-    }
-
-    /// Whether `client_min_messages` lets a message of this severity through.
-    pub(crate) fn hears(&self, severity: &str) -> bool {
-        let least = self.set_text("client_min_messages").map_or("notice", |text| &**text);
-        match severity {
-            "NOTICE" => !["warning", "error"].contains(&least),
-            _ => least != "error",
-        }
-    }
-
-    /// A timeout in force; zero means none.
-    pub(crate) fn timeout(&self, name: &str) -> Option<Nanos> {
-        if self.settings.session.is_empty() && self.settings.local.is_empty() {
-            return None;
-        }
-        let nanos = parse_duration(&self.setting_text(name)?)?;
-        (nanos.0 > 0).then_some(nanos)
     }
 }
 
@@ -613,58 +515,4 @@ pub(crate) fn isolation_name(isolation: IsolationLevel) -> &'static str {
         IsolationLevel::RepeatableRead => "repeatable read",
         IsolationLevel::Serializable => "serializable",
     }
-}
-
-pub(crate) fn unrecognized(name: &str) -> Box<SqlError> {
-    let message = format!("unrecognized configuration parameter \"{name}\"");
-    error(state::UNDEFINED_OBJECT, message)
-}
-
-/// The value as it is kept.
-fn check_setting<'v>(name: &str, value: &'v str) -> Fallible<&'v str> {
-    let invalid = || {
-        let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
-        error(state::INVALID_PARAMETER_VALUE, message)
-    };
-    if name.ends_with("_timeout") && parse_duration(value).is_none() {
-        return Err(invalid());
-    }
-    match (name, value) {
-        (
-            "default_transaction_isolation",
-            "read committed" | "read uncommitted" | "repeatable read" | "serializable",
-        ) => Ok(value),
-        ("row_security", _) => {
-            let truth = match &*value.to_ascii_lowercase() {
-                "on" | "true" | "yes" | "1" => Some("on"),
-                "off" | "false" | "no" | "0" => Some("off"),
-                _ => None,
-            };
-            truth.ok_or_else(|| {
-                let message = format!("parameter \"{name}\" requires a Boolean value");
-                error(state::INVALID_PARAMETER_VALUE, message)
-            })
-        }
-        ("default_transaction_isolation", _) => Err(invalid()),
-        ("timezone", zone) if !["utc", "gmt", "etc/utc"].contains(&&*zone.to_ascii_lowercase()) => {
-            Err(crate::error::unsupported("a time zone other than UTC"))
-        }
-        _ => Ok(value),
-    }
-}
-
-/// `500`, `500ms`, `2s`, `1min`: milliseconds where no unit is given.
-fn parse_duration(text: &str) -> Option<Nanos> {
-    let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let amount: u64 = text[..split].parse().ok()?;
-    let unit = match text[split..].trim() {
-        "us" => 1_000,
-        "" | "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "min" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        _ => return None,
-    };
-    amount.checked_mul(unit).map(Nanos)
 }

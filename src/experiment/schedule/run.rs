@@ -1,4 +1,4 @@
-//! Runs the permutations of a spec, each with new sessions, on one server.
+//! Runs the permutations of a spec one after the other, with the same sessions, on one server.
 //!
 //! isolationtester watches real sessions run side by side. Here every session that can go on does so
 //! until it has ended its step or waits; only then is it told, in the order in which the steps began,
@@ -24,8 +24,11 @@ pub fn run(spec: &Spec) -> Result<String, String> {
         now: Time::ZERO,
         out: format!("Parsed test spec with {} sessions\n", spec.sessions.len()),
     };
+    let mut control = tester.client(CONTROL)?;
+    let names = spec.sessions.iter().map(|session| &session.name);
+    let mut clients: Vec<Client> = names.map(|name| tester.client(name)).collect::<Result<_, _>>()?;
     for permutation in &spec.permutations {
-        tester.permutation(spec, permutation)?;
+        tester.permutation(spec, permutation, &mut control, &mut clients)?;
     }
     Ok(tester.out)
 }
@@ -70,36 +73,34 @@ struct Client {
 }
 
 impl Tester {
-    fn permutation(&mut self, spec: &Spec, order: &[Turn]) -> Result<(), String> {
+    fn permutation(
+        &mut self,
+        spec: &Spec,
+        order: &[Turn],
+        control: &mut Client,
+        clients: &mut [Client],
+    ) -> Result<(), String> {
         let names: Vec<&str> = order.iter().map(|turn| spec.step(turn.place).name.as_str()).collect();
         let _ = writeln!(self.out, "\nstarting permutation: {}", names.join(" "));
-        let mut control = self.client(CONTROL)?;
         for setup in &spec.setups {
-            self.whole(&mut control, setup, "setup failed")?;
+            self.whole(control, setup, "setup failed")?;
         }
-        let mut clients = Vec::new();
-        for session in &spec.sessions {
-            let mut client = self.client(&session.name)?;
+        for (session, client) in spec.sessions.iter().zip(&mut *clients) {
             if let Some(setup) = &session.setup {
                 let context = format!("setup of session {} failed", session.name);
-                self.whole(&mut client, setup, &context)?;
+                self.whole(client, setup, &context)?;
             }
-            clients.push(client);
         }
-        self.steps(spec, order, &mut clients)?;
-        for (session, client) in spec.sessions.iter().zip(&mut clients) {
+        self.steps(spec, order, clients)?;
+        for (session, client) in spec.sessions.iter().zip(&mut *clients) {
             if let Some(teardown) = &session.teardown {
                 let context = format!("teardown of session {} failed", session.name);
                 self.whole(client, teardown, &context)?;
             }
         }
-        for client in &clients {
-            self.server.disconnect(client.session, self.now);
-        }
         if let Some(teardown) = &spec.teardown {
-            self.whole(&mut control, teardown, "teardown failed")?;
+            self.whole(control, teardown, "teardown failed")?;
         }
-        self.server.disconnect(control.session, self.now);
         Ok(())
     }
 
@@ -276,7 +277,7 @@ impl Tester {
         if client.implicit {
             let modes = syntax::TransactionModes::default();
             client.queue.push_front(Ok(Statement::Begin { modes }));
-            client.queue.push_back(Ok(Statement::Commit));
+            client.queue.push_back(Ok(Statement::Commit { chain: false }));
         }
     }
 
@@ -346,7 +347,7 @@ impl Client {
         let _ = writeln!(self.printed, "ERROR:  {}", error.message);
         self.queue.clear();
         if std::mem::take(&mut self.implicit) {
-            self.queue.push_back(Ok(Statement::Rollback));
+            self.queue.push_back(Ok(Statement::Rollback { chain: false }));
         }
     }
 }
@@ -363,8 +364,9 @@ fn is_transaction_control(statement: &Statement) -> bool {
     matches!(
         statement,
         Statement::Begin { .. }
-            | Statement::Commit
-            | Statement::Rollback
+            | Statement::Commit { .. }
+            | Statement::Rollback { .. }
+            | Statement::PrepareTransaction(_)
             | Statement::Savepoint(_)
             | Statement::RollbackTo(_)
             | Statement::Release(_)

@@ -208,7 +208,13 @@ fn action(
                 external,
             })
         }
-        Sql::Begin { .. } | Sql::Commit | Sql::Rollback | Sql::SetTransaction { .. } => {
+        Sql::Begin { .. }
+        | Sql::Commit { .. }
+        | Sql::Rollback { .. }
+        | Sql::PrepareTransaction(_)
+        | Sql::CommitPrepared(_)
+        | Sql::RollbackPrepared(_)
+        | Sql::SetTransaction { .. } => {
             let hint = "an operation is one transaction as it is; \"isolation\" sets its level".to_owned();
             resolver.error(item.span, "an operation does not begin or end transactions", hint);
             None

@@ -1,5 +1,7 @@
 //! Transactions, settings and what else concerns a session.
 
+use std::sync::Arc;
+
 use super::{Parser, Result};
 use crate::token::TokenKind;
 use crate::{Expr, ExprKind, IsolationLevel, LockMode, Name, Statement, SyntaxError, TransactionModes, UnaryOperator};
@@ -27,33 +29,53 @@ impl Parser<'_> {
 
     pub(super) fn commit(&mut self) -> Result<Statement> {
         self.advance();
-        self.refuse("prepared", "COMMIT PREPARED")?;
+        if self.eat("prepared") {
+            return self.identifier_of_prepared().map(Statement::CommitPrepared);
+        }
         self.work();
-        self.chain()?;
-        Ok(Statement::Commit)
+        Ok(Statement::Commit { chain: self.chain()? })
     }
 
     pub(super) fn rollback(&mut self) -> Result<Statement> {
         self.advance();
-        self.refuse("prepared", "ROLLBACK PREPARED")?;
+        if self.eat("prepared") {
+            return self.identifier_of_prepared().map(Statement::RollbackPrepared);
+        }
         self.work();
         if self.eat("to") {
             self.eat("savepoint");
             return self.name().map(Statement::RollbackTo);
         }
-        self.chain()?;
-        Ok(Statement::Rollback)
+        Ok(Statement::Rollback { chain: self.chain()? })
     }
 
     /// `AND NO CHAIN` is the default.
-    fn chain(&mut self) -> Result<()> {
-        if self.eat_words(&["and", "no", "chain"]) {
-            return Ok(());
+    fn chain(&mut self) -> Result<bool> {
+        if !self.eat("and") {
+            return Ok(false);
         }
-        if self.at_words(&["and", "chain"]) {
-            return Err(self.unsupported("AND CHAIN"));
+        let chain = !self.eat("no");
+        self.expect("chain")?;
+        Ok(chain)
+    }
+
+    /// `PREPARE TRANSACTION 'identifier'`; a prepared statement is refused by name.
+    pub(super) fn prepare(&mut self) -> Result<Statement> {
+        if self.word_at(1) != Some("transaction") {
+            return Err(self.unsupported_command());
         }
-        Ok(())
+        self.advance();
+        self.advance();
+        self.identifier_of_prepared().map(Statement::PrepareTransaction)
+    }
+
+    fn identifier_of_prepared(&mut self) -> Result<Arc<str>> {
+        let TokenKind::String(id) = self.kind() else {
+            return Err(self.unexpected());
+        };
+        let id = id.clone();
+        self.advance();
+        Ok(id)
     }
 
     pub(super) fn savepoint(&mut self) -> Result<Statement> {

@@ -83,6 +83,7 @@ impl Parser<'_> {
             Some("begin" | "start") => self.begin(),
             Some("commit" | "end") => self.commit(),
             Some("rollback" | "abort") => self.rollback(),
+            Some("prepare") => self.prepare(),
             Some("savepoint") => self.savepoint(),
             Some("release") => self.release(),
             Some("set") => self.set(),
@@ -94,8 +95,8 @@ impl Parser<'_> {
             Some("vacuum") => self.vacuum(),
             Some(
                 "call" | "checkpoint" | "close" | "cluster" | "comment" | "copy" | "deallocate" | "declare" | "discard"
-                | "do" | "execute" | "fetch" | "import" | "listen" | "load" | "merge" | "move" | "notify" | "prepare"
-                | "reassign" | "refresh" | "reindex" | "security" | "unlisten",
+                | "do" | "execute" | "fetch" | "import" | "listen" | "load" | "merge" | "move" | "notify" | "reassign"
+                | "refresh" | "reindex" | "security" | "unlisten",
             ) => Err(self.unsupported_command()),
             _ => Err(self.unexpected()),
         }

@@ -111,8 +111,11 @@ impl Printer {
                 self.put("BEGIN");
                 self.modes(modes);
             }
-            Statement::Commit => self.put("COMMIT"),
-            Statement::Rollback => self.put("ROLLBACK"),
+            Statement::Commit { chain } => self.put(if *chain { "COMMIT AND CHAIN" } else { "COMMIT" }),
+            Statement::Rollback { chain } => self.put(if *chain { "ROLLBACK AND CHAIN" } else { "ROLLBACK" }),
+            Statement::PrepareTransaction(id) => self.prepared("PREPARE TRANSACTION ", id),
+            Statement::CommitPrepared(id) => self.prepared("COMMIT PREPARED ", id),
+            Statement::RollbackPrepared(id) => self.prepared("ROLLBACK PREPARED ", id),
             Statement::Savepoint(name) => self.named("SAVEPOINT ", name),
             Statement::RollbackTo(name) => self.named("ROLLBACK TO SAVEPOINT ", name),
             Statement::Release(name) => self.named("RELEASE SAVEPOINT ", name),
@@ -175,6 +178,11 @@ impl Printer {
             }
             definition => self.definition(definition),
         }
+    }
+
+    fn prepared(&mut self, verb: &str, id: &str) {
+        self.put(verb);
+        self.put(&quote_string(id));
     }
 
     fn named(&mut self, verb: &str, name: &Name) {

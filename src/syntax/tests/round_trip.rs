@@ -545,8 +545,20 @@ impl Make {
             read_only: self.some(Self::coin),
             deferrable: self.some(Self::coin),
         };
-        match self.below(16) {
+        match self.below(18) {
             0 => Statement::Begin { modes },
+            16 => {
+                let chain = self.coin();
+                self.pick(&[Statement::Commit { chain }, Statement::Rollback { chain }])
+            }
+            17 => {
+                let id: Arc<str> = self.pick(&["it's", ""]).into();
+                self.pick(&[
+                    Statement::PrepareTransaction(id.clone()),
+                    Statement::CommitPrepared(id.clone()),
+                    Statement::RollbackPrepared(id),
+                ])
+            }
             1 => Statement::SetTransaction {
                 modes,
                 session: self.coin(),

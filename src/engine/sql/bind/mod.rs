@@ -249,7 +249,19 @@ impl<'a> Binder<'a> {
     /// Finds a table and notes the lock that the statement needs on it.
     pub(crate) fn table(&mut self, name: &ObjectName, mode: LockMode) -> Fallible<Arc<Table>> {
         let table = match self.within.is_empty() {
-            true => self.names.table(name)?.clone(),
+            true => match self
+                .names
+                .find_table(name)
+                .is_none()
+                .then(|| crate::system::named(name))
+            {
+                Some(Some(view)) if mode == LockMode::AccessShare => view.clone(),
+                Some(Some(view)) => {
+                    let what = format!("writing to the system view \"{}\", or locking its rows,", view.name);
+                    return Err(crate::error::unsupported(what).at(name.span()));
+                }
+                _ => self.names.table(name)?.clone(),
+            },
             // Who wrote the policy could see the schema.
             false => self.names.find_table(name).cloned().ok_or_else(|| no_table(name))?,
         };

@@ -348,10 +348,9 @@ impl Catalog {
         self.end(|xid| xids.contains(&xid), false);
     }
 
-    /// As a crash leaves it: nothing of transactions that have not ended.
-    pub(crate) fn without_pending(mut self) -> Catalog {
-        self.end(|_| true, false);
-        self
+    /// As a crash leaves it: nothing of transactions that have not ended, but for these, which are prepared.
+    pub(crate) fn abort_but(&mut self, prepared: &[Xid]) {
+        self.end(|xid| !prepared.contains(&xid), false);
     }
 
     /// Takes the place of a lost catalog: numbers that were given out are not given again, plans made

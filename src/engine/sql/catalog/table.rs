@@ -138,6 +138,42 @@ pub(crate) struct ForeignKey {
 }
 
 impl Table {
+    /// A table of which no more is known than what columns it has; it is its own heap.
+    pub(crate) fn without_rules<'a>(
+        id: RelationId,
+        database: DatabaseId,
+        (schema, name): (&str, &str),
+        columns: impl Iterator<Item = (&'a str, Type)>,
+        access: Access,
+    ) -> Table {
+        let columns = columns.map(|(name, data_type)| Column {
+            name: name.into(),
+            data_type,
+            not_null: false,
+            default: None,
+            dropped: false,
+            missing: Value::Null,
+            acl: Acl::default(),
+            digits: None,
+            sequence: None,
+        });
+        Table {
+            id,
+            heap: id,
+            database,
+            schema: schema.into(),
+            name: name.into(),
+            columns: columns.collect(),
+            indexes: Vec::new(),
+            checks: Vec::new(),
+            foreign_keys: Vec::new(),
+            layout: Arc::new(Layout::default()),
+            fill: 100,
+            access,
+            row_security: RowSecurity::default(),
+        }
+    }
+
     /// The live column of this name.
     pub(crate) fn column(&self, name: &str) -> Option<u16> {
         let found = self

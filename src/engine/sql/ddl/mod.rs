@@ -39,9 +39,8 @@ pub(crate) type Defined = Fallible<Option<&'static str>>;
 
 /// Runs a statement that has no plan.
 pub(crate) fn run(statement: &Statement, session: &mut SessionState, core: &mut Core) -> Fallible<Came> {
-    if session.transaction.read_only && !matches!(statement, Statement::Lock { .. } | Statement::Analyze { .. }) {
-        let message = "cannot execute a definition in a read-only transaction";
-        return Err(error(state::READ_ONLY_TRANSACTION, message));
+    if session.transaction.modes.read_only && !works_read_only(statement) {
+        return Err(in_read_only(verb(statement)));
     }
     match statement {
         Statement::Lock { tables, mode, nowait } => {
@@ -71,6 +70,43 @@ pub(crate) fn run(statement: &Statement, session: &mut SessionState, core: &mut 
             ..tagged(verb)
         }),
     })
+}
+
+fn works_read_only(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Lock { .. } | Statement::Analyze { .. } | Statement::Vacuum { .. }
+    )
+}
+
+pub(crate) fn in_read_only(what: &str) -> Box<SqlError> {
+    let message = format!("cannot execute {what} in a read-only transaction");
+    error(state::READ_ONLY_TRANSACTION, message)
+}
+
+/// As an error names the statement.
+fn verb(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::CreateSchema { .. } => "CREATE SCHEMA",
+        Statement::DropSchema { .. } => "DROP SCHEMA",
+        Statement::CreateRole { .. } => "CREATE ROLE",
+        Statement::AlterRole { .. } => "ALTER ROLE",
+        Statement::DropRole { .. } => "DROP ROLE",
+        Statement::Grant(grant) if grant.revoke => "REVOKE",
+        Statement::Grant(_) => "GRANT",
+        Statement::GrantRole(grant) if grant.revoke => "REVOKE ROLE",
+        Statement::GrantRole(_) => "GRANT ROLE",
+        Statement::CreatePolicy(_) => "CREATE POLICY",
+        Statement::AlterPolicy(_) => "ALTER POLICY",
+        Statement::DropPolicy { .. } => "DROP POLICY",
+        Statement::CreateTable(_) => "CREATE TABLE",
+        Statement::DropTable { .. } => "DROP TABLE",
+        Statement::AlterTable { .. } => "ALTER TABLE",
+        Statement::CreateIndex(_) => "CREATE INDEX",
+        Statement::DropIndex { .. } => "DROP INDEX",
+        Statement::Truncate { .. } => "TRUNCATE TABLE",
+        _ => "a definition",
+    }
 }
 
 impl Definer<'_> {

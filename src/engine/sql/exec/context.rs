@@ -124,7 +124,7 @@ impl Context<'_> {
     }
 
     pub(crate) fn repeatable(&self) -> bool {
-        self.session.transaction.isolation != syntax::IsolationLevel::ReadCommitted
+        self.session.transaction.modes.isolation != syntax::IsolationLevel::ReadCommitted
     }
 
     /// A row changed under a transaction that must not see changes.
@@ -296,6 +296,9 @@ impl Environment for Context<'_> {
                 Value::Int8(i64::from(top))
             }
             SessionFunction::NextValue => {
+                if self.session.transaction.modes.read_only {
+                    return Err(crate::ddl::in_read_only("nextval()"));
+                }
                 let name: Arc<str> = text(0).into();
                 let value = self.core.next_value(self.session.database, &name)?;
                 self.session.last_values.insert(name, value);

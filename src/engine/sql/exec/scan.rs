@@ -2,20 +2,24 @@
 
 use std::ops::Bound;
 
-use base::Value;
+use base::{Row, Value};
 
 use super::{Context, Step, failed};
+use crate::bind::RangeTable;
 use crate::error::{Fallible, error, state};
 use crate::expr::{Flow, Machine, Program};
 use crate::key::{self, Order};
 use crate::plan::{Edge, IndexScan, List};
 use crate::storage::{HeapCursor, IndexCursor, RowId};
+use crate::system::{self, View};
 
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct SeqScanState {
     cursor: Option<HeapCursor>,
-    /// Of an ephemeral table.
+    /// Of an ephemeral table or a system view.
     at: usize,
+    /// A system view's rows, made when the scan began.
+    view: Option<Box<[Row]>>,
     machine: Machine,
     /// A row is in the frame, its condition not yet decided.
     pending: bool,
@@ -33,7 +37,10 @@ pub(crate) fn next_seq(
                 return Ok(Step::Suspended);
             }
             let found = if cx.ephemeral.is_empty() {
-                fetch_next(table, state, cx)?
+                match system::view(cx.plan.table(table).id) {
+                    None => fetch_next(table, state, cx)?,
+                    Some(view) => fetch_from_view(view, table, state, cx),
+                }
             } else {
                 fetch_ephemeral(table, state, cx)
             };
@@ -86,10 +93,24 @@ fn fetch_ephemeral(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>)
         return false;
     };
     state.at += 1;
-    for (column, slot) in &range.wanted {
-        cx.run.frame[*slot as usize] = row.get(usize::from(*column)).cloned().unwrap_or(Value::Null);
-    }
+    put_row(row, range, &mut cx.run.frame);
     true
+}
+
+fn fetch_from_view(view: View, table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> bool {
+    let rows = state.view.get_or_insert_with(|| system::rows(view, cx.core).into());
+    let Some(row) = rows.get(state.at) else {
+        return false;
+    };
+    state.at += 1;
+    put_row(row, &cx.plan.tables[table], &mut cx.run.frame);
+    true
+}
+
+fn put_row(row: &Row, range: &RangeTable, frame: &mut [Value]) {
+    for (column, slot) in &range.wanted {
+        frame[*slot as usize] = row.get(usize::from(*column)).cloned().unwrap_or(Value::Null);
+    }
 }
 
 /// Whether the frame's row passes; `None`: suspended.

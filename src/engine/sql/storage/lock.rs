@@ -79,7 +79,10 @@ pub enum LockMode {
 }
 
 impl LockMode {
-    #[cfg(test)]
+    pub(crate) fn numbered(number: u8) -> Option<LockMode> {
+        LockMode::ALL.into_iter().find(|mode| *mode as u8 == number)
+    }
+
     pub const ALL: [LockMode; 8] = [
         LockMode::AccessShare,
         LockMode::RowShare,

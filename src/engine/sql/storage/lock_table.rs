@@ -326,6 +326,42 @@ impl LockTable {
         }
     }
 
+    /// The locks that the session holds for its transaction and that a crash must not free: those that a
+    /// transaction keeps to its end.
+    pub(super) fn lasting(&self, session: SessionId) -> Vec<(LockTag, LockMode)> {
+        let held = self.owners.get(&session).map_or(&[][..], |owner| &owner.held);
+        let lasts = |tag: &LockTag| matches!(tag, LockTag::Relation { .. } | LockTag::Advisory { .. });
+        held.iter()
+            .filter(|held| lasts(&held.tag))
+            .map(|held| (held.tag, held.mode))
+            .collect()
+    }
+
+    /// Whether the session holds something both for its transaction and for longer.
+    pub(super) fn holds_for_both(&self, session: SessionId) -> bool {
+        self.owners.get(&session).is_some_and(|owner| {
+            let kept = |held: &Held| owner.kept.iter().any(|(tag, _)| *tag == held.tag);
+            owner.held.iter().any(kept)
+        })
+    }
+
+    /// What the session holds for its transaction, whose numbers are `xids`, is another's now.
+    pub(super) fn hand_over(&mut self, session: SessionId, heir: SessionId, xids: &[Xid]) {
+        let held = self
+            .owners
+            .get_mut(&session)
+            .map_or_else(Vec::new, |owner| std::mem::take(&mut owner.held));
+        let own = xids.iter().map(|xid| LockTag::Transaction(*xid));
+        for tag in held.iter().filter(|held| !held.fast).map(|held| held.tag).chain(own) {
+            if let Some(lock) = self.locks.get_mut(&tag) {
+                for (holder, _) in lock.holders.iter_mut().filter(|(holder, _)| *holder == session) {
+                    *holder = heir;
+                }
+            }
+        }
+        self.owners.entry(heir).or_default().held = held;
+    }
+
     pub(super) fn forget(&mut self, session: SessionId) {
         self.owners.remove(&session);
     }

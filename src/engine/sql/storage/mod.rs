@@ -26,7 +26,7 @@
 //! ## Files
 //!
 //! `page` `tuple` `heap` rows in pages · `visibility` `transaction` `commit_log` `multixact` `holders`
-//! who sees and who holds a version · `dml` `scan` `prune` writing, reading, clearing away · `btree`
+//! who sees and who holds a version · `prepared` two-phase commit · `dml` `scan` `prune` writing, reading, clearing away · `btree`
 //! `index` indexes · `lock` `lock_table` `deadlock` `locking` locks · `serializable` who read what, who must
 //! come first · `wal` `recovery` durability · `objects` relations and indexes as wholes.
 
@@ -48,6 +48,7 @@ mod long_rows;
 mod multixact;
 mod objects;
 mod page;
+mod prepared;
 mod prune;
 mod recovery;
 mod row_lock;
@@ -66,6 +67,7 @@ pub use btree::{Direction, IndexCursor, KeyOf};
 pub use ids::{CommandId, DatabaseId, IndexId, RelationId, RowId, Xid};
 pub use index::Unique;
 pub use lock::{Acquired, DeadlockCheck, DeadlockLink, LockMode, LockTag};
+pub use prepared::{Prepared, Preparing};
 pub use row_lock::RowLock;
 pub use scan::HeapCursor;
 pub use serializable::{Safety, SerialId, SerializationFailure};
@@ -173,6 +175,7 @@ pub struct Storage {
     serial: serializable::Serializables,
     /// Commit records written whose transactions are not yet visible.
     committing: Vec<recovery::Committing>,
+    prepared: prepared::PreparedTransactions,
     /// What running transactions will drop when they commit.
     drops: Vec<(Xid, wal::Object)>,
     /// Heaps with so many dead versions that the next commit vacuums them.
@@ -193,6 +196,7 @@ impl Storage {
             locks: lock_table::LockTable::default(),
             serial: Default::default(),
             committing: Vec::new(),
+            prepared: Default::default(),
             drops: Vec::new(),
             vacuum_due: Vec::new(),
             wal: wal::Wal::new(),
@@ -220,6 +224,7 @@ impl Hash for Storage {
         self.locks.hash(state);
         self.serial.hash(state);
         self.committing.hash(state);
+        self.prepared.hash(state);
         self.drops.hash(state);
         self.vacuum_due.hash(state);
         self.wal.hash_unflushed(state);

@@ -113,9 +113,10 @@ impl Objects {
         }
     }
 
-    /// A crash: what unfinished transactions made goes.
-    pub(crate) fn drop_all_created(&mut self) {
-        while let Some((_, object)) = self.created.pop() {
+    /// A crash: what unfinished transactions made goes, unless they are prepared.
+    pub(crate) fn drop_created_but(&mut self, prepared: &[Xid]) {
+        while let Some(at) = self.created.iter().rposition(|(by, _)| !prepared.contains(by)) {
+            let (_, object) = self.created.remove(at);
             self.drop(object);
         }
     }

@@ -5,12 +5,15 @@
 //! what the flushed records after it say. Transactions without a flushed commit record are then neither
 //! committed nor running, which means rolled back.
 
+use std::sync::Arc;
+
 use super::Storage;
 use super::commit_log::CommitLog;
 use super::ids::Xid;
 use super::lock_table::LockTable;
 use super::multixact::Multixacts;
 use super::objects::Objects;
+use super::prepared::{Prepared, PreparedTransactions};
 use super::transaction::Transactions;
 use super::wal::{Object, Record};
 use crate::Lsn;
@@ -53,6 +56,7 @@ pub(crate) struct Checkpoint {
     multixacts: Multixacts,
     next_xid: Xid,
     log: CommitLog,
+    prepared: Vec<Arc<Prepared>>,
 }
 
 impl Checkpoint {
@@ -63,6 +67,7 @@ impl Checkpoint {
             multixacts: Multixacts::new(),
             next_xid: Xid::FIRST,
             log: CommitLog::new(),
+            prepared: Vec::new(),
         }
     }
 }
@@ -95,19 +100,23 @@ impl Storage {
         self.flushed(self.wal.position());
     }
 
-    fn picture(&self) -> std::sync::Arc<Checkpoint> {
+    fn picture(&self) -> Arc<Checkpoint> {
         let mut picture = Checkpoint {
             lsn: self.wal.position(),
             objects: self.objects.clone(),
             multixacts: self.multixacts.clone(),
             next_xid: self.transactions.next,
             log: self.transactions.log.clone(),
+            prepared: self.prepared.lasting().cloned().collect(),
         };
-        // Their commit records lie before the picture and will not be read again.
+        // Their records lie before the picture and will not be read again.
         for committing in &self.committing {
             committing.apply(&mut picture.log, &mut picture.objects);
         }
-        std::sync::Arc::new(picture)
+        for ending in self.prepared.rolling_back() {
+            ending.xids().for_each(|xid| picture.objects.drop_created(xid));
+        }
+        Arc::new(picture)
     }
 
     /// What was not flushed is gone, with all running transactions, snapshots and locks. Before
@@ -119,6 +128,7 @@ impl Storage {
         self.locks = LockTable::default();
         self.serial = Default::default();
         self.committing.clear();
+        self.prepared = PreparedTransactions::default();
         self.drops.clear();
         self.vacuum_due.clear();
         self.objects = Objects::new();
@@ -132,13 +142,17 @@ impl Storage {
         self.multixacts = checkpoint.multixacts.clone();
         self.transactions.next = checkpoint.next_xid;
         self.transactions.log = checkpoint.log.clone();
+        for prepared in &checkpoint.prepared {
+            self.prepared.restore(prepared.clone());
+        }
         let wal = self.wal.clone();
         let mut records = 0;
         for (xid, record) in wal.records(checkpoint.lsn) {
             self.replay(xid, record);
             records += 1;
         }
-        self.objects.drop_all_created();
+        self.objects.drop_created_but(&self.lasting_xids());
+        self.revive_prepared();
         Replayed {
             wal_bytes: self.wal.position().0 - checkpoint.lsn.0,
             records,
@@ -202,6 +216,7 @@ impl Storage {
                 for &one in &subtransactions {
                     self.transactions.note_number(one);
                 }
+                self.prepared.forget(xid);
                 Committing {
                     xid,
                     subtransactions,
@@ -209,7 +224,9 @@ impl Storage {
                 }
                 .apply(&mut self.transactions.log, &mut self.objects);
             }
+            Record::Prepare(prepared) => self.prepared.restore(Arc::new(prepared)),
             Record::Abort { subtransactions } => {
+                self.prepared.forget(xid);
                 for &one in subtransactions.iter().chain([&xid]) {
                     self.transactions.note_number(one);
                     self.objects.drop_created(one);

@@ -135,6 +135,29 @@ impl Transactions {
             .map(|one| one.xid)
     }
 
+    /// A top-level transaction and what is inside it now belongs to another session.
+    pub(crate) fn hand_over(&mut self, top: Xid, session: SessionId) {
+        for one in self.running.iter_mut().filter(|one| one.top == top) {
+            one.session = session;
+        }
+    }
+
+    /// A transaction that a crash has not ended.
+    pub(crate) fn revive(&mut self, top: Xid, subtransactions: &[Xid], session: SessionId) {
+        for &xid in subtransactions.iter().chain([&top]) {
+            self.note_number(xid);
+            self.running.push(Running {
+                xid,
+                top,
+                parent: top,
+                session,
+                combos: Vec::new(),
+            });
+        }
+        self.running.sort_unstable_by_key(|one| one.xid);
+        self.shared = None;
+    }
+
     /// Ends `xid` and what is inside it; the ended ones, ascending.
     pub(crate) fn remove(&mut self, xid: Xid) -> Vec<Xid> {
         let mut ended = Vec::new();

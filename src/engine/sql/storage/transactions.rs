@@ -83,11 +83,8 @@ impl Storage {
         if self.committing.iter().any(|one| one.xid == xid) {
             return;
         }
-        let ended = self.end(xid);
-        for &one in &ended {
-            self.objects.drop_created(one);
-        }
-        self.drops.retain(|(by, _)| !ended.contains(by));
+        self.forget_preparing(xid);
+        let ended = self.roll_back(xid);
         if let Some((_, subtransactions)) = ended.split_first() {
             self.wal.append(
                 xid,
@@ -96,6 +93,16 @@ impl Storage {
                 },
             );
         }
+    }
+
+    /// A rollback without its record. The ended ones.
+    pub(crate) fn roll_back(&mut self, xid: Xid) -> Vec<Xid> {
+        let ended = self.end(xid);
+        for &one in &ended {
+            self.objects.drop_created(one);
+        }
+        self.drops.retain(|(by, _)| !ended.contains(by));
+        ended
     }
 
     /// No longer among the running ones.

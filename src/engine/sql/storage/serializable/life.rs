@@ -33,6 +33,20 @@ impl State {
                 writer.hazards.push(serial);
             }
         }
+        self.add(serial, session, snapshot, xids, read_only, hazards);
+        true
+    }
+
+    /// A new one of the parties.
+    pub(super) fn add(
+        &mut self,
+        serial: SerialId,
+        session: SessionId,
+        snapshot: Snapshot,
+        xids: &[Xid],
+        read_only: bool,
+        hazards: Vec<SerialId>,
+    ) {
         let last_commit_before_snapshot = self.last_commit;
         self.parties.insert(
             serial,
@@ -66,7 +80,6 @@ impl State {
         for &xid in xids {
             self.note_xid(serial, xid);
         }
-        true
     }
 
     pub(super) fn note_xid(&mut self, serial: SerialId, xid: Xid) {

@@ -13,6 +13,7 @@
 //! interest: other transactions, and forks of a server without any, pay nothing. A crash forgets it.
 
 mod conflict;
+mod handover;
 mod life;
 mod target;
 mod tracking;
@@ -24,6 +25,7 @@ use super::Storage;
 use super::ids::{CommandId, IndexId, RelationId, Xid};
 use super::transaction::Snapshot;
 use crate::{SessionId, SqlError};
+pub(crate) use handover::Reads;
 use target::{Lock, Space, Target};
 
 /// A serializable transaction; no number is given twice.
@@ -150,6 +152,14 @@ struct Party {
     /// Of a read-only one: writers that run beside it; of a writer: those read-only ones.
     hazards: Vec<SerialId>,
     locks: BTreeMap<Target, Lock>,
+}
+
+impl Party {
+    /// The SIREAD locks that it holds.
+    fn held(&self) -> impl Iterator<Item = Target> {
+        let held = self.locks.iter().filter(|(_, lock)| lock.is_held());
+        held.map(|(target, _)| *target)
+    }
 }
 
 /// Whether a read-only transaction's snapshot shows a state that some serial order gives, whatever others do.

@@ -47,6 +47,28 @@ impl Target {
         }
     }
 
+    /// Three words: the space's number, the page (all bits set: none), the slot (0: none) above the kind of space.
+    pub(super) fn pack(self) -> [u32; 3] {
+        let (number, kind) = match self.space {
+            Space::Heap(relation) => (relation.0, 0),
+            Space::Index(index) => (index.0, 1),
+        };
+        let slot = self.slot.map_or(0, u32::from);
+        [number, self.page.unwrap_or(u32::MAX), slot << 1 | kind]
+    }
+
+    pub(super) fn unpack([number, page, slot]: [u32; 3]) -> Target {
+        let space = match slot & 1 {
+            0 => Space::Heap(RelationId(number)),
+            _ => Space::Index(IndexId(number)),
+        };
+        Target {
+            space,
+            page: (page != u32::MAX).then_some(page),
+            slot: (slot >> 1 != 0).then_some((slot >> 1) as u16),
+        }
+    }
+
     pub(super) fn is_row(self) -> bool {
         self.slot.is_some()
     }
@@ -80,6 +102,12 @@ pub(super) struct Lock {
     held: bool,
     /// Finer locks taken inside it.
     children: u32,
+}
+
+impl Lock {
+    pub(super) fn is_held(self) -> bool {
+        self.held
+    }
 }
 
 impl State {

@@ -10,6 +10,7 @@
 //!
 //! Not modelled: full-page images (a checkpoint here is an atomic picture, no page can be torn).
 
+mod prepare;
 mod record;
 
 use std::collections::VecDeque;
@@ -184,7 +185,7 @@ impl Wal {
             let mut payload = Reader {
                 bytes: bytes.get(RECORD_HEADER..)?,
             };
-            Some((xid, Record::decode(kind, &mut payload)?))
+            Some((xid, Record::decode(xid, kind, &mut payload)?))
         })
     }
 
@@ -208,10 +209,13 @@ impl Wal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::ids::{CommandId, IndexId, RelationId, RowId};
+    use crate::storage::ids::{CommandId, DatabaseId, IndexId, RelationId, RowId};
+    use crate::storage::lock::{LockMode, LockTag};
     use crate::storage::multixact::Member;
     use crate::storage::page::Slot;
+    use crate::storage::prepared::Prepared;
     use crate::storage::row_lock::RowLock;
+    use crate::storage::serializable::Reads;
     use crate::storage::tuple::{Flags, TupleHeader};
 
     fn header() -> TupleHeader {
@@ -283,6 +287,29 @@ mod tests {
             Record::Abort {
                 subtransactions: vec![Xid(6)],
             },
+            Record::Prepare(Prepared {
+                xid: Xid(11),
+                id: "é".into(),
+                owner: "postgres".into(),
+                database: DatabaseId(5),
+                at: -3,
+                subtransactions: vec![Xid(12)],
+                dropped: vec![Object::Index(index)],
+                locks: vec![(
+                    LockTag::Advisory {
+                        database: DatabaseId(5),
+                        class: 1,
+                        object: 2,
+                        kind: 2,
+                    },
+                    LockMode::Exclusive,
+                )],
+                reads: Some(Reads {
+                    read_only: false,
+                    xmin: Xid(9),
+                    targets: vec![[1, u32::MAX, 0], [2, 3, 8]],
+                }),
+            }),
         ]
     }
 

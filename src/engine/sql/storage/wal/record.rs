@@ -1,8 +1,10 @@
 //! The records of the log and their bytes.
 
+use super::prepare;
 use crate::storage::ids::{IndexId, RelationId, RowId, Xid};
 use crate::storage::multixact::Member;
 use crate::storage::page::Slot;
+use crate::storage::prepared::Prepared;
 use crate::storage::row_lock::RowLock;
 use crate::storage::tuple::{HEADER, TupleHeader};
 
@@ -73,6 +75,7 @@ pub(crate) enum Record<'a> {
     Abort {
         subtransactions: Vec<Xid>,
     },
+    Prepare(Prepared),
 }
 
 /// Takes numbers from the front of some bytes.
@@ -81,17 +84,17 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.bytes.split_at_checked(count)?;
         self.bytes = rest;
         Some(head)
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         self.take(1).map(|bytes| bytes[0])
     }
 
-    fn half(&mut self) -> Option<u16> {
+    pub(super) fn half(&mut self) -> Option<u16> {
         self.take(2).map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
     }
 
@@ -122,7 +125,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn put_word(bytes: &mut Vec<u8>, word: u32) {
+pub(super) fn put_word(bytes: &mut Vec<u8>, word: u32) {
     bytes.extend_from_slice(&word.to_le_bytes());
 }
 
@@ -147,6 +150,7 @@ impl Record<'_> {
             Record::Commit { .. } => 10,
             Record::Abort { .. } => 11,
             Record::Fill { .. } => 12,
+            Record::Prepare(_) => 13,
         }
     }
 
@@ -233,15 +237,9 @@ impl Record<'_> {
                 for xid in subtransactions {
                     put_word(bytes, xid.0);
                 }
-                for object in dropped {
-                    let (kind, number) = match object {
-                        Object::Relation(relation) => (0, relation.0),
-                        Object::Index(index) => (1, index.0),
-                    };
-                    bytes.push(kind);
-                    put_word(bytes, number);
-                }
+                dropped.iter().for_each(|object| put_object(bytes, *object));
             }
+            Record::Prepare(prepared) => prepare::encode(prepared, bytes),
             Record::Abort { subtransactions } => {
                 for xid in subtransactions {
                     put_word(bytes, xid.0);
@@ -250,7 +248,7 @@ impl Record<'_> {
         }
     }
 
-    pub(super) fn decode<'a>(kind: u8, reader: &mut Reader<'a>) -> Option<Record<'a>> {
+    pub(super) fn decode<'a>(xid: Xid, kind: u8, reader: &mut Reader<'a>) -> Option<Record<'a>> {
         Some(match kind {
             1 => Record::CreateRelation(RelationId(reader.word()?)),
             2 => Record::CreateIndex {
@@ -311,15 +309,7 @@ impl Record<'_> {
                 for _ in 0..count {
                     subtransactions.push(Xid(reader.word()?));
                 }
-                let dropped = reader.all(|reader| {
-                    let kind = reader.byte()?;
-                    let number = reader.word()?;
-                    Some(if kind == 0 {
-                        Object::Relation(RelationId(number))
-                    } else {
-                        Object::Index(IndexId(number))
-                    })
-                })?;
+                let dropped = reader.all(decode_object)?;
                 Record::Commit {
                     subtransactions,
                     dropped,
@@ -332,9 +322,29 @@ impl Record<'_> {
                 relation: RelationId(reader.word()?),
                 percent: reader.byte()?,
             },
+            13 => Record::Prepare(prepare::decode(xid, reader)?),
             _ => return None,
         })
     }
+}
+
+pub(super) fn put_object(bytes: &mut Vec<u8>, object: Object) {
+    let (kind, number) = match object {
+        Object::Relation(relation) => (0, relation.0),
+        Object::Index(index) => (1, index.0),
+    };
+    bytes.push(kind);
+    put_word(bytes, number);
+}
+
+pub(super) fn decode_object(reader: &mut Reader<'_>) -> Option<Object> {
+    let kind = reader.byte()?;
+    let number = reader.word()?;
+    Some(if kind == 0 {
+        Object::Relation(RelationId(number))
+    } else {
+        Object::Index(IndexId(number))
+    })
 }
 
 fn strength_number(strength: RowLock) -> u8 {

@@ -6,6 +6,7 @@ mod deadlock;
 mod foreign_keys;
 mod fork;
 mod lab;
+mod prepared;
 mod schedules;
 mod serializable;
 mod speed;
