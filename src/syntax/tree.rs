@@ -95,6 +95,7 @@ pub enum Statement {
         cascade: bool,
     },
     CreateTable(Box<CreateTable>),
+    CreateTableAs(Box<CreateTableAs>),
     DropTable {
         names: Vec<ObjectName>,
         if_exists: bool,
@@ -239,7 +240,20 @@ pub struct Query {
 pub struct CommonTable {
     pub name: Name,
     pub columns: Vec<Name>,
-    pub query: Query,
+    /// `[NOT] MATERIALIZED`, where it is said.
+    pub materialized: Option<bool>,
+    /// A query, or a write.
+    pub statement: Box<Statement>,
+}
+
+impl CommonTable {
+    /// The query, if it is no write.
+    pub fn query(&self) -> Option<&Query> {
+        match &*self.statement {
+            Statement::Query(query) => Some(query),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -377,6 +391,7 @@ pub enum LockWait {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Insert {
+    pub with: Vec<CommonTable>,
     pub table: ObjectName,
     pub alias: Option<Name>,
     pub columns: Vec<Name>,
@@ -442,6 +457,7 @@ pub struct Returning {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Update {
+    pub with: Vec<CommonTable>,
     pub table: ObjectName,
     pub alias: Option<Name>,
     pub assignments: Vec<Assignment>,
@@ -452,6 +468,7 @@ pub struct Update {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Delete {
+    pub with: Vec<CommonTable>,
     pub table: ObjectName,
     pub alias: Option<Name>,
     pub using: Vec<TableRef>,
@@ -470,6 +487,19 @@ pub struct CreateTable {
     pub parameters: Vec<StorageParameter>,
 }
 
+/// `CREATE TABLE name AS query`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CreateTableAs {
+    pub name: ObjectName,
+    pub if_not_exists: bool,
+    /// Names for the query's first columns.
+    pub columns: Vec<Name>,
+    pub parameters: Vec<StorageParameter>,
+    pub query: Query,
+    /// False: WITH NO DATA.
+    pub data: bool,
+}
+
 /// `fillfactor = 70` in WITH (…).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StorageParameter {
@@ -484,6 +514,8 @@ pub struct ColumnDef {
     pub data_type: DataType,
     pub not_null: bool,
     pub default: Option<Expr>,
+    /// `GENERATED ALWAYS AS (expression) STORED`
+    pub generated: Option<Expr>,
     /// Column constraints, normalised to table constraints over this one column.
     pub constraints: Vec<TableConstraint>,
 }

@@ -16,9 +16,9 @@
 //! ```
 
 use crate::{
-    AlterAction, Assignment, AttributeArgument, ColumnDef, ConflictAction, ConstraintKind, Delete, Distinct, Expr,
-    ExprKind, GrantTarget, Insert, InsertSource, JoinCondition, ObjectName, Query, QueryBody, Returning, Select,
-    SelectItem, Statement, TableConstraint, TableRef, Update,
+    AlterAction, Assignment, AttributeArgument, ColumnDef, CommonTable, ConflictAction, ConstraintKind, Delete,
+    Distinct, Expr, ExprKind, GrantTarget, Insert, InsertSource, JoinCondition, ObjectName, Query, QueryBody,
+    Returning, Select, SelectItem, Statement, TableConstraint, TableRef, Update,
 };
 
 /// The same walk twice: `$and` is `&` or `&mut`.
@@ -60,6 +60,10 @@ macro_rules! walks {
                     for constraint in $($and)+ table.constraints {
                         walk_constraint(v, constraint);
                     }
+                }
+                Statement::CreateTableAs(table) => {
+                    v.table($($and)+ table.name);
+                    v.query($($and)+ table.query);
                 }
                 Statement::AlterTable { table, actions } => {
                     v.table(table);
@@ -145,6 +149,7 @@ macro_rules! walks {
         }
 
         fn walk_insert<V: $visitor + ?Sized>(v: &mut V, insert: $($and)+ Insert) {
+            walk_with(v, $($and)+ insert.with);
             v.table($($and)+ insert.table);
             if let InsertSource::Query(query) = $($and)+ insert.source {
                 v.query(query);
@@ -171,6 +176,7 @@ macro_rules! walks {
         }
 
         fn walk_update<V: $visitor + ?Sized>(v: &mut V, update: $($and)+ Update) {
+            walk_with(v, $($and)+ update.with);
             v.table($($and)+ update.table);
             for Assignment { value, .. } in $($and)+ update.assignments {
                 v.expr(value);
@@ -187,6 +193,7 @@ macro_rules! walks {
         }
 
         fn walk_delete<V: $visitor + ?Sized>(v: &mut V, delete: $($and)+ Delete) {
+            walk_with(v, $($and)+ delete.with);
             v.table($($and)+ delete.table);
             for table in $($and)+ delete.using {
                 v.table_ref(table);
@@ -243,10 +250,17 @@ macro_rules! walks {
             }
         }
 
-        pub fn walk_query<V: $visitor + ?Sized>(v: &mut V, query: $($and)+ Query) {
-            for table in $($and)+ query.with {
-                v.query($($and)+ table.query);
+        fn walk_with<V: $visitor + ?Sized>(v: &mut V, tables: $($and)+ Vec<CommonTable>) {
+            for table in tables {
+                match $($and)+ *table.statement {
+                    Statement::Query(query) => v.query(query),
+                    statement => v.statement(statement),
+                }
             }
+        }
+
+        pub fn walk_query<V: $visitor + ?Sized>(v: &mut V, query: $($and)+ Query) {
+            walk_with(v, $($and)+ query.with);
             match $($and)+ query.body {
                 QueryBody::Select(select) => v.select(select),
                 QueryBody::Values(rows) => {

@@ -5,62 +5,29 @@ use std::sync::Arc;
 use syntax::Statement;
 
 use crate::OutputColumn;
-use crate::bind::{Binder, BoundDelete, BoundInsert, BoundQuery, BoundUpdate, Names, RangeTable, Target};
+use crate::bind::{Binder, BoundQuery, BoundStatement, Names, RangeTable};
 use crate::error::Fallible;
 use crate::plan::{Plan, QueryPlan, Root, plan_delete, plan_insert, plan_query, plan_update};
 use crate::storage::LockMode;
 
-/// A statement whose names are known; policies may still add to its tables.
-enum BoundStatement {
-    Query(BoundQuery),
-    Insert(Box<BoundInsert>),
-    Update(BoundUpdate),
-    Delete(BoundDelete),
-}
-
 /// The plan of a query or a write; `None` for statements that have none.
 pub(crate) fn plan(statement: &Statement, names: Names<'_>) -> Fallible<Option<Plan>> {
     let mut binder = Binder::new(names);
-    let bound = match statement {
-        Statement::Query(query) => BoundStatement::Query(binder.query(query)?),
-        Statement::Insert(insert) => BoundStatement::Insert(Box::new(binder.insert(insert)?)),
-        Statement::Update(update) => BoundStatement::Update(binder.update(update)?),
-        Statement::Delete(delete) => BoundStatement::Delete(binder.delete(delete)?),
-        _ => return Ok(None),
+    let Some(bound) = binder.statement(statement)? else {
+        return Ok(None);
     };
     binder.apply_row_security()?;
     binder.check_privileges()?;
-    let tables = &binder.tables;
-    let (root, targets, verb): (Root, Vec<Target>, &'static str) = match bound {
-        BoundStatement::Query(query) => (Root::Query(plan_query(&query, false, tables)), query.output, "SELECT"),
-        BoundStatement::Insert(insert) => {
-            let root = Root::Insert(Box::new(plan_insert(&insert, tables)));
-            (root, targets_of(insert.returning), "INSERT")
-        }
-        BoundStatement::Update(update) => {
-            let root = Root::Update(Box::new(plan_update(&update, tables)));
-            (root, targets_of(update.returning), "UPDATE")
-        }
-        BoundStatement::Delete(delete) => {
-            let root = Root::Delete(Box::new(plan_delete(&delete, tables)));
-            (root, targets_of(delete.returning), "DELETE")
-        }
-    };
-    let subqueries = plan_subqueries(&binder.subqueries, &binder.tables);
-    let referencing = match &root {
-        Root::Query(_) => Vec::new(),
-        Root::Insert(plan) => names.catalog.referencing(&binder.tables[plan.table].table, names.own),
-        Root::Update(plan) => names.catalog.referencing(&binder.tables[plan.table].table, names.own),
-        Root::Delete(plan) => names.catalog.referencing(&binder.tables[plan.table].table, names.own),
-    };
-    let columns = targets.iter().map(|target| OutputColumn {
-        name: target.name.clone(),
+    let root = |statement: &BoundStatement| plan_root(statement, &binder.tables, names);
+    let commons = binder.commons.iter().map(|common| root(&common.statement));
+    let columns = bound.output().into_iter().map(|target| OutputColumn {
+        name: target.name,
         data_type: target.data_type.settled(),
     });
     Ok(Some(Plan {
-        root,
-        subqueries,
-        referencing,
+        root: root(&bound),
+        commons: commons.collect(),
+        subqueries: plan_subqueries(&binder.subqueries, &binder.tables),
         params: binder.param_types(),
         locks: binder
             .locks
@@ -69,13 +36,30 @@ pub(crate) fn plan(statement: &Statement, names: Names<'_>) -> Fallible<Option<P
             .collect(),
         slots: binder.slot_count(),
         columns: columns.collect::<Arc<[_]>>(),
-        verb,
+        verb: match bound {
+            BoundStatement::Query(_) => "SELECT",
+            BoundStatement::Insert(_) => "INSERT",
+            BoundStatement::Update(_) => "UPDATE",
+            BoundStatement::Delete(_) => "DELETE",
+        },
         tables: binder.tables,
     }))
 }
 
-fn targets_of(returning: Vec<(Target, crate::expr::Bound)>) -> Vec<Target> {
-    returning.into_iter().map(|(target, _)| target).collect()
+fn plan_root(statement: &BoundStatement, tables: &[RangeTable], names: Names<'_>) -> Root {
+    let referencing = |table: usize| names.catalog.referencing(&tables[table].table, names.own);
+    match statement {
+        BoundStatement::Query(query) => Root::Query(plan_query(query, false, tables)),
+        BoundStatement::Insert(insert) => {
+            Root::Insert(Box::new(plan_insert(insert, tables, referencing(insert.table))))
+        }
+        BoundStatement::Update(update) => {
+            Root::Update(Box::new(plan_update(update, tables, referencing(update.table))))
+        }
+        BoundStatement::Delete(delete) => {
+            Root::Delete(Box::new(plan_delete(delete, tables, referencing(delete.table))))
+        }
+    }
 }
 
 fn plan_subqueries(subqueries: &[(BoundQuery, bool)], tables: &[RangeTable]) -> Vec<QueryPlan> {

@@ -16,8 +16,8 @@ use syntax::Statement;
 use crate::control;
 use crate::ddl;
 use crate::error::{Fallible, error, state};
-use crate::exec::{Context, ForeignRun, Modify, Run, State, Step, acquire, bind_parameters, deadlock, next};
-use crate::plan::{Plan, Root};
+use crate::exec::{Context, ForeignRun, Run, Step, Work, acquire, bind_parameters, deadlock, finish_commons};
+use crate::plan::Plan;
 use crate::server::{CachedPlan, Core, Prepared, names};
 use crate::session::{Ending, SessionState};
 use crate::storage::{DeadlockCheck, LockMode, LockTag, Xid};
@@ -33,6 +33,8 @@ pub(crate) enum Source {
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Running {
     source: Source,
+    /// The rows go into a table that the statement has made (CREATE TABLE AS).
+    makes_table: bool,
     /// As given; they go over to the `Run`.
     params: Vec<Value>,
     phase: Phase,
@@ -89,19 +91,19 @@ impl Hash for Planned {
 struct Rows {
     plan: Planned,
     run: Run,
-    body: Body,
+    work: Work,
+    stage: Stage,
     rows: Vec<Row>,
     foreign: Option<ForeignRun>,
 }
 
-#[derive(Clone, Debug, Hash)]
-enum Body {
-    Query(Box<State>),
-    Write(Box<Modify>),
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Stage {
+    Rows,
+    /// The statement's own rows are all there; the writes of its WITH run to their ends.
+    Commons,
     /// All rows are written; foreign keys are being checked.
-    Written {
-        affected: u64,
-    },
+    Foreign,
 }
 
 /// How far a step of a statement came.
@@ -116,6 +118,7 @@ impl Running {
     pub(crate) fn new(source: Source, params: Vec<Value>, now: Time) -> Running {
         Running {
             source,
+            makes_table: false,
             params,
             phase: Phase::Start,
             started: now,
@@ -272,6 +275,15 @@ impl Running {
                         continue;
                     }
                     session.begin(false, now);
+                    if let Statement::CreateTableAs(create) = &*statement {
+                        match ddl::create_table_as(create, session, core)? {
+                            None => return Ok(Came::Done(control::tagged("CREATE TABLE AS"))),
+                            Some(filling) => {
+                                (self.source, self.makes_table) = (Source::Parsed(Arc::new(filling)), true);
+                            }
+                        }
+                        continue;
+                    }
                     self.phase = match self.plan(&statement, session, core, prepared)? {
                         Some(plan) => Phase::Lock { plan, at: 0 },
                         None => Phase::Utility,
@@ -293,7 +305,14 @@ impl Running {
                     let statement = self.statement(prepared)?;
                     return ddl::run(&statement, session, core);
                 }
-                Phase::Rows(rows) => return rows.go_on(session, core, now, fuel),
+                Phase::Rows(rows) => {
+                    let mut came = rows.go_on(session, core, now, fuel)?;
+                    if let (Came::Done(output), true) = (&mut came, self.makes_table) {
+                        // PostgreSQL's tag is that of a SELECT, which gives rows; this gives none.
+                        output.tag.verb = "CREATE TABLE AS";
+                    }
+                    return Ok(came);
+                }
                 Phase::Flush { .. } => return Ok(Came::Suspended),
             }
         }
@@ -381,15 +400,12 @@ impl Running {
         let now = core.timestamp(session.transaction.started);
         let params = bind_parameters(&plan.0, std::mem::take(&mut self.params), now)?;
         let run = Run::new(&plan.0, params, snapshot);
-        let body = match (&plan.0.root, Modify::new(&plan.0.root)) {
-            (Root::Query(query), _) => Body::Query(Box::new(State::new(&query.node))),
-            (_, Some(modify)) => Body::Write(Box::new(modify)),
-            (_, None) => Body::Written { affected: 0 },
-        };
+        let work = Work::new(&plan.0.root);
         self.phase = Phase::Rows(Box::new(Rows {
             plan,
             run,
-            body,
+            work,
+            stage: Stage::Rows,
             rows: Vec::new(),
             foreign: None,
         }));
@@ -577,7 +593,13 @@ impl Rows {
             now,
             ephemeral: &[],
         };
-        let came = advance(&mut self.body, &mut self.rows, &mut self.foreign, &mut cx);
+        let came = advance(
+            &mut self.work,
+            &mut self.stage,
+            &mut self.rows,
+            &mut self.foreign,
+            &mut cx,
+        );
         let written = core.storage.wal_position().0.saturating_sub(before.0);
         session.usage.wal_bytes += written;
         came
@@ -585,37 +607,36 @@ impl Rows {
 }
 
 fn advance(
-    body: &mut Body,
+    work: &mut Work,
+    stage: &mut Stage,
     rows: &mut Vec<Row>,
     foreign: &mut Option<ForeignRun>,
     cx: &mut Context<'_>,
 ) -> Fallible<Came> {
     let plan = cx.plan;
     loop {
-        let (step, output) = match (&mut *body, &plan.root) {
-            (Body::Query(state), Root::Query(query)) => (next(&query.node, state, cx)?, &query.output[..]),
-            (Body::Write(modify), root) => (modify.next(cx)?, modify.output(root)),
-            (Body::Written { affected }, _) => {
-                let affected = *affected;
-                if !foreign.get_or_insert_default().step(cx)? {
+        match stage {
+            Stage::Rows => match work.next(&plan.root, cx)? {
+                Step::Suspended => return Ok(Came::Suspended),
+                Step::Row => {
+                    let output = work.output(&plan.root);
+                    rows.push(output.iter().map(|slot| cx.run.frame[*slot as usize].clone()).collect());
+                }
+                Step::Done => *stage = Stage::Commons,
+            },
+            Stage::Commons => {
+                if !finish_commons(cx)? {
                     return Ok(Came::Suspended);
                 }
-                return Ok(Came::Done(finished(plan, affected, std::mem::take(rows))));
+                *stage = Stage::Foreign;
             }
-            (Body::Query(_), _) => (Step::Done, &[][..]),
-        };
-        match (step, &mut *body) {
-            (Step::Suspended, _) => return Ok(Came::Suspended),
-            (Step::Row, _) => {
-                rows.push(output.iter().map(|slot| cx.run.frame[*slot as usize].clone()).collect());
-            }
-            (Step::Done, Body::Write(modify)) => {
-                let affected = modify.affected;
-                *body = Body::Written { affected };
-            }
-            (Step::Done, _) => {
-                let rows = std::mem::take(rows);
-                return Ok(Came::Done(finished(plan, rows.len() as u64, rows)));
+            Stage::Foreign => {
+                let due = !cx.run.foreign.is_empty() || foreign.is_some();
+                if due && !foreign.get_or_insert_default().step(cx)? {
+                    return Ok(Came::Suspended);
+                }
+                let count = work.affected().unwrap_or(rows.len() as u64);
+                return Ok(Came::Done(finished(plan, count, std::mem::take(rows))));
             }
         }
     }

@@ -394,6 +394,7 @@ impl Server {
                 let wanted = table.columns[column].data_type;
                 values[column] = crate::types::input::cast(value.clone(), wanted, self.core.config.epoch_micros)?;
             }
+            crate::exec::generate(&table, &mut values, self.core.config.epoch_micros)?;
             self.load_row(&table, &values)?;
             loaded += 1;
         }

@@ -198,6 +198,10 @@ impl Builder<'_, '_> {
     }
 
     fn column(&mut self, definition: &ColumnDef) -> Column {
+        if let Some(generated) = &definition.generated {
+            let hint = "write the value in the operations".to_owned();
+            self.error(generated.span, "generated columns are not supported here", hint);
+        }
         Column {
             name: definition.name.as_str().to_owned(),
             data_type: self.data_type(&definition.data_type),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Parser, Result};
 use crate::token::TokenKind;
 use crate::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Expr, ExprKind, Name, OrderBy, ReferentialAction,
-    Statement, StorageParameter, SyntaxError, TableConstraint,
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, CreateTableAs, Expr, ExprKind, Name, ObjectName,
+    OrderBy, ReferentialAction, Span, Statement, StorageParameter, SyntaxError, TableConstraint,
 };
 
 impl Parser<'_> {
@@ -15,7 +15,7 @@ impl Parser<'_> {
     pub(super) fn create(&mut self) -> Result<Statement> {
         match self.word_at(1) {
             Some("schema") => self.create_schema(),
-            Some("table") => Ok(Statement::CreateTable(Box::new(self.create_table()?))),
+            Some("table") => self.create_table(),
             Some("index" | "unique") => Ok(Statement::CreateIndex(Box::new(self.create_index()?))),
             Some("role" | "user" | "group") if self.word_at(2) != Some("mapping") => self.create_role(),
             Some("policy") => self.create_policy(),
@@ -51,18 +51,16 @@ impl Parser<'_> {
         Ok(Statement::CreateSchema { name, if_not_exists })
     }
 
-    fn create_table(&mut self) -> Result<CreateTable> {
+    fn create_table(&mut self) -> Result<Statement> {
         self.expect_words(&["create", "table"])?;
         let if_not_exists = self.if_not_exists()?;
         let name = self.object_name()?;
-        self.refuse("as", "CREATE TABLE AS")?;
         self.refuse("partition", "PARTITION OF")?;
         self.refuse("of", "CREATE TABLE OF")?;
-        if self.at_symbol('(') && matches!(self.kind_at(2), TokenKind::Symbol(',' | ')')) {
-            // Names alone: CREATE TABLE t (a, b) AS …
-            self.names()?;
-            self.refuse("as", "CREATE TABLE AS")?;
-            return Err(self.unexpected());
+        let names_only = self.at_symbol('(') && matches!(self.kind_at(2), TokenKind::Symbol(',' | ')'));
+        let bare = self.at("as") || (self.at("with") && *self.kind_at(1) == TokenKind::Symbol('('));
+        if names_only || bare {
+            return self.create_table_as(name, if_not_exists);
         }
         let mut columns = Vec::new();
         let mut constraints = Vec::new();
@@ -79,7 +77,6 @@ impl Parser<'_> {
             })?;
         }
         self.expect_symbol(')')?;
-        self.refuse("as", "CREATE TABLE AS")?;
         for (keyword, construct) in [
             ("inherits", "INHERITS"),
             ("partition", "PARTITION BY"),
@@ -95,13 +92,35 @@ impl Parser<'_> {
         ] {
             self.refuse(keyword, construct)?;
         }
-        Ok(CreateTable {
+        Ok(Statement::CreateTable(Box::new(CreateTable {
             name,
             if_not_exists,
             columns,
             constraints,
             parameters,
-        })
+        })))
+    }
+
+    /// `[(names)] [WITH (…)] AS query [WITH [NO] DATA]`
+    fn create_table_as(&mut self, name: ObjectName, if_not_exists: bool) -> Result<Statement> {
+        let columns = self.optional_names()?;
+        let parameters = self.storage_parameters()?;
+        self.expect("as")?;
+        self.refuse("execute", "CREATE TABLE AS EXECUTE")?;
+        let query = self.query()?;
+        let mut data = true;
+        if self.eat("with") {
+            data = !self.eat("no");
+            self.expect("data")?;
+        }
+        Ok(Statement::CreateTableAs(Box::new(CreateTableAs {
+            name,
+            if_not_exists,
+            columns,
+            parameters,
+            query,
+            data,
+        })))
     }
 
     /// `WITH (name = value, …)`
@@ -144,6 +163,7 @@ impl Parser<'_> {
             data_type,
             not_null: false,
             default: None,
+            generated: None,
             constraints: Vec::new(),
         };
         let mut null = false;
@@ -180,6 +200,10 @@ impl Parser<'_> {
             }
             return Ok(false);
         }
+        if self.eat("generated") {
+            self.generated(column, start)?;
+            return Ok(false);
+        }
         let this = || vec![column.name.clone()];
         let kind = match self.word() {
             Some("primary") => {
@@ -193,7 +217,6 @@ impl Parser<'_> {
             }
             Some("check") => self.check()?,
             Some("references") => self.references(this())?,
-            Some("generated") => return Err(self.unsupported("GENERATED column")),
             Some("collate") => return Err(self.unsupported("COLLATE")),
             Some("storage" | "compression" | "options") => return Err(self.unsupported("column storage option")),
             _ => return Err(self.unexpected()),
@@ -202,6 +225,32 @@ impl Parser<'_> {
         let span = self.since(start);
         column.constraints.push(TableConstraint { name, kind, span });
         Ok(false)
+    }
+
+    /// `ALWAYS AS (expression) STORED`
+    fn generated(&mut self, column: &mut ColumnDef, start: Span) -> Result<()> {
+        let always = self.eat("always");
+        if !always {
+            self.expect_words(&["by", "default"])?;
+        }
+        self.expect("as")?;
+        self.refuse("identity", "identity column")?;
+        if !always {
+            let words = "for a generated column, GENERATED ALWAYS must be specified";
+            return Err(SyntaxError::new("42601", words, start));
+        }
+        self.expect_symbol('(')?;
+        let value = self.expr()?;
+        self.expect_symbol(')')?;
+        self.expect("stored")?;
+        if column.generated.replace(value).is_some() {
+            let words = format!(
+                "multiple generation clauses specified for column \"{}\"",
+                column.name.as_str()
+            );
+            return Err(SyntaxError::new("42601", words, start));
+        }
+        Ok(())
     }
 
     fn constraint_name(&mut self) -> Result<Option<Name>> {

@@ -3,8 +3,8 @@
 use super::{MAX_DEPTH, Parser, Result};
 use crate::token::TokenKind;
 use crate::{
-    CommonTable, Dialect, Distinct, Expr, ExprKind, LockWait, Locking, OrderBy, Query, QueryBody, RowLock, Select,
-    SelectItem, SetOperator, Span, SyntaxError, TableRef, keyword,
+    CommonTable, Delete, Dialect, Distinct, Expr, ExprKind, Insert, LockWait, Locking, OrderBy, Query, QueryBody,
+    RowLock, Select, SelectItem, SetOperator, Span, Statement, SyntaxError, TableRef, Update, keyword,
 };
 
 /// What stands between parentheses where both are allowed.
@@ -96,53 +96,71 @@ impl Parser<'_> {
     pub(super) fn query(&mut self) -> Result<Query> {
         self.nest(|parser| {
             let start = parser.span();
-            let with_span = parser.span();
             let with = if parser.at("with") { parser.with()? } else { Vec::new() };
-            let operand = parser.query_operand()?;
-            let mut query = parser.set_operations(operand, 0)?;
-            if !with.is_empty() {
-                if !query.with.is_empty() {
-                    return Err(SyntaxError::new(
-                        "42601",
-                        "multiple WITH clauses not allowed",
-                        with_span,
-                    ));
-                }
-                query.with = with;
+            parser.query_with(with, start)
+        })
+    }
+
+    /// The query behind its WITH, which began at `start`.
+    fn query_with(&mut self, with: Vec<CommonTable>, start: Span) -> Result<Query> {
+        let parser = self;
+        let operand = parser.query_operand()?;
+        let mut query = parser.set_operations(operand, 0)?;
+        if !with.is_empty() {
+            if !query.with.is_empty() {
+                return Err(SyntaxError::new("42601", "multiple WITH clauses not allowed", start));
             }
-            let mut query = parser.query_tail(query)?;
-            query.span = parser.since(start);
-            Ok(query)
+            query.with = with;
+        }
+        let mut query = parser.query_tail(query)?;
+        query.span = parser.since(start);
+        Ok(query)
+    }
+
+    /// WITH in front of a query or a write.
+    pub(super) fn with_statement(&mut self) -> Result<Statement> {
+        let start = self.span();
+        let with = self.with()?;
+        Ok(match self.word() {
+            Some("insert") => Statement::Insert(Box::new(Insert { with, ..self.insert()? })),
+            Some("update") => Statement::Update(Box::new(Update { with, ..self.update()? })),
+            Some("delete") => Statement::Delete(Box::new(Delete { with, ..self.delete()? })),
+            Some("merge") => return Err(self.unsupported_command()),
+            _ => Statement::Query(Box::new(self.query_with(with, start)?)),
         })
     }
 
     fn with(&mut self) -> Result<Vec<CommonTable>> {
         self.expect("with")?;
         self.refuse("recursive", "WITH RECURSIVE")?;
-        let tables = self.list(Self::common_table)?;
-        if self.at_any(&["insert", "update", "delete", "merge"]) {
-            return Err(self.unsupported("WITH in front of INSERT, UPDATE or DELETE"));
-        }
-        Ok(tables)
+        self.list(Self::common_table)
     }
 
     fn common_table(&mut self) -> Result<CommonTable> {
         let name = self.name()?;
         let columns = self.optional_names()?;
         self.expect("as")?;
-        if self.at("materialized") || self.at_words(&["not", "materialized"]) {
-            return Err(self.unsupported("[NOT] MATERIALIZED"));
-        }
+        let not = self.eat_words(&["not", "materialized"]);
+        let materialized = (not || self.eat("materialized")).then_some(!not);
         self.expect_symbol('(')?;
-        if self.at_any(&["insert", "update", "delete", "merge"]) {
-            return Err(self.unsupported("data-modifying statement in WITH"));
-        }
-        let query = self.query()?;
+        let statement = match self.word() {
+            Some("with") => self.nest(Self::with_statement)?,
+            Some("insert") => Statement::Insert(Box::new(self.insert()?)),
+            Some("update") => Statement::Update(Box::new(self.update()?)),
+            Some("delete") => Statement::Delete(Box::new(self.delete()?)),
+            Some("merge") => return Err(self.unsupported_command()),
+            _ => Statement::Query(Box::new(self.query()?)),
+        };
         self.expect_symbol(')')?;
         if self.at_any(&["search", "cycle"]) {
             return Err(self.unsupported("SEARCH or CYCLE"));
         }
-        Ok(CommonTable { name, columns, query })
+        Ok(CommonTable {
+            name,
+            columns,
+            materialized,
+            statement: Box::new(statement),
+        })
     }
 
     /// An operand of UNION and so on: a SELECT, VALUES, TABLE or `(query)`.

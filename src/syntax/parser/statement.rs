@@ -71,7 +71,8 @@ impl Parser<'_> {
             return Ok(statement);
         }
         match self.word() {
-            Some("select" | "values" | "with" | "table") => self.query().map(|query| Statement::Query(Box::new(query))),
+            Some("with") => self.with_statement(),
+            Some("select" | "values" | "table") => self.query().map(|query| Statement::Query(Box::new(query))),
             Some("insert") => self.insert().map(|insert| Statement::Insert(Box::new(insert))),
             Some("update") => self.update().map(|update| Statement::Update(Box::new(update))),
             Some("delete") => self.delete().map(|delete| Statement::Delete(Box::new(delete))),

@@ -25,6 +25,7 @@ impl Parser<'_> {
             return Err(self.unexpected());
         };
         Ok(Insert {
+            with: Vec::new(),
             table,
             alias,
             columns,
@@ -147,6 +148,7 @@ impl Parser<'_> {
             None
         };
         Ok(Update {
+            with: Vec::new(),
             table,
             alias,
             assignments: self.assignments()?,
@@ -171,6 +173,7 @@ impl Parser<'_> {
             None
         };
         Ok(Delete {
+            with: Vec::new(),
             table,
             alias,
             using: if self.eat("using") {

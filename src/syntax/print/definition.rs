@@ -25,6 +25,16 @@ impl Printer {
                 self.flag(*cascade, " CASCADE");
             }
             Statement::CreateTable(table) => self.create_table(table),
+            Statement::CreateTableAs(table) => {
+                self.put("CREATE TABLE ");
+                self.flag(table.if_not_exists, "IF NOT EXISTS ");
+                self.object(&table.name);
+                self.optional_names(&table.columns);
+                self.parameters(&table.parameters);
+                self.put(" AS ");
+                self.query(&table.query);
+                self.flag(!table.data, " WITH NO DATA");
+            }
             Statement::DropTable {
                 names,
                 if_exists,
@@ -101,6 +111,11 @@ impl Printer {
         if let Some(default) = &column.default {
             self.put(" DEFAULT ");
             self.restricted_expr(default);
+        }
+        if let Some(generated) = &column.generated {
+            self.put(" GENERATED ALWAYS AS (");
+            self.expr(generated);
+            self.put(") STORED");
         }
         for constraint in &column.constraints {
             self.put(" ");

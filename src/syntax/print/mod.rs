@@ -226,6 +226,7 @@ impl Printer {
     // ---- writes
 
     fn insert(&mut self, insert: &Insert) {
+        self.with(&insert.with);
         self.put("INSERT INTO ");
         self.object(&insert.table);
         if let Some(alias) = &insert.alias {
@@ -300,6 +301,7 @@ impl Printer {
     }
 
     fn update(&mut self, update: &Update) {
+        self.with(&update.with);
         self.put("UPDATE ");
         self.object(&update.table);
         if let Some(alias) = &update.alias {
@@ -315,6 +317,7 @@ impl Printer {
     }
 
     fn delete(&mut self, delete: &Delete) {
+        self.with(&delete.with);
         self.put("DELETE FROM ");
         self.object(&delete.table);
         if let Some(alias) = &delete.alias {

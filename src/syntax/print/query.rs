@@ -8,11 +8,7 @@ use crate::{
 
 impl Printer {
     pub(super) fn query(&mut self, query: &Query) {
-        if !query.with.is_empty() {
-            self.put("WITH ");
-            self.list(&query.with, Self::common_table);
-            self.put(" ");
-        }
+        self.with(&query.with);
         match &query.body {
             QueryBody::Select(select) => self.select(select),
             QueryBody::Values(rows) => {
@@ -45,11 +41,23 @@ impl Printer {
         query.locking.iter().for_each(|locking| self.locking(locking));
     }
 
+    pub(super) fn with(&mut self, tables: &[CommonTable]) {
+        if !tables.is_empty() {
+            self.put("WITH ");
+            self.list(tables, Self::common_table);
+            self.put(" ");
+        }
+    }
+
     fn common_table(&mut self, table: &CommonTable) {
         self.name(&table.name);
         self.optional_names(&table.columns);
-        self.put(" AS (");
-        self.query(&table.query);
+        self.put(match table.materialized {
+            None => " AS (",
+            Some(true) => " AS MATERIALIZED (",
+            Some(false) => " AS NOT MATERIALIZED (",
+        });
+        self.statement(&table.statement);
         self.put(")");
     }
 

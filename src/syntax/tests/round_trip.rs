@@ -294,7 +294,18 @@ impl Make {
         CommonTable {
             name: self.name(),
             columns: self.many(0, Self::name),
-            query: self.query(depth),
+            materialized: self.some(Self::coin),
+            statement: Box::new(match self.below(4) {
+                0 => Statement::Delete(Box::new(Delete {
+                    with: Vec::new(),
+                    table: self.object(),
+                    alias: None,
+                    using: Vec::new(),
+                    filter: None,
+                    returning: self.some(Self::returning),
+                })),
+                _ => Statement::Query(Box::new(self.query(depth))),
+            }),
         }
     }
 
@@ -414,6 +425,7 @@ impl Make {
             0..=3 => Statement::Query(Box::new(self.query(3))),
             4 => Statement::Insert(Box::new(self.insert())),
             5 => Statement::Update(Box::new(Update {
+                with: self.many(0, |make| make.common_table(1)),
                 table: self.object(),
                 alias: self.some(Self::name),
                 assignments: self.assignments(),
@@ -422,6 +434,7 @@ impl Make {
                 returning: self.some(Self::returning),
             })),
             6 => Statement::Delete(Box::new(Delete {
+                with: self.many(0, |make| make.common_table(1)),
                 table: self.object(),
                 alias: self.some(Self::name),
                 using: self.many(0, |make| make.table_ref(2)),
@@ -470,6 +483,7 @@ impl Make {
             action,
         };
         Insert {
+            with: self.many(0, |make| make.common_table(1)),
             table: self.object(),
             alias: self.some(Self::name),
             columns: self.many(0, Self::name),
@@ -514,6 +528,7 @@ impl Make {
             data_type: self.data_type(),
             not_null: self.coin(),
             default: self.some(|make| make.expr(3)),
+            generated: self.some(|make| make.expr(2)),
             constraints,
         }
     }
@@ -607,6 +622,14 @@ impl Make {
                 name: self.object(),
                 arguments: self.many(0, |make| make.expr(2)),
             },
+            11 => Statement::CreateTableAs(Box::new(CreateTableAs {
+                name: self.object(),
+                if_not_exists: self.coin(),
+                columns: self.many(0, Self::name),
+                parameters: self.many(0, Self::parameter),
+                query: self.query(2),
+                data: self.coin(),
+            })),
             9 => Statement::Truncate {
                 tables: self.many(1, Self::object),
             },

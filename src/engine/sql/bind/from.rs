@@ -8,7 +8,7 @@ use syntax::{
 };
 
 use super::expression::boolean;
-use super::{Binder, From, Join, ScopeColumn, ScopeItem, Source};
+use super::{Binder, From, Join, ScopeColumn, ScopeItem, Series, Source};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::{Bound, BoundKind};
 use crate::types::{CastContext, SqlType};
@@ -77,17 +77,7 @@ impl Binder<'_> {
         if name.schema.is_none()
             && let Some(at) = self.common.iter().rposition(|(common, _)| *common == name.name.text)
         {
-            let common = self.common[at].1.clone();
-            let shown = alias.map_or(&name.name, |alias| &alias.name);
-            let columns = match alias {
-                Some(alias) if !alias.columns.is_empty() => &alias.columns,
-                _ => &common.columns,
-            };
-            // Inside itself the name means what it meant before: there is no recursion here.
-            let hidden = self.common.split_off(at);
-            let bound = self.derived(&common.query, &shown.text, columns);
-            self.common.extend(hidden);
-            return bound;
+            return self.common(at, &name.name, alias);
         }
         let table = self.table(name, mode)?;
         let number = self.used_table(table, PolicyCommand::Select);
@@ -118,7 +108,12 @@ impl Binder<'_> {
         })
     }
 
-    fn derived(&mut self, query: &Query, alias: &Arc<str>, renamed: &[Name]) -> Fallible<(From, Vec<ScopeItem>)> {
+    pub(super) fn derived(
+        &mut self,
+        query: &Query,
+        alias: &Arc<str>,
+        renamed: &[Name],
+    ) -> Fallible<(From, Vec<ScopeItem>)> {
         // It does not see its neighbours in FROM.
         let siblings = std::mem::take(&mut self.scope().items);
         let bound = self.query(query);
@@ -155,14 +150,7 @@ impl Binder<'_> {
             return Err(unsupported(format!("function {function} in FROM")).at(span));
         }
         let arguments = self.expressions(arguments)?;
-        let wide = arguments.iter().any(|argument| argument.data_type == SqlType::INT8);
-        let wanted = if wide { Type::Int8 } else { Type::Int4 };
-        let mut coerced = Vec::new();
-        for argument in arguments {
-            let argument = self.try_coerce(argument, wanted, CastContext::Implicit)?;
-            coerced.push(argument.ok_or_else(|| unsupported("generate_series of other than integers").at(span))?);
-        }
-        let slot = self.new_slot();
+        let (series, wanted) = self.bound_series(arguments, span)?;
         let shown = alias.map_or_else(|| function.clone(), |alias| alias.name.text.clone());
         let column = alias
             .and_then(|alias| alias.columns.first())
@@ -173,16 +161,27 @@ impl Binder<'_> {
             columns: vec![ScopeColumn {
                 name: column.unwrap_or(shown),
                 data_type: SqlType::Is(wanted),
-                source: Source::Slot(slot),
+                source: Source::Slot(series.slot),
                 merged: false,
             }],
         };
-        let from = From::Series {
+        Ok((From::Series(series), vec![item]))
+    }
+
+    pub(super) fn bound_series(&mut self, arguments: Vec<Bound>, span: Span) -> Fallible<(Series, Type)> {
+        let wide = arguments.iter().any(|argument| argument.data_type == SqlType::INT8);
+        let wanted = if wide { Type::Int8 } else { Type::Int4 };
+        let mut coerced = Vec::new();
+        for argument in arguments {
+            let argument = self.try_coerce(argument, wanted, CastContext::Implicit)?;
+            coerced.push(argument.ok_or_else(|| unsupported("generate_series of other than integers").at(span))?);
+        }
+        let series = Series {
             arguments: coerced,
-            slot,
+            slot: self.new_slot(),
             wide,
         };
-        Ok((from, vec![item]))
+        Ok((series, wanted))
     }
 
     fn join(
@@ -310,7 +309,7 @@ fn check_alias(items: &[ScopeItem], item: &ScopeItem) -> Fallible<()> {
     Ok(())
 }
 
-fn too_many_aliases(table: &str, available: usize, given: &[Name]) -> Box<crate::SqlError> {
+pub(super) fn too_many_aliases(table: &str, available: usize, given: &[Name]) -> Box<crate::SqlError> {
     let message = format!(
         "table \"{table}\" has {available} columns available but {} columns specified",
         given.len()

@@ -164,11 +164,29 @@ impl Binder<'_> {
                     span,
                 ))
             }
+            "generate_series" if (2..=3).contains(&arguments.len()) => self.listed_series(arguments, span),
             "nullif" => self.null_if(arguments, span),
             _ if Advisory::named(name).is_some() => self.advisory(name, arguments, span),
             "concat" | "concat_ws" if !arguments.is_empty() => self.concat(name, arguments, span),
             _ => self.overloaded(name, arguments, span),
         }
+    }
+
+    /// A set-returning call in a select list: its value is the slot that the rows fill.
+    fn listed_series(&mut self, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {
+        if self.series.is_none() {
+            let place = self.scope().no_aggregates.and_then(|words| words.split_once(" in "));
+            let place = place.map_or("this place", |(_, place)| place);
+            let message = format!("set-returning functions are not allowed in {place}");
+            return Err(error(state::FEATURE_NOT_SUPPORTED, message).at(span));
+        }
+        let (series, data_type) = self.bound_series(arguments, span)?;
+        let slot = series.slot;
+        self.series.get_or_insert_default().push(series);
+        Ok(Bound {
+            span,
+            ..Bound::slot(slot, SqlType::Is(data_type))
+        })
     }
 
     fn null_if(&mut self, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {

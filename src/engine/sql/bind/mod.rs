@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod coerce;
+mod common;
 mod expression;
 mod from;
 mod function;
@@ -13,7 +14,7 @@ mod scope;
 mod security;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::{Type, Value};
@@ -31,6 +32,7 @@ pub(crate) use row::RowClause;
 pub(crate) use write::known_column;
 
 pub(crate) use aggregate::{Aggregate, AggregateFunction, Grouping};
+pub(crate) use common::{BoundCommon, BoundStatement};
 pub(crate) use scope::{Scope, ScopeColumn, ScopeItem, Source};
 pub(crate) use security::{BoundCheck, denied};
 pub(crate) use write::{BoundDelete, BoundInsert, BoundUpdate};
@@ -129,6 +131,8 @@ pub(crate) struct BoundSelect {
     pub(crate) having: Vec<Bound>,
     /// What has to be computed for the output and for the order.
     pub(crate) compute: Vec<(Bound, Slot)>,
+    /// Set-returning calls of the select list: each row becomes as many as the longest gives.
+    pub(crate) series: Vec<Series>,
     pub(crate) distinct: BoundDistinct,
 }
 
@@ -147,12 +151,12 @@ pub(crate) enum From {
     /// A base table, by its number.
     Table(usize),
     Derived(Box<BoundQuery>),
-    /// `generate_series(start, stop [, step])`.
-    Series {
-        arguments: Vec<Bound>,
-        slot: Slot,
-        wide: bool,
+    /// What a WITH query gives that is kept.
+    Common {
+        number: usize,
+        slots: Vec<Slot>,
     },
+    Series(Series),
     Join {
         left: Box<From>,
         right: Box<From>,
@@ -161,6 +165,14 @@ pub(crate) enum From {
         /// What a merged column of FULL JOIN USING computes.
         merged: Vec<(Bound, Slot)>,
     },
+}
+
+/// `generate_series(start, stop [, step])`.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) arguments: Vec<Bound>,
+    pub(crate) slot: Slot,
+    pub(crate) wide: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -204,10 +216,18 @@ pub(crate) struct Binder<'a> {
     keep_unknown: bool,
     /// What is being bound becomes a whole number: so may a sum of `bigint`, whose type `numeric` we do not have.
     whole_sums: bool,
+    /// Set-returning calls of the select list that is being bound; `None` where there can be none.
+    series: Option<Vec<Series>>,
     /// Innermost last.
     scopes: Vec<Scope>,
     /// Common table expressions in reach, innermost last.
-    common: Vec<(Arc<str>, syntax::CommonTable)>,
+    common: Vec<(Arc<str>, common::Common)>,
+    /// Those that run once, by number.
+    pub(crate) commons: Vec<BoundCommon>,
+    /// How often the statement names each table, if it has a WITH.
+    uses: BTreeMap<Arc<str>, usize>,
+    /// The next WITH is the statement's own.
+    at_top: bool,
 }
 
 impl<'a> Binder<'a> {
@@ -223,8 +243,12 @@ impl<'a> Binder<'a> {
             slot_count: 0,
             keep_unknown: false,
             whole_sums: false,
+            series: None,
             scopes: Vec::new(),
             common: Vec::new(),
+            commons: Vec::new(),
+            uses: BTreeMap::new(),
+            at_top: false,
         }
     }
 

@@ -26,27 +26,16 @@ fn table_lock(locking: &[Locking]) -> LockMode {
 
 impl Binder<'_> {
     pub(crate) fn query(&mut self, query: &Query) -> Fallible<BoundQuery> {
-        let outside = self.common.len();
-        for common in &query.with {
-            let repeated = self.common[outside..].iter().any(|(name, _)| *name == common.name.text);
-            if repeated {
-                let message = format!("WITH query name \"{}\" specified more than once", common.name.text);
-                return Err(error(state::DUPLICATE_ALIAS, message).at(common.name.span));
-            }
-            self.common.push((common.name.text.clone(), common.clone()));
-        }
-        let bound = match &query.body {
-            QueryBody::Select(select) => self.select(select, query),
-            QueryBody::Values(rows) => self.values(rows, query),
+        self.with(&query.with, |binder| match &query.body {
+            QueryBody::Select(select) => binder.select(select, query),
+            QueryBody::Values(rows) => binder.values(rows, query),
             QueryBody::SetOperation {
                 operator,
                 all,
                 left,
                 right,
-            } => self.set_operation(*operator, *all, left, right, query),
-        };
-        self.common.truncate(outside);
-        bound
+            } => binder.set_operation(*operator, *all, left, right, query),
+        })
     }
 
     fn select(&mut self, select: &Select, query: &Query) -> Fallible<BoundQuery> {
@@ -60,6 +49,7 @@ impl Binder<'_> {
         if let Some(variable) = select.into.first() {
             return Err(unsupported("INTO outside of a scenario").at(variable.span));
         }
+        let outer_series = self.series.take();
         // Whoever typed this query's literals does not type those of the queries inside it.
         let mut outer_keeps = std::mem::take(&mut self.keep_unknown);
         let from = self.table_refs(&select.from, table_lock(&query.locking))?;
@@ -74,7 +64,9 @@ impl Binder<'_> {
         self.scope().no_aggregates = None;
         let keep_unknown = std::mem::take(&mut outer_keeps);
         self.keep_unknown = keep_unknown;
+        self.series = Some(Vec::new());
         let items = self.select_items(&select.items);
+        let series = self.series.take().unwrap_or_default();
         self.keep_unknown = false;
         let mut items = items?;
         let having = match &select.having {
@@ -88,6 +80,13 @@ impl Binder<'_> {
         let order = self.order_items(&query.order_by, &mut items, select)?;
         let on = self.distinct_on(&select.distinct, &mut items)?;
         let mut having_conditions = Vec::new();
+        if let (Some(series), true) = (
+            series.first(),
+            has_groups(select) || !self.scope().aggregates.is_empty(),
+        ) {
+            let span = series.arguments.first().map_or_else(Span::default, |first| first.span);
+            return Err(unsupported("a set-returning function in a grouped query").at(span));
+        }
         let grouping = self.grouping(keys, having, &mut items, &mut having_conditions, select)?;
         let mut compute = Vec::new();
         let mut slots: Vec<Slot> = Vec::new();
@@ -108,6 +107,7 @@ impl Binder<'_> {
         self.scope().no_aggregates = Some("aggregate functions are not allowed in LIMIT");
         let (limit, offset) = self.limits(query)?;
         let locking = self.locking(&query.locking, &from, select, grouping.is_some())?;
+        self.series = outer_series;
         Ok(BoundQuery {
             body: Body::Select(Box::new(BoundSelect {
                 from,
@@ -115,6 +115,7 @@ impl Binder<'_> {
                 grouping,
                 having: having_conditions,
                 compute,
+                series,
                 distinct,
             })),
             output,
@@ -574,8 +575,12 @@ fn lockable(from: &From, nullable: bool, into: &mut Vec<(usize, bool)>) {
             lockable(left, nullable || left_nullable, into);
             lockable(right, nullable || right_nullable, into);
         }
-        From::Nothing | From::Derived(_) | From::Series { .. } => {}
+        From::Nothing | From::Derived(_) | From::Common { .. } | From::Series(_) => {}
     }
+}
+
+fn has_groups(select: &Select) -> bool {
+    !select.group_by.is_empty() || select.having.is_some()
 }
 
 fn strength_name(strength: RowLock) -> &'static str {

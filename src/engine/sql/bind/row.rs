@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use syntax::{Expr, ExprKind};
+use syntax::{Expr, ExprKind, Span};
 
+use super::coerce::fitted;
 use super::write::without_places;
 use super::{Binder, Names};
-use crate::catalog::{Index, IndexKey, RowExpression, Table};
+use crate::catalog::{Column, Index, IndexKey, RowExpression, Table};
 use crate::error::{Fallible, error, state};
 use crate::expr::{Bound, Program};
+use crate::types::CastContext;
 
 /// Where an expression over a row stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,7 @@ pub(crate) enum RowClause {
     Check,
     IndexCondition,
     IndexExpression,
+    Generated,
 }
 
 impl RowClause {
@@ -25,6 +28,7 @@ impl RowClause {
             RowClause::Check => "check constraints",
             RowClause::IndexCondition => "index predicates",
             RowClause::IndexExpression => "index expressions",
+            RowClause::Generated => "column generation expressions",
         }
     }
 
@@ -33,6 +37,7 @@ impl RowClause {
             RowClause::Check => "aggregate functions are not allowed in check constraints",
             RowClause::IndexCondition => "aggregate functions are not allowed in index predicates",
             RowClause::IndexExpression => "aggregate functions are not allowed in index expressions",
+            RowClause::Generated => "aggregate functions are not allowed in column generation expressions",
         }
     }
 
@@ -41,6 +46,7 @@ impl RowClause {
         match self {
             RowClause::Check => None,
             RowClause::IndexCondition => Some("functions in index predicate must be marked IMMUTABLE"),
+            RowClause::Generated => Some("generation expression is not immutable"),
             RowClause::IndexExpression => Some("functions in index expression must be marked IMMUTABLE"),
         }
     }
@@ -71,6 +77,51 @@ impl Binder<'_> {
         clause: RowClause,
     ) -> Fallible<RowExpression> {
         Binder::over_row(names, table, expression, clause, |binder, bound| binder.settle(bound))
+    }
+
+    /// What a generated column is computed by.
+    pub(crate) fn generated(
+        names: Names<'_>,
+        table: Arc<Table>,
+        expression: &Expr,
+        column: &Column,
+    ) -> Fallible<RowExpression> {
+        let generated = Binder::over_row(
+            names,
+            table.clone(),
+            expression,
+            RowClause::Generated,
+            |binder, bound| {
+                let (found, span) = (bound.data_type, bound.span);
+                let cast = binder.try_coerce(bound, column.data_type, CastContext::Assignment)?;
+                cast.map(|cast| fitted(cast, column.digits)).ok_or_else(|| {
+                    let message = format!(
+                        "column \"{}\" is of type {} but default expression is of type {found}",
+                        column.name,
+                        column.data_type.name()
+                    );
+                    error(state::DATATYPE_MISMATCH, message)
+                        .hint("You will need to rewrite or cast the expression.")
+                        .at(span)
+                })
+            },
+        )?;
+        for read in &generated.columns {
+            let other = &table.columns[usize::from(*read)];
+            if other.generated().is_some() || other.name == column.name {
+                let message = format!(
+                    "cannot use generated column \"{}\" in column generation expression",
+                    other.name
+                );
+                let refusal = error(state::INVALID_OBJECT_DEFINITION, message).at(place_of(&other.name, expression));
+                return Err(if other.name == column.name {
+                    refusal.detail("This would cause the generated column to depend on its own value.".to_owned())
+                } else {
+                    refusal.detail("A generated column cannot reference another generated column.".to_owned())
+                });
+            }
+        }
+        Ok(generated)
     }
 
     fn over_row(
@@ -160,6 +211,19 @@ impl Binder<'_> {
         }
         Ok(found)
     }
+}
+
+/// Where an expression names a column.
+fn place_of(column: &str, expression: &Expr) -> Span {
+    let mut place = None;
+    syntax::visit::exprs_of(expression, &mut |part: &Expr| {
+        if let ExprKind::Column(names) = &part.kind
+            && names.last().is_some_and(|name| &*name.text == column)
+        {
+            place.get_or_insert(part.span);
+        }
+    });
+    place.unwrap_or(expression.span)
 }
 
 /// Whether a unique index has exactly these keys, and holds all rows for which the conditions hold.

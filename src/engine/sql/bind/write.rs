@@ -78,6 +78,10 @@ pub(crate) struct BoundDelete {
 
 impl Binder<'_> {
     pub(crate) fn insert(&mut self, insert: &Insert) -> Fallible<BoundInsert> {
+        self.with(&insert.with, |binder| binder.insert_behind_with(insert))
+    }
+
+    fn insert_behind_with(&mut self, insert: &Insert) -> Fallible<BoundInsert> {
         let definition = self.table(&insert.table, LockMode::RowExclusive)?;
         let columns = insert_columns(&definition, &insert.columns)?;
         let (source, values) = match &insert.source {
@@ -161,6 +165,9 @@ impl Binder<'_> {
         let mut values = Vec::new();
         for (target, column) in source.output.clone().into_iter().zip(columns) {
             let column = &table.columns[usize::from(*column)];
+            if column.generated().is_some() {
+                return Err(no_value_for(column));
+            }
             let value = Bound::slot(target.slot, target.data_type);
             values.push(self.assign(value, column)?);
         }
@@ -227,6 +234,9 @@ impl Binder<'_> {
         if value.kind == ExprKind::Default {
             return self.default_value(column);
         }
+        if column.generated().is_some() {
+            return Err(no_value_for(column));
+        }
         let bound = self.expression(value)?;
         self.assign(bound, column)
     }
@@ -235,7 +245,7 @@ impl Binder<'_> {
     fn default_value(&mut self, column: &Column) -> Fallible<Bound> {
         match &column.default {
             _ if column.dropped => Ok(null_of(column.data_type)),
-            None => Ok(null_of(column.data_type)),
+            None | Some(Default::Generated(_)) => Ok(null_of(column.data_type)),
             Some(Default::Expr(expression)) => {
                 let bound = self.isolated(Vec::new(), |binder| binder.expression(expression))?;
                 let bound = self.assign(bound, column)?;
@@ -409,12 +419,23 @@ impl Binder<'_> {
                 return Err(error(state::SYNTAX_ERROR, message).at(assignment.column.span));
             }
             let column = &table.columns[usize::from(number)];
+            if column.generated().is_some() {
+                if assignment.value.kind != ExprKind::Default {
+                    let message = format!("column \"{}\" can only be updated to DEFAULT", column.name);
+                    return Err(error(state::GENERATED_ALWAYS, message).detail(is_generated(column)));
+                }
+                continue;
+            }
             bound.push((number, self.value_or_default(&assignment.value, column)?));
         }
         Ok(bound)
     }
 
     pub(crate) fn update(&mut self, update: &Update) -> Fallible<BoundUpdate> {
+        self.with(&update.with, |binder| binder.update_behind_with(update))
+    }
+
+    fn update_behind_with(&mut self, update: &Update) -> Fallible<BoundUpdate> {
         let definition = self.table(&update.table, LockMode::RowExclusive)?;
         let table = self.used_table(definition.clone(), PolicyCommand::Update);
         let old_item = self.target_item(table, update.alias.as_ref())?;
@@ -457,6 +478,10 @@ impl Binder<'_> {
     }
 
     pub(crate) fn delete(&mut self, delete: &Delete) -> Fallible<BoundDelete> {
+        self.with(&delete.with, |binder| binder.delete_behind_with(delete))
+    }
+
+    fn delete_behind_with(&mut self, delete: &Delete) -> Fallible<BoundDelete> {
         let definition = self.table(&delete.table, LockMode::RowExclusive)?;
         let table = self.used_table(definition, PolicyCommand::Delete);
         let item = self.target_item(table, delete.alias.as_ref())?;
@@ -529,6 +554,15 @@ impl Binder<'_> {
                 .hint("You will need to rewrite or cast the expression.")
             })
     }
+}
+
+fn no_value_for(column: &Column) -> Box<crate::SqlError> {
+    let message = format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name);
+    error(state::GENERATED_ALWAYS, message).detail(is_generated(column))
+}
+
+fn is_generated(column: &Column) -> String {
+    format!("Column \"{}\" is a generated column.", column.name)
 }
 
 /// Expressions of the catalog have no place in the statement's text.

@@ -40,7 +40,7 @@ pub(crate) struct Digits {
     pub(crate) scale: u16,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Column {
     pub(crate) name: Arc<str>,
     pub(crate) data_type: Type,
@@ -57,9 +57,11 @@ pub(crate) struct Column {
     pub(crate) sequence: Option<Access>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) enum Default {
     Expr(Expr),
+    /// `GENERATED ALWAYS AS (…) STORED`: what the row's other columns give.
+    Generated(Arc<RowExpression>),
     /// `serial`: the next number of the table's column's own sequence.
     Sequence(Arc<str>),
 }
@@ -90,6 +92,19 @@ pub(crate) struct RowExpression {
     pub(crate) columns: Vec<u16>,
 }
 
+impl RowExpression {
+    /// One that stands for an expression which is still to be bound.
+    pub(crate) fn unbound(expression: &Expr) -> RowExpression {
+        let bound = Bound::constant(Value::Null, crate::types::SqlType::Unknown);
+        RowExpression {
+            expression: expression.clone(),
+            program: Program::new(&bound),
+            bound,
+            columns: Vec::new(),
+        }
+    }
+}
+
 /// A part of an index's key.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct IndexColumn {
@@ -101,6 +116,16 @@ pub(crate) struct IndexColumn {
 pub(crate) enum IndexKey {
     Column(u16),
     Expression(Arc<RowExpression>),
+}
+
+impl Column {
+    /// The expression of a generated column.
+    pub(crate) fn generated(&self) -> Option<&Arc<RowExpression>> {
+        match &self.default {
+            Some(Default::Generated(expression)) => Some(expression),
+            _ => None,
+        }
+    }
 }
 
 impl IndexColumn {

@@ -66,11 +66,13 @@ impl Definer<'_> {
             }
             AlterAction::SetDefault(name, expression) => {
                 let column = usize::from(known_column(&table, name)?);
+                not_generated(&table, column)?;
                 Binder::default_of(self.names(), expression, &table.columns[column])?;
                 table.columns[column].default = Some(Default::Expr(expression.clone()));
             }
             AlterAction::DropDefault(name) => {
                 let column = usize::from(known_column(&table, name)?);
+                not_generated(&table, column)?;
                 table.columns[column].default = None;
             }
             AlterAction::Owner(owner) => self.change_owner(&mut table, owner)?,
@@ -96,6 +98,16 @@ impl Definer<'_> {
             self.notice(format!("{message}, skipping"));
             return Ok(table);
         }
+        if let Some(generated) = &definition.generated {
+            let mut rows = 0_u64;
+            self.each_row(&table, &mut |_| {
+                rows += 1;
+                Ok(())
+            })?;
+            if rows > 0 {
+                return Err(unsupported("adding a generated column to a table with rows").at(generated.span));
+            }
+        }
         let mut column = self.column(definition, &table)?;
         if let Some(default) = &column.default {
             column.missing = self.missing_value(default, &column)?;
@@ -103,6 +115,8 @@ impl Definer<'_> {
         let must_not_be_null = column.not_null && column.missing.is_null();
         table.columns.push(column);
         table.refresh_layout();
+        let last = table.columns.len() - 1;
+        self.generate(&mut table, last, definition)?;
         if must_not_be_null {
             let at = (table.columns.len() - 1) as u16;
             table.columns[usize::from(at)].not_null = false;
@@ -163,6 +177,33 @@ impl Definer<'_> {
                     .hint("Use DROP ... CASCADE to drop the dependent objects too."));
             }
             return Err(unsupported("DROP COLUMN … CASCADE of a referenced column"));
+        }
+        let generated = table.live_columns().find(|(_, other)| {
+            let expression = other.generated();
+            expression.is_some_and(|expression| expression.columns.contains(&column))
+        });
+        if let Some((other, definition)) = generated {
+            if !cascade {
+                let table = shown(&table);
+                let message = format!(
+                    "cannot drop column {} of table {table} because other objects depend on it",
+                    name.text
+                );
+                return Err(error(state::DEPENDENT_OBJECTS, message)
+                    .detail(format!(
+                        "column {} of table {table} depends on column {} of table {table}",
+                        definition.name, name.text
+                    ))
+                    .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+            }
+            let dependent = Name::new(definition.name.clone());
+            self.cascades(vec![format!(
+                "drop cascades to column {} of table {}",
+                table.columns[usize::from(other)].name,
+                shown(&table)
+            )]);
+            let without = self.drop_column(table, &dependent, false, true)?;
+            return self.drop_column(without, name, false, true);
         }
         let xid = self.xid;
         let built_on = |index: &crate::catalog::Index| index.reads().any(|read| read == column);
@@ -240,6 +281,19 @@ impl Definer<'_> {
         }
         Ok((*self.alter(table)).clone())
     }
+}
+
+/// The default of a generated column is its expression.
+fn not_generated(table: &Table, column: usize) -> Fallible<()> {
+    let column = &table.columns[column];
+    if column.generated().is_some() {
+        let message = format!(
+            "column \"{}\" of relation \"{}\" is a generated column",
+            column.name, table.name
+        );
+        return Err(error(state::SYNTAX_ERROR, message));
+    }
+    Ok(())
 }
 
 /// An environment of nothing but the time.

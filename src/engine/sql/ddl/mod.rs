@@ -3,6 +3,7 @@
 
 mod alter;
 mod constraint;
+mod create_as;
 mod grant;
 mod index;
 mod parameter;
@@ -25,6 +26,8 @@ use crate::server::{Core, names};
 use crate::session::SessionState;
 use crate::storage::{LockMode, RelationId, Xid};
 use crate::{Notice, Output, SqlError};
+
+pub(crate) use create_as::create_table_as;
 
 /// A definition at work.
 pub(crate) struct Definer<'a> {

@@ -7,7 +7,7 @@ use syntax::{ColumnDef, ConstraintKind, CreateTable, DataTypeKind, ObjectName, P
 
 use super::{Defined, Definer, already_exists};
 use crate::bind::{Binder, column_digits, column_type};
-use crate::catalog::{Access, Acl, Column, Default, RowSecurity, Table};
+use crate::catalog::{Access, Acl, Column, Default, RowExpression, RowSecurity, Table};
 use crate::error::{Fallible, error, state};
 use crate::row::Layout;
 use crate::storage::{LockMode, RelationId};
@@ -58,6 +58,16 @@ impl Definer<'_> {
             table.columns.push(column);
         }
         table.refresh_layout();
+        // Which they are has to be known before any is bound.
+        let expressions = create.columns.iter().map(|column| column.generated.as_ref());
+        for (column, expression) in table.columns.iter_mut().zip(expressions) {
+            if let (Some(expression), None) = (expression, &column.default) {
+                column.default = Some(Default::Generated(Arc::new(RowExpression::unbound(expression))));
+            }
+        }
+        for (at, column) in create.columns.iter().enumerate() {
+            self.generate(&mut table, at, column)?;
+        }
         let xid = self.xid;
         self.core.catalog_mut().create_table(table.clone(), xid);
         if !self.lock(id, LockMode::AccessExclusive)? {
@@ -65,6 +75,24 @@ impl Definer<'_> {
         }
         self.add_constraints(table, &constraints)?;
         Ok(Some("CREATE TABLE"))
+    }
+
+    /// Makes a column a generated one, when all that its expression may read is there.
+    pub(super) fn generate(&mut self, table: &mut Table, at: usize, definition: &ColumnDef) -> Fallible<()> {
+        let Some(expression) = &definition.generated else {
+            return Ok(());
+        };
+        if table.columns[at].default.is_some() && table.columns[at].generated().is_none() {
+            let message = format!(
+                "both default and generation expression specified for column \"{}\" of table \"{}\"",
+                table.columns[at].name, table.name
+            );
+            return Err(error(state::SYNTAX_ERROR, message).at(expression.span));
+        }
+        let whole = Arc::new(table.clone());
+        let generated = Binder::generated(self.names(), whole, expression, &table.columns[at])?;
+        table.columns[at].default = Some(Default::Generated(Arc::new(generated)));
+        Ok(())
     }
 
     fn create_heap(&mut self, fill: u8) -> RelationId {

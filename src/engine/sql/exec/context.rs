@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::{Row, Time, Value};
 
 use super::subquery::SubqueryRun;
-use super::{ForeignEvent, NO_ROW, State};
+use super::{CommonRun, ForeignEvent, NO_ROW, State};
 use crate::SqlError;
 use crate::catalog::Authority;
 use crate::error::{Fallible, error, state};
@@ -30,6 +30,7 @@ pub(crate) struct Run {
     pub(crate) rows: Vec<RowId>,
     pub(crate) params: Vec<Value>,
     pub(crate) subqueries: Vec<SubqueryRun>,
+    pub(crate) commons: Vec<CommonRun>,
     pub(crate) snapshot: Snapshot,
     /// Foreign keys to check when the statement's rows are all written.
     pub(crate) foreign: VecDeque<ForeignEvent>,
@@ -42,6 +43,7 @@ impl Run {
             rows: vec![NO_ROW; plan.tables.len()],
             params,
             subqueries: vec![SubqueryRun::default(); plan.subqueries.len()],
+            commons: plan.commons.iter().map(CommonRun::new).collect(),
             snapshot,
             foreign: VecDeque::new(),
         }

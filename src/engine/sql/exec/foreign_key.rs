@@ -7,11 +7,12 @@ use base::Value;
 use syntax::ReferentialAction;
 
 use super::lock_rows::{LockRow, Locked};
-use super::write_row::{WriteRow, Written, decode};
+use super::write_row::{WriteRow, Written, decode, generate};
 use super::{Context, failed, key_text};
 use crate::SqlError;
 use crate::catalog::Table;
 use crate::error::{Fallible, error, state};
+use crate::expr::Environment;
 use crate::key;
 use crate::storage::{HeapCursor, RowId, RowLock, Snapshot};
 use crate::types::compare::same;
@@ -266,15 +267,18 @@ impl ForeignRun {
                 Found::OutOfFuel => return Ok(false),
                 Found::None => return Ok(true),
                 Found::Row(row, values) => {
+                    let now = cx.transaction_time();
                     self.write = Some(match (action, new) {
                         (ReferentialAction::Cascade, None) => WriteRow::delete(child.clone(), row, values),
                         (ReferentialAction::Cascade, Some(new)) => {
-                            let changed = replaced(&values, columns, |at| new[at].clone());
+                            let mut changed = replaced(&values, columns, |at| new[at].clone());
+                            generate(child, &mut changed, now)?;
                             WriteRow::update(child.clone(), row, values, changed)
                         }
                         // SET DEFAULT with other than NULL is refused when the constraint is made.
                         _ => {
-                            let changed = replaced(&values, columns, |_| Value::Null);
+                            let mut changed = replaced(&values, columns, |_| Value::Null);
+                            generate(child, &mut changed, now)?;
                             WriteRow::update(child.clone(), row, values, changed)
                         }
                     });

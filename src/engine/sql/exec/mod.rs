@@ -5,12 +5,14 @@
 //! the plan's [`Node`] and can be cloned and hashed at any time; the plan is shared.
 
 mod aggregate;
+mod common;
 mod context;
 mod foreign_key;
 mod join;
 mod lock_rows;
 mod modify;
 mod scan;
+mod series;
 mod set;
 mod sort;
 mod subquery;
@@ -23,12 +25,14 @@ use crate::expr::{Flow, Machine};
 use crate::plan::{Kept, Node};
 use crate::storage::RowId;
 
+pub(crate) use common::{CommonRun, Work, finish_commons};
 pub(crate) use context::{Context, RowWait, Run, acquire, bind_parameters, deadlock, failed};
 pub(crate) use foreign_key::{ForeignEvent, ForeignRun};
 pub(crate) use modify::Modify;
 use write_row::key_text;
 pub(crate) use write_row::{
-    check_values, contains, decode as decode_row, duplicate, entry_text, failing_key, index_key, row_condition,
+    check_values, contains, decode as decode_row, duplicate, entry_text, failing_key, generate, index_key,
+    row_condition,
 };
 
 /// What a call of `next` came to.
@@ -93,8 +97,13 @@ pub(crate) enum State {
     },
     SeqScan(scan::SeqScanState),
     IndexScan(scan::IndexScanState),
-    Series(scan::SeriesState),
+    Series(series::SeriesState),
+    ProjectSet(Box<series::ProjectSetState>),
     Values(scan::ValuesState),
+    /// How many rows of a WITH query have been read.
+    Common {
+        at: usize,
+    },
     NestedLoop(Box<join::NestedLoopState>),
     HashJoin(Box<join::HashJoinState>),
     Filter {
@@ -123,8 +132,12 @@ impl State {
             Node::Nothing => State::Once { given: false },
             Node::SeqScan { .. } => State::SeqScan(scan::SeqScanState::default()),
             Node::IndexScan(_) => State::IndexScan(scan::IndexScanState::default()),
-            Node::Series { .. } => State::Series(scan::SeriesState::default()),
+            Node::Series(_) => State::Series(series::SeriesState::default()),
+            Node::ProjectSet { input, .. } => {
+                State::ProjectSet(Box::new(series::ProjectSetState::new(State::new(input))))
+            }
             Node::Values { .. } => State::Values(scan::ValuesState::default()),
+            Node::Common { .. } => State::Common { at: 0 },
             Node::NestedLoop { left, right, .. } => State::NestedLoop(Box::new(join::NestedLoopState::new(
                 State::new(left),
                 State::new(right),
@@ -171,10 +184,12 @@ pub(crate) fn next(node: &Node, state: &mut State, cx: &mut Context<'_>) -> Fall
         }),
         (Node::SeqScan { table, filter }, State::SeqScan(state)) => scan::next_seq(*table, filter.as_ref(), state, cx),
         (Node::IndexScan(plan), State::IndexScan(state)) => scan::next_index(plan, state, cx),
-        (Node::Series { arguments, slot, wide }, State::Series(state)) => {
-            scan::next_series(arguments, *slot, *wide, state, cx)
+        (Node::Series(plan), State::Series(state)) => series::next(plan, state, cx),
+        (Node::ProjectSet { input, series }, State::ProjectSet(state)) => {
+            series::next_projected(input, series, state, cx)
         }
         (Node::Values { rows, slots }, State::Values(state)) => scan::next_values(rows, slots, state, cx),
+        (Node::Common { number, slots }, State::Common { at }) => common::next_common(*number, slots, at, cx),
         (
             Node::NestedLoop {
                 left,

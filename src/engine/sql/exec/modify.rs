@@ -3,13 +3,13 @@
 use base::Value;
 
 use super::lock_rows::{LockRow, Locked, RecheckRun};
-use super::write_row::{WriteRow, Written, contains, decode, index_key};
+use super::write_row::{WriteRow, Written, contains, decode, generate, index_key};
 use super::{Context, NO_ROW, State, Step};
 use crate::SqlError;
 use crate::error::{Fallible, error, state};
 use crate::expr::{Environment, Flow, Machine, Program};
 use crate::plan::{
-    ConflictUpdatePlan, DeletePlan, InsertPlan, Node, PolicyCheck, Recheck, Returning, Root, UpdatePlan,
+    ConflictUpdatePlan, DeletePlan, InsertPlan, Node, PolicyCheck, Recheck, Referencing, Returning, Root, UpdatePlan,
 };
 use crate::storage::{RowId, RowLock, Unique, Xid};
 
@@ -79,9 +79,8 @@ impl Modify {
     }
 
     /// Goes on to the next row of RETURNING, or to the end.
-    pub(crate) fn next(&mut self, cx: &mut Context<'_>) -> Fallible<Step> {
-        let plan = cx.plan;
-        match &plan.root {
+    pub(crate) fn next(&mut self, root: &Root, cx: &mut Context<'_>) -> Fallible<Step> {
+        match root {
             Root::Query(_) => Ok(Step::Done),
             Root::Insert(insert) => self.insert(insert, cx),
             Root::Update(update) => self.update(update, cx),
@@ -179,7 +178,7 @@ impl Modify {
                         return Ok(Step::Suspended);
                     }
                     self.on_conflict = false;
-                    let values = slots(&plan.row_slots, cx);
+                    let values = new_row(plan.table, &plan.row_slots, cx)?;
                     self.write = Some(WriteRow::insert(cx.plan.table(plan.table).clone(), values));
                     self.go(Stage::Check);
                 }
@@ -205,7 +204,7 @@ impl Modify {
                         self.go(Stage::LockExisting);
                     }
                 },
-                Stage::Write => match self.write_step(cx)? {
+                Stage::Write => match self.write_step(&plan.referencing, cx)? {
                     Written::Suspended => return Ok(Step::Suspended),
                     Written::Done(_) => {
                         let returning = self.insert_returning(plan);
@@ -257,10 +256,9 @@ impl Modify {
         }
     }
 
-    fn write_step(&mut self, cx: &mut Context<'_>) -> Fallible<Written> {
-        let plan = cx.plan;
+    fn write_step(&mut self, referencing: &Referencing, cx: &mut Context<'_>) -> Fallible<Written> {
         match &mut self.write {
-            Some(write) => write.step(&plan.referencing, cx),
+            Some(write) => write.step(referencing, cx),
             None => Ok(Written::Already),
         }
     }
@@ -378,7 +376,7 @@ impl Modify {
                     return Ok(None);
                 };
                 let table = cx.plan.table(plan.table).clone();
-                let values = slots(&update.new_slots, cx);
+                let values = new_row(plan.table, &update.new_slots, cx)?;
                 self.write = Some(WriteRow::update(table, row, self.old.clone(), values));
                 self.on_conflict = true;
                 self.go(Stage::Check);
@@ -436,7 +434,7 @@ impl Modify {
                         return Ok(Step::Done);
                     };
                     let table = cx.plan.table(plan.table).clone();
-                    let values = slots(&plan.new_slots, cx);
+                    let values = new_row(plan.table, &plan.new_slots, cx)?;
                     let old = std::mem::take(&mut self.old);
                     self.write = Some(WriteRow::update(table, row, old, values));
                     self.go(Stage::Check);
@@ -449,7 +447,13 @@ impl Modify {
                 }
                 Stage::Returning => return self.returning(&plan.returning, cx),
                 _ => {
-                    let followed = (plan.table, plan.strength, &plan.recheck, &plan.returning);
+                    let followed = Followed {
+                        table: plan.table,
+                        referencing: &plan.referencing,
+                        strength: plan.strength,
+                        recheck: &plan.recheck,
+                        returning: &plan.returning,
+                    };
                     if let Some(step) = self.write_or_follow(followed, cx)? {
                         return Ok(step);
                     }
@@ -476,7 +480,13 @@ impl Modify {
                 }
                 Stage::Returning => return self.returning(&plan.returning, cx),
                 _ => {
-                    let followed = (plan.table, RowLock::Update, &plan.recheck, &plan.returning);
+                    let followed = Followed {
+                        table: plan.table,
+                        referencing: &plan.referencing,
+                        strength: RowLock::Update,
+                        recheck: &plan.recheck,
+                        returning: &plan.returning,
+                    };
                     if let Some(step) = self.write_or_follow(followed, cx)? {
                         return Ok(step);
                     }
@@ -503,13 +513,16 @@ impl Modify {
     }
 
     /// Writes; where another transaction was first, follows the row, locks it and checks again.
-    fn write_or_follow(
-        &mut self,
-        (table, strength, recheck, returning): (usize, RowLock, &Recheck, &Returning),
-        cx: &mut Context<'_>,
-    ) -> Fallible<Option<Step>> {
+    fn write_or_follow(&mut self, followed: Followed<'_>, cx: &mut Context<'_>) -> Fallible<Option<Step>> {
+        let Followed {
+            table,
+            referencing,
+            strength,
+            recheck,
+            returning,
+        } = followed;
         match self.stage {
-            Stage::Write => match self.write_step(cx)? {
+            Stage::Write => match self.write_step(referencing, cx)? {
                 Written::Suspended => return Ok(Some(Step::Suspended)),
                 Written::Done(_) => self.written(returning),
                 Written::Already => self.go(Stage::Next),
@@ -565,6 +578,16 @@ impl Modify {
     }
 }
 
+/// What an update or a delete needs to follow a row to its newest version.
+#[derive(Clone, Copy)]
+struct Followed<'p> {
+    table: usize,
+    referencing: &'p Referencing,
+    strength: RowLock,
+    recheck: &'p Recheck,
+    returning: &'p Returning,
+}
+
 fn violation(check: &PolicyCheck, table: &str) -> Box<SqlError> {
     let policy = check
         .policy
@@ -584,8 +607,15 @@ enum Free {
     Suspended,
 }
 
-fn slots(slots: &[u32], cx: &Context<'_>) -> Vec<Value> {
-    slots.iter().map(|slot| cx.run.frame[*slot as usize].clone()).collect()
+/// The new row of a table in the frame, its generated columns computed there, too.
+fn new_row(table: usize, slots: &[u32], cx: &mut Context<'_>) -> Fallible<Vec<Value>> {
+    let mut values: Vec<Value> = slots.iter().map(|slot| cx.run.frame[*slot as usize].clone()).collect();
+    let definition = cx.plan.table(table);
+    if definition.columns.iter().any(|column| column.generated().is_some()) {
+        generate(definition, &mut values, cx.transaction_time())?;
+        put(slots, &values, cx);
+    }
+    Ok(values)
 }
 
 fn put(slots: &[u32], values: &[Value], cx: &mut Context<'_>) {

@@ -1,4 +1,4 @@
-//! Reading tables: sequential scans, index scans; VALUES and series.
+//! Reading tables: sequential scans, index scans; VALUES.
 
 use std::ops::Bound;
 
@@ -6,7 +6,7 @@ use base::{Row, Value};
 
 use super::{Context, Step, failed};
 use crate::bind::RangeTable;
-use crate::error::{Fallible, error, state};
+use crate::error::{Fallible, error};
 use crate::expr::{Flow, Machine, Program};
 use crate::key::{self, Order};
 use crate::plan::{Edge, IndexScan, List};
@@ -257,7 +257,7 @@ fn look_up(plan: &IndexScan, key: &[u8], found: &mut Found, cx: &mut Context<'_>
 }
 
 /// Programs over outer slots and parameters: they have no subquery, so they end at once.
-fn evaluate(program: &Program, machine: &mut Machine, cx: &mut Context<'_>) -> Fallible<Value> {
+pub(super) fn evaluate(program: &Program, machine: &mut Machine, cx: &mut Context<'_>) -> Fallible<Value> {
     match machine.run(program, cx)? {
         Flow::Ready(value) => Ok(value),
         Flow::Suspended => Err(error("XX000", "an index key was suspended")),
@@ -388,51 +388,6 @@ fn next_entry(plan: &IndexScan, state: &mut IndexScanState, cx: &mut Context<'_>
         state.probe += 1;
         open_probe(plan, state, cx);
     }
-}
-
-#[derive(Clone, Debug, Default, Hash)]
-pub(crate) struct SeriesState {
-    bounds: Option<(i64, i64, i64)>,
-    ended: bool,
-    machine: Machine,
-}
-
-pub(crate) fn next_series(
-    arguments: &[Program],
-    slot: u32,
-    wide: bool,
-    series: &mut SeriesState,
-    cx: &mut Context<'_>,
-) -> Fallible<Step> {
-    if series.bounds.is_none() && !series.ended {
-        let mut values = Vec::with_capacity(3);
-        for program in arguments {
-            values.push(evaluate(program, &mut series.machine, cx)?.as_i64());
-        }
-        let step = values.get(2).copied().unwrap_or(Some(1));
-        if step == Some(0) {
-            return Err(error(state::INVALID_PARAMETER_VALUE, "step size cannot equal zero"));
-        }
-        match (values[0], values[1], step) {
-            (Some(first), Some(last), Some(step)) => series.bounds = Some((first, last, step)),
-            _ => series.ended = true,
-        }
-    }
-    let Some((at, last, step)) = series.bounds else {
-        return Ok(Step::Done);
-    };
-    if (step > 0 && at > last) || (step < 0 && at < last) {
-        return Ok(Step::Done);
-    }
-    if !cx.burn() {
-        return Ok(Step::Suspended);
-    }
-    cx.run.frame[slot as usize] = if wide { Value::Int8(at) } else { Value::Int4(at as i32) };
-    match at.checked_add(step) {
-        Some(next) => series.bounds = Some((next, last, step)),
-        None => (series.bounds, series.ended) = (None, true),
-    }
-    Ok(Step::Row)
 }
 
 #[derive(Clone, Debug, Default, Hash)]

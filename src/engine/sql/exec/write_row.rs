@@ -259,6 +259,16 @@ impl WriteRow {
     }
 }
 
+/// Computes a row's generated columns from its others.
+pub(crate) fn generate(table: &Table, values: &mut [Value], now: i64) -> Fallible<()> {
+    for (at, column) in table.columns.iter().enumerate() {
+        if let Some(expression) = column.generated() {
+            values[at] = row_value(expression, values, now)?;
+        }
+    }
+    Ok(())
+}
+
 fn not_done<T>(outcome: RowOutcome<T>) -> Fallible<Written> {
     match outcome {
         RowOutcome::SelfModified { .. } => Ok(Written::Already),

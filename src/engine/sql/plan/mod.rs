@@ -29,11 +29,11 @@ pub(crate) use write::{plan_delete, plan_insert, plan_update};
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) root: Root,
+    /// The queries and writes of WITH that run once, in their order.
+    pub(crate) commons: Vec<Root>,
     /// Expression subqueries, by number.
     pub(crate) subqueries: Vec<QueryPlan>,
     pub(crate) tables: Vec<RangeTable>,
-    /// Foreign keys to the table that is written, each as a table and its key's place.
-    pub(crate) referencing: Vec<(Arc<Table>, usize)>,
     pub(crate) params: Vec<SqlType>,
     pub(crate) locks: Vec<(RelationId, LockMode)>,
     pub(crate) slots: u32,
@@ -74,10 +74,16 @@ pub(crate) enum Node {
         filter: Option<Program>,
     },
     IndexScan(Box<IndexScan>),
-    Series {
-        arguments: Box<[Program]>,
-        slot: Slot,
-        wide: bool,
+    Series(SeriesPlan),
+    /// Each row of the input as many times as the longest of these gives a value.
+    ProjectSet {
+        input: Box<Node>,
+        series: Vec<SeriesPlan>,
+    },
+    /// What a WITH query gives, by its number.
+    Common {
+        number: usize,
+        slots: Vec<Slot>,
     },
     Values {
         rows: Vec<Box<[Program]>>,
@@ -128,6 +134,13 @@ pub(crate) enum Node {
         locks: Vec<BoundLock>,
         recheck: Box<Recheck>,
     },
+}
+
+#[derive(Debug)]
+pub(crate) struct SeriesPlan {
+    pub(crate) arguments: Box<[Program]>,
+    pub(crate) slot: Slot,
+    pub(crate) wide: bool,
 }
 
 #[derive(Debug)]
@@ -219,9 +232,13 @@ pub(crate) enum RecheckStep {
     Compute(Program, Slot),
 }
 
+/// Foreign keys to a table that is written, each as a table and its key's place.
+pub(crate) type Referencing = Vec<(Arc<Table>, usize)>;
+
 #[derive(Debug)]
 pub(crate) struct InsertPlan {
     pub(crate) table: usize,
+    pub(crate) referencing: Referencing,
     pub(crate) row_slots: Vec<Slot>,
     pub(crate) source: Option<Node>,
     pub(crate) row: Vec<Program>,
@@ -265,6 +282,7 @@ pub(crate) struct Returning {
 #[derive(Debug)]
 pub(crate) struct UpdatePlan {
     pub(crate) table: usize,
+    pub(crate) referencing: Referencing,
     pub(crate) new_slots: Vec<Slot>,
     pub(crate) input: Node,
     pub(crate) recheck: Recheck,
@@ -278,6 +296,7 @@ pub(crate) struct UpdatePlan {
 #[derive(Debug)]
 pub(crate) struct DeletePlan {
     pub(crate) table: usize,
+    pub(crate) referencing: Referencing,
     pub(crate) input: Node,
     pub(crate) recheck: Recheck,
     pub(crate) returning: Returning,
@@ -290,7 +309,8 @@ impl Plan {
 
     /// Changes rows, so that it cannot run in a read-only transaction.
     pub(crate) fn writes(&self) -> bool {
-        !matches!(self.root, Root::Query(_))
+        let mut roots = self.commons.iter().chain([&self.root]);
+        roots.any(|root| !matches!(root, Root::Query(_)))
     }
 
     pub(crate) fn empty_frame(&self) -> Vec<Value> {

@@ -1,8 +1,8 @@
 //! Plans of queries: joins first, then grouping, computing, ordering, cutting.
 
 use super::access::{Size, access_size, plan_access};
-use super::{AggregatePlan, AggregateStep, HashJoin, Kept, Node, QueryPlan, Recheck, RecheckStep, SetPlan};
-use crate::bind::{Body, BoundDistinct, BoundQuery, BoundSelect, From, Grouping, Join, RangeTable};
+use super::{AggregatePlan, AggregateStep, HashJoin, Kept, Node, QueryPlan, Recheck, RecheckStep, SeriesPlan, SetPlan};
+use crate::bind::{Body, BoundDistinct, BoundQuery, BoundSelect, From, Grouping, Join, RangeTable, Series};
 use crate::expr::{Bound, BoundKind, Comparison, Program, Slot};
 
 pub(crate) fn plan_query(query: &BoundQuery, correlated: bool, tables: &[RangeTable]) -> QueryPlan {
@@ -120,6 +120,12 @@ impl Planner<'_> {
         if !select.having.is_empty() {
             node = filter(node, select.having.clone());
         }
+        if !select.series.is_empty() {
+            node = Node::ProjectSet {
+                input: Box::new(node),
+                series: select.series.iter().map(plan_series).collect(),
+            };
+        }
         if !select.compute.is_empty() {
             node = Node::Compute {
                 input: Box::new(node),
@@ -155,7 +161,8 @@ impl Planner<'_> {
                 kept.tables.push(*table);
             }
             From::Derived(query) => kept.slots.extend(query.output.iter().map(|target| target.slot)),
-            From::Series { slot, .. } => kept.slots.push(*slot),
+            From::Common { slots, .. } => kept.slots.extend(slots),
+            From::Series(series) => kept.slots.push(series.slot),
             From::Join {
                 left, right, merged, ..
             } => {
@@ -274,12 +281,22 @@ impl Planner<'_> {
                     Size::All,
                 )
             }
-            From::Series { arguments, slot, wide } => {
-                let node = Node::Series {
-                    arguments: Program::all(arguments),
-                    slot: *slot,
-                    wide: *wide,
+            From::Common { number, slots } => {
+                let node = Node::Common {
+                    number: *number,
+                    slots: slots.clone(),
                 };
+                (
+                    if conditions.is_empty() {
+                        node
+                    } else {
+                        filter(node, conditions)
+                    },
+                    Size::All,
+                )
+            }
+            From::Series(series) => {
+                let node = Node::Series(plan_series(series));
                 (
                     if conditions.is_empty() {
                         node
@@ -458,7 +475,7 @@ impl Planner<'_> {
                     self.recheck_security(right, recheck);
                 }
             }
-            From::Nothing | From::Derived(_) | From::Series { .. } => {}
+            From::Nothing | From::Derived(_) | From::Common { .. } | From::Series(_) => {}
         }
     }
 
@@ -487,6 +504,14 @@ impl Planner<'_> {
         recheck
             .steps
             .extend(computed.map(|(program, slot)| RecheckStep::Compute(program, slot)));
+    }
+}
+
+fn plan_series(series: &Series) -> SeriesPlan {
+    SeriesPlan {
+        arguments: Program::all(&series.arguments),
+        slot: series.slot,
+        wide: series.wide,
     }
 }
 

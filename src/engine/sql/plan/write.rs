@@ -1,15 +1,18 @@
 //! Plans of INSERT, UPDATE, DELETE.
 
 use super::query::{Planner, compute};
-use super::{ConflictPlan, ConflictUpdatePlan, DeletePlan, InsertPlan, PolicyCheck, Returning, UpdatePlan};
+use super::{
+    ConflictPlan, ConflictUpdatePlan, DeletePlan, InsertPlan, PolicyCheck, Referencing, Returning, UpdatePlan,
+};
 use crate::bind::{BoundCheck, BoundDelete, BoundInsert, BoundUpdate, RangeTable, Target};
 use crate::expr::{Bound, BoundKind, Program};
 use crate::storage::RowLock;
 
-pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable]) -> InsertPlan {
+pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable], referencing: Referencing) -> InsertPlan {
     let planner = Planner { tables };
     InsertPlan {
         table: insert.table,
+        referencing,
         row_slots: insert.row_slots.clone(),
         source: insert.source.as_ref().map(|source| planner.query(source)),
         row: insert.row.iter().map(Program::new).collect(),
@@ -30,10 +33,11 @@ pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable]) -> Insert
     }
 }
 
-pub(crate) fn plan_update(update: &BoundUpdate, tables: &[RangeTable]) -> UpdatePlan {
+pub(crate) fn plan_update(update: &BoundUpdate, tables: &[RangeTable], referencing: Referencing) -> UpdatePlan {
     let planner = Planner { tables };
     UpdatePlan {
         table: update.table,
+        referencing,
         new_slots: update.new_slots.clone(),
         input: planner.from(&update.from, update.filter.clone()).0,
         recheck: planner.recheck(&update.from, &update.filter),
@@ -48,17 +52,23 @@ pub(crate) fn plan_update(update: &BoundUpdate, tables: &[RangeTable]) -> Update
 fn strength(update: &BoundUpdate, tables: &[RangeTable]) -> RowLock {
     let table = &tables[update.table].table;
     let is_key = |column: u16| table.indexes.iter().any(|index| index.is_key() && index.covers(column));
-    if update.assignments.iter().any(|(column, _)| is_key(*column)) {
+    let is_written = |column: u16| update.assignments.iter().any(|(written, _)| *written == column);
+    let generated = table.live_columns().any(|(column, definition)| {
+        let expression = definition.generated();
+        is_key(column) && expression.is_some_and(|expression| expression.columns.iter().any(|read| is_written(*read)))
+    });
+    if generated || update.assignments.iter().any(|(column, _)| is_key(*column)) {
         RowLock::Update
     } else {
         RowLock::NoKeyUpdate
     }
 }
 
-pub(crate) fn plan_delete(delete: &BoundDelete, tables: &[RangeTable]) -> DeletePlan {
+pub(crate) fn plan_delete(delete: &BoundDelete, tables: &[RangeTable], referencing: Referencing) -> DeletePlan {
     let planner = Planner { tables };
     DeletePlan {
         table: delete.table,
+        referencing,
         input: planner.from(&delete.from, delete.filter.clone()).0,
         recheck: planner.recheck(&delete.from, &delete.filter),
         returning: returning(&delete.returning),

@@ -18,7 +18,12 @@ impl Resolver<'_, '_> {
     pub(super) fn query_in(&mut self, query: &Query, outer: Option<&Scope<'_>>, top: bool) -> Vec<Output> {
         let depth = self.common.len();
         for table in &query.with {
-            let mut columns = self.query_in(&table.query, outer, false);
+            let Some(query) = table.query() else {
+                let hint = "write it as a statement of its own".to_owned();
+                self.error(table.name.span, "a write inside WITH is not supported", hint);
+                continue;
+            };
+            let mut columns = self.query_in(query, outer, false);
             self.rename(&mut columns, &table.columns);
             self.common.push((table.name.text.clone(), columns));
         }

@@ -51,7 +51,20 @@ impl Resolver<'_, '_> {
         }
     }
 
+    /// WITH in front of a write: no design here writes by what a query of another statement found.
+    fn no_with(&mut self, with: &[syntax::CommonTable]) {
+        if let Some(table) = with.first() {
+            let hint = "use a subquery, or read into variables first".to_owned();
+            self.error(
+                table.name.span,
+                "WITH in front of INSERT, UPDATE or DELETE is not supported",
+                hint,
+            );
+        }
+    }
+
     fn insert(&mut self, insert: &Insert, number: u16) {
+        self.no_with(&insert.with);
         let rows = self.insert_source(&insert.source);
         let Some(id) = self.table(&insert.table) else { return };
         self.writes.insert(id);
@@ -198,6 +211,7 @@ impl Resolver<'_, '_> {
     }
 
     fn update(&mut self, update: &Update, number: u16) {
+        self.no_with(&update.with);
         let mut scope = Scope::default();
         let target = self.target(
             &update.table,
@@ -220,6 +234,7 @@ impl Resolver<'_, '_> {
     }
 
     fn delete(&mut self, delete: &Delete, number: u16) {
+        self.no_with(&delete.with);
         let mut scope = Scope::default();
         self.target(
             &delete.table,
