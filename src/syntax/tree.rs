@@ -312,6 +312,8 @@ pub enum SelectItem {
 pub enum TableRef {
     Table {
         name: ObjectName,
+        /// Without its partitions and the tables that inherit from it.
+        only: bool,
         alias: Option<TableAlias>,
     },
     Derived {
@@ -459,6 +461,7 @@ pub struct Returning {
 pub struct Update {
     pub with: Vec<CommonTable>,
     pub table: ObjectName,
+    pub only: bool,
     pub alias: Option<Name>,
     pub assignments: Vec<Assignment>,
     pub from: Vec<TableRef>,
@@ -470,6 +473,7 @@ pub struct Update {
 pub struct Delete {
     pub with: Vec<CommonTable>,
     pub table: ObjectName,
+    pub only: bool,
     pub alias: Option<Name>,
     pub using: Vec<TableRef>,
     pub filter: Option<Expr>,
@@ -484,7 +488,46 @@ pub struct CreateTable {
     pub if_not_exists: bool,
     pub columns: Vec<ColumnDef>,
     pub constraints: Vec<TableConstraint>,
+    pub inherits: Vec<ObjectName>,
+    pub partition_of: Option<PartitionOf>,
+    pub partition_by: Option<PartitionBy>,
     pub parameters: Vec<StorageParameter>,
+}
+
+/// `PARTITION OF parent FOR VALUES …`: the columns are the parent's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PartitionOf {
+    pub parent: ObjectName,
+    pub bound: PartitionBound,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PartitionBound {
+    Default,
+    In(Vec<Expr>),
+    /// MINVALUE and MAXVALUE are columns of these names.
+    Range {
+        from: Vec<Expr>,
+        to: Vec<Expr>,
+    },
+    Hash {
+        modulus: u32,
+        remainder: u32,
+    },
+}
+
+/// `PARTITION BY strategy (columns and expressions)`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PartitionBy {
+    pub strategy: PartitionStrategy,
+    pub keys: Vec<Expr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PartitionStrategy {
+    List,
+    Range,
+    Hash,
 }
 
 /// `CREATE TABLE name AS query`
@@ -580,6 +623,8 @@ pub enum AlterAction {
     DropDefault(Name),
     Owner(RoleRef),
     RowSecurity(RowSecurity),
+    AttachPartition(ObjectName, PartitionBound),
+    DetachPartition(ObjectName),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

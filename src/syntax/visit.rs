@@ -60,6 +60,17 @@ macro_rules! walks {
                     for constraint in $($and)+ table.constraints {
                         walk_constraint(v, constraint);
                     }
+                    for parent in $($and)+ table.inherits {
+                        v.table(parent);
+                    }
+                    if let Some(partition) = $($and)+ table.partition_of {
+                        v.table($($and)+ partition.parent);
+                    }
+                    if let Some(by) = $($and)+ table.partition_by {
+                        for key in $($and)+ by.keys {
+                            v.expr(key);
+                        }
+                    }
                 }
                 Statement::CreateTableAs(table) => {
                     v.table($($and)+ table.name);
@@ -247,6 +258,7 @@ macro_rules! walks {
                 | AlterAction::DropDefault(_)
                 | AlterAction::Owner(_)
                 | AlterAction::RowSecurity(_) => {}
+                AlterAction::AttachPartition(partition, _) | AlterAction::DetachPartition(partition) => v.table(partition),
             }
         }
 

@@ -163,7 +163,7 @@ impl Reader<'_> {
                 let right = self.source(right);
                 Shape::Join(*kind, Box::new(left), Box::new(right))
             }
-            TableRef::Table { name, alias } => {
+            TableRef::Table { name, alias, .. } => {
                 let occurrence = self.schema.find(name).map(|table| {
                     self.occurrences.push(Occurrence {
                         table,

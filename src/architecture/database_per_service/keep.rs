@@ -68,6 +68,7 @@ pub(crate) fn rows_struck(table: &Table, target: &Target, kept: &Kept, first: Op
             schema: Some(Name::new(table.schema.as_str())),
             name: Name::new(table.name.as_str()),
         },
+        only: false,
         alias,
     };
     let select = Select {

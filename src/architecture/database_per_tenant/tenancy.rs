@@ -102,6 +102,7 @@ fn occurrences(schema: &Schema, statement: &Statement) -> Vec<Occurrence> {
             });
             let own = TableRef::Table {
                 name: table.clone(),
+                only: false,
                 alias,
             };
             select.from = std::iter::once(own).chain(joined.iter().cloned()).collect();

@@ -303,6 +303,7 @@ fn over_target(
 ) -> Query {
     let target = TableRef::Table {
         name: name.clone(),
+        only: false,
         alias: alias.map(|name| TableAlias {
             name: name.clone(),
             columns: Vec::new(),

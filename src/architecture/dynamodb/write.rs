@@ -269,6 +269,7 @@ impl Writer<'_, '_> {
             select.items = returning.items.clone();
             select.from = vec![syntax::TableRef::Table {
                 name: target_name(sql),
+                only: false,
                 alias: alias.as_ref().map(|name| syntax::TableAlias {
                     name: name.clone(),
                     columns: Vec::new(),

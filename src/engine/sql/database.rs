@@ -63,6 +63,9 @@ impl Core {
             table.id = numbers[&original.id];
             let indexes = table.indexes.iter_mut().map(|index| &mut index.id);
             table.heap = self.storage.copy_relation(original.heap, indexes);
+            for parent in &mut table.parents {
+                *parent = numbers.get(parent).copied().unwrap_or(*parent);
+            }
             for key in &mut table.foreign_keys {
                 key.parent = numbers.get(&key.parent).copied().unwrap_or(key.parent);
             }

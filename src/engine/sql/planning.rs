@@ -7,8 +7,10 @@ use syntax::Statement;
 use crate::OutputColumn;
 use crate::bind::{Binder, BoundQuery, BoundStatement, Names, RangeTable};
 use crate::error::Fallible;
-use crate::plan::{Plan, QueryPlan, Root, plan_delete, plan_insert, plan_query, plan_update};
-use crate::storage::LockMode;
+use crate::plan::{
+    Node, Placement, Plan, QueryPlan, Referencing, Root, Written, plan_delete, plan_insert, plan_query, plan_update,
+};
+use crate::storage::{LockMode, RelationId};
 
 /// The plan of a query or a write; `None` for statements that have none.
 pub(crate) fn plan(statement: &Statement, names: Names<'_>) -> Fallible<Option<Plan>> {
@@ -18,22 +20,24 @@ pub(crate) fn plan(statement: &Statement, names: Names<'_>) -> Fallible<Option<P
     };
     binder.apply_row_security()?;
     binder.check_privileges()?;
+    binder.expand_members();
     let root = |statement: &BoundStatement| plan_root(statement, &binder.tables, names);
-    let commons = binder.commons.iter().map(|common| root(&common.statement));
+    let commons: Vec<Root> = binder.commons.iter().map(|common| root(&common.statement)).collect();
+    let subqueries = plan_subqueries(&binder.subqueries, &binder.tables);
+    let own = root(&bound);
+    let nodes = commons.iter().chain([&own]).filter_map(Root::node);
+    let nodes = nodes.chain(subqueries.iter().map(|query| &query.node));
+    let locks = locks(&binder, nodes);
     let columns = bound.output().into_iter().map(|target| OutputColumn {
         name: target.name,
         data_type: target.data_type.settled(),
     });
     Ok(Some(Plan {
-        root: root(&bound),
-        commons: commons.collect(),
-        subqueries: plan_subqueries(&binder.subqueries, &binder.tables),
+        root: own,
+        commons,
+        subqueries,
         params: binder.param_types(),
-        locks: binder
-            .locks
-            .iter()
-            .map(|(table, mode)| (*table, lock_mode(*mode)))
-            .collect(),
+        locks,
         slots: binder.slot_count(),
         columns: columns.collect::<Arc<[_]>>(),
         verb: match bound {
@@ -46,18 +50,57 @@ pub(crate) fn plan(statement: &Statement, names: Names<'_>) -> Fallible<Option<P
     }))
 }
 
+/// The tables that are named, in that order, then the members that are read, locked alike.
+fn locks<'n>(binder: &Binder<'_>, nodes: impl Iterator<Item = &'n Node>) -> Vec<(RelationId, LockMode)> {
+    let mut members = Vec::new();
+    nodes.for_each(|node| node.members(&mut members));
+    let mut locks = binder.locks.clone();
+    for (member, root) in members {
+        let (member, root) = (binder.tables[member].table.id, binder.tables[root].table.id);
+        let mode = binder
+            .locks
+            .iter()
+            .find(|(table, _)| *table == root)
+            .map(|(_, mode)| *mode);
+        let mode = mode.unwrap_or(syntax::LockMode::AccessShare);
+        match locks.iter_mut().find(|(table, _)| *table == member) {
+            Some((_, held)) => *held = (*held).max(mode),
+            None => locks.push((member, mode)),
+        }
+    }
+    locks.iter().map(|(table, mode)| (*table, lock_mode(*mode))).collect()
+}
+
 fn plan_root(statement: &BoundStatement, tables: &[RangeTable], names: Names<'_>) -> Root {
-    let referencing = |table: usize| names.catalog.referencing(&tables[table].table, names.own);
+    let written = |table: usize, places: bool| {
+        let target = &tables[table];
+        let placement = if places {
+            Placement::of(&target.table, names)
+        } else {
+            None
+        };
+        let mut reached = vec![&target.table];
+        reached.extend(target.members.iter().map(|member| &tables[member.table].table));
+        if let Some(placement) = &placement {
+            placement.leaves(&mut reached);
+        }
+        reached.sort_by_key(|table| table.id);
+        reached.dedup_by_key(|table| table.id);
+        Written {
+            referencing: Referencing::new(reached.into_iter(), names),
+            placement,
+        }
+    };
     match statement {
         BoundStatement::Query(query) => Root::Query(plan_query(query, false, tables)),
         BoundStatement::Insert(insert) => {
-            Root::Insert(Box::new(plan_insert(insert, tables, referencing(insert.table))))
+            Root::Insert(Box::new(plan_insert(insert, tables, written(insert.table, true))))
         }
         BoundStatement::Update(update) => {
-            Root::Update(Box::new(plan_update(update, tables, referencing(update.table))))
+            Root::Update(Box::new(plan_update(update, tables, written(update.table, true))))
         }
         BoundStatement::Delete(delete) => {
-            Root::Delete(Box::new(plan_delete(delete, tables, referencing(delete.table))))
+            Root::Delete(Box::new(plan_delete(delete, tables, written(delete.table, false))))
         }
     }
 }

@@ -198,7 +198,7 @@ fn filtered_table<'a>(
 /// The tables in FROM with the names that they go by.
 fn named_tables<'a>(schema: &'a Schema, from: &TableRef, into: &mut Vec<(String, &'a Table)>) {
     match from {
-        TableRef::Table { name, alias } => {
+        TableRef::Table { name, alias, .. } => {
             let found = schema.tables.iter().find(|table| {
                 *table.name == *name.name.text
                     && name.schema.as_ref().is_none_or(|schema| *table.schema == *schema.text)

@@ -140,6 +140,11 @@ impl Builder<'_, '_> {
             );
             return self.error(name.span(), message, None);
         }
+        let parts = definition.partition_of.is_some() || definition.partition_by.is_some();
+        if parts || !definition.inherits.is_empty() {
+            let hint = "define one table; how it is cut is each design's own affair".to_owned();
+            return self.error(name.span(), "partitions and inheritance are not supported here", hint);
+        }
         if !definition.parameters.is_empty() {
             let hint = "how rows are stored is each design's own affair".to_owned();
             return self.error(name.span(), "storage parameters are not supported here", hint);

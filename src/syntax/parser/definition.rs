@@ -1,12 +1,10 @@
 //! CREATE, ALTER, DROP, TRUNCATE.
 
-use std::sync::Arc;
-
 use super::{Parser, Result};
 use crate::token::TokenKind;
 use crate::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, CreateTableAs, Expr, ExprKind, Name, ObjectName,
-    OrderBy, ReferentialAction, Span, Statement, StorageParameter, SyntaxError, TableConstraint,
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, Expr, ExprKind, Name, OrderBy, ReferentialAction, Span,
+    Statement, SyntaxError, TableConstraint,
 };
 
 impl Parser<'_> {
@@ -23,7 +21,7 @@ impl Parser<'_> {
         }
     }
 
-    fn if_not_exists(&mut self) -> Result<bool> {
+    pub(super) fn if_not_exists(&mut self) -> Result<bool> {
         if !self.eat("if") {
             return Ok(false);
         }
@@ -51,111 +49,7 @@ impl Parser<'_> {
         Ok(Statement::CreateSchema { name, if_not_exists })
     }
 
-    fn create_table(&mut self) -> Result<Statement> {
-        self.expect_words(&["create", "table"])?;
-        let if_not_exists = self.if_not_exists()?;
-        let name = self.object_name()?;
-        self.refuse("partition", "PARTITION OF")?;
-        self.refuse("of", "CREATE TABLE OF")?;
-        let names_only = self.at_symbol('(') && matches!(self.kind_at(2), TokenKind::Symbol(',' | ')'));
-        let bare = self.at("as") || (self.at("with") && *self.kind_at(1) == TokenKind::Symbol('('));
-        if names_only || bare {
-            return self.create_table_as(name, if_not_exists);
-        }
-        let mut columns = Vec::new();
-        let mut constraints = Vec::new();
-        self.expect_symbol('(')?;
-        if !self.at_symbol(')') {
-            self.list(|parser| {
-                parser.refuse("like", "CREATE TABLE … LIKE")?;
-                if parser.at_table_constraint() {
-                    constraints.push(parser.table_constraint()?);
-                } else {
-                    columns.push(parser.column_def()?);
-                }
-                Ok(())
-            })?;
-        }
-        self.expect_symbol(')')?;
-        for (keyword, construct) in [
-            ("inherits", "INHERITS"),
-            ("partition", "PARTITION BY"),
-            ("using", "table access method"),
-        ] {
-            self.refuse(keyword, construct)?;
-        }
-        let parameters = self.storage_parameters()?;
-        for (keyword, construct) in [
-            ("without", "WITHOUT OIDS"),
-            ("on", "ON COMMIT"),
-            ("tablespace", "TABLESPACE"),
-        ] {
-            self.refuse(keyword, construct)?;
-        }
-        Ok(Statement::CreateTable(Box::new(CreateTable {
-            name,
-            if_not_exists,
-            columns,
-            constraints,
-            parameters,
-        })))
-    }
-
-    /// `[(names)] [WITH (…)] AS query [WITH [NO] DATA]`
-    fn create_table_as(&mut self, name: ObjectName, if_not_exists: bool) -> Result<Statement> {
-        let columns = self.optional_names()?;
-        let parameters = self.storage_parameters()?;
-        self.expect("as")?;
-        self.refuse("execute", "CREATE TABLE AS EXECUTE")?;
-        let query = self.query()?;
-        let mut data = true;
-        if self.eat("with") {
-            data = !self.eat("no");
-            self.expect("data")?;
-        }
-        Ok(Statement::CreateTableAs(Box::new(CreateTableAs {
-            name,
-            if_not_exists,
-            columns,
-            parameters,
-            query,
-            data,
-        })))
-    }
-
-    /// `WITH (name = value, …)`
-    fn storage_parameters(&mut self) -> Result<Vec<StorageParameter>> {
-        if !self.at("with") || *self.kind_at(1) != TokenKind::Symbol('(') {
-            return Ok(Vec::new());
-        }
-        self.advance();
-        self.parenthesised(|parser| {
-            let name = parser.label()?;
-            if parser.at_symbol('.') {
-                return Err(parser.unsupported("storage parameter of a TOAST table"));
-            }
-            let value = if parser.eat_operator("=") {
-                Some(parser.parameter_value()?)
-            } else {
-                None
-            };
-            Ok(StorageParameter { name, value })
-        })
-    }
-
-    /// A number, a word or a string.
-    fn parameter_value(&mut self) -> Result<Arc<str>> {
-        let value: Arc<str> = match self.kind() {
-            TokenKind::Number(text) | TokenKind::Word(text) | TokenKind::Quoted(text) | TokenKind::String(text) => {
-                (&**text).into()
-            }
-            _ => return Err(self.unexpected()),
-        };
-        self.advance();
-        Ok(value)
-    }
-
-    fn column_def(&mut self) -> Result<ColumnDef> {
+    pub(super) fn column_def(&mut self) -> Result<ColumnDef> {
         let name = self.name()?;
         let data_type = self.data_type()?;
         let mut column = ColumnDef {
@@ -179,7 +73,7 @@ impl Parser<'_> {
     }
 
     /// One constraint of a column. True for NULL.
-    fn column_constraint(&mut self, column: &mut ColumnDef) -> Result<bool> {
+    pub(super) fn column_constraint(&mut self, column: &mut ColumnDef) -> Result<bool> {
         let start = self.span();
         let name = self.constraint_name()?;
         if self.eat("null") {
@@ -261,12 +155,12 @@ impl Parser<'_> {
         }
     }
 
-    fn at_table_constraint(&self) -> bool {
+    pub(super) fn at_table_constraint(&self) -> bool {
         self.at_any(&["constraint", "primary", "unique", "check", "foreign"])
             || (self.at("exclude") && (self.word_at(1) == Some("using") || *self.kind_at(1) == TokenKind::Symbol('(')))
     }
 
-    fn table_constraint(&mut self) -> Result<TableConstraint> {
+    pub(super) fn table_constraint(&mut self) -> Result<TableConstraint> {
         let start = self.span();
         let name = self.constraint_name()?;
         let kind = match self.word() {
@@ -533,13 +427,23 @@ impl Parser<'_> {
         if self.eat_words(&["owner", "to"]) {
             return self.role_ref().map(AlterAction::Owner);
         }
+        if self.eat_words(&["attach", "partition"]) {
+            let partition = self.object_name()?;
+            return Ok(AlterAction::AttachPartition(partition, self.partition_bound()?));
+        }
+        if self.eat_words(&["detach", "partition"]) {
+            let partition = self.object_name()?;
+            self.refuse("concurrently", "DETACH PARTITION CONCURRENTLY")?;
+            self.refuse("finalize", "DETACH PARTITION FINALIZE")?;
+            return Ok(AlterAction::DetachPartition(partition));
+        }
         match self.word() {
             Some("add") => self.alter_add(),
             Some("drop") => self.alter_drop(),
             Some("alter") => self.alter_column(),
             Some(
-                word @ ("rename" | "enable" | "disable" | "force" | "no" | "set" | "reset" | "validate" | "attach"
-                | "detach" | "inherit" | "cluster" | "replica" | "of" | "not"),
+                word @ ("rename" | "enable" | "disable" | "force" | "no" | "set" | "reset" | "validate" | "inherit"
+                | "cluster" | "replica" | "of" | "not"),
             ) => Err(self.unsupported(&format!("ALTER TABLE … {}", word.to_ascii_uppercase()))),
             _ => Err(self.unexpected()),
         }

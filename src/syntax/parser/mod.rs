@@ -9,6 +9,7 @@
 //! stack: see [`Parser::nest`].
 
 mod access;
+mod create_table;
 mod data_type;
 mod definition;
 mod expression;

@@ -515,7 +515,11 @@ impl Parser<'_> {
             distinct: Distinct::All,
             items: vec![SelectItem::Star { qualifier: None, span }],
             into: Vec::new(),
-            from: vec![TableRef::Table { name, alias: None }],
+            from: vec![TableRef::Table {
+                name,
+                only: false,
+                alias: None,
+            }],
             filter: None,
             group_by: Vec::new(),
             having: None,

@@ -96,7 +96,19 @@ impl Parser<'_> {
             return self.nest(Self::parenthesised_table);
         }
         self.refuse("lateral", "LATERAL")?;
-        self.refuse("only", "ONLY")?;
+        if self.eat("only") {
+            let open = self.eat_symbol('(');
+            let name = self.object_name()?;
+            if open {
+                self.expect_symbol(')')?;
+            }
+            let alias = self.alias()?;
+            return Ok(TableRef::Table {
+                name,
+                only: true,
+                alias,
+            });
+        }
         if self.at_words(&["rows", "from"]) && *self.kind_at(2) == TokenKind::Symbol('(') {
             return Err(self.unsupported("ROWS FROM"));
         }
@@ -122,7 +134,11 @@ impl Parser<'_> {
         self.eat_operator("*");
         let alias = self.alias()?;
         self.refuse("tablesample", "TABLESAMPLE")?;
-        Ok(TableRef::Table { name, alias })
+        Ok(TableRef::Table {
+            name,
+            only: false,
+            alias,
+        })
     }
 
     /// `(query) alias`, or `(a JOIN b …)`.

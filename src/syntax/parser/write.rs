@@ -139,7 +139,7 @@ impl Parser<'_> {
 
     pub(super) fn update(&mut self) -> Result<Update> {
         self.expect("update")?;
-        self.refuse("only", "ONLY")?;
+        let only = self.eat("only");
         let table = self.object_name()?;
         self.eat_operator("*");
         let alias = if self.eat("as") || (self.at_name() && !self.at("set")) {
@@ -150,6 +150,7 @@ impl Parser<'_> {
         Ok(Update {
             with: Vec::new(),
             table,
+            only,
             alias,
             assignments: self.assignments()?,
             from: if self.eat("from") {
@@ -164,7 +165,7 @@ impl Parser<'_> {
 
     pub(super) fn delete(&mut self) -> Result<Delete> {
         self.expect_words(&["delete", "from"])?;
-        self.refuse("only", "ONLY")?;
+        let only = self.eat("only");
         let table = self.object_name()?;
         self.eat_operator("*");
         let alias = if self.eat("as") || self.at_name() {
@@ -175,6 +176,7 @@ impl Parser<'_> {
         Ok(Delete {
             with: Vec::new(),
             table,
+            only,
             alias,
             using: if self.eat("using") {
                 self.list(Self::table_ref)?

@@ -3,8 +3,8 @@
 use super::access::row_security;
 use super::{Printer, quote_string};
 use crate::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Expr, ExprKind, ReferentialAction, Statement,
-    StorageParameter, TableConstraint,
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Expr, ExprKind, PartitionBound,
+    PartitionStrategy, ReferentialAction, Statement, StorageParameter, TableConstraint,
 };
 
 impl Printer {
@@ -78,14 +78,58 @@ impl Printer {
         self.put("CREATE TABLE ");
         self.flag(table.if_not_exists, "IF NOT EXISTS ");
         self.object(&table.name);
-        self.put(" (");
-        self.list(&table.columns, Self::column);
-        self.flag(!table.columns.is_empty() && !table.constraints.is_empty(), ", ");
-        self.list(&table.constraints, |printer, constraint| {
-            printer.constraint(constraint, false)
-        });
-        self.put(")");
+        if let Some(partition) = &table.partition_of {
+            self.put(" PARTITION OF ");
+            self.object(&partition.parent);
+        }
+        if table.partition_of.is_none() || !table.constraints.is_empty() {
+            self.put(" (");
+            self.list(&table.columns, Self::column);
+            self.flag(!table.columns.is_empty() && !table.constraints.is_empty(), ", ");
+            self.list(&table.constraints, |printer, constraint| {
+                printer.constraint(constraint, false)
+            });
+            self.put(")");
+        }
+        if let Some(partition) = &table.partition_of {
+            self.partition_bound(&partition.bound);
+        }
+        if !table.inherits.is_empty() {
+            self.put(" INHERITS (");
+            self.list(&table.inherits, Self::object);
+            self.put(")");
+        }
+        if let Some(by) = &table.partition_by {
+            self.put(match by.strategy {
+                PartitionStrategy::List => " PARTITION BY LIST (",
+                PartitionStrategy::Range => " PARTITION BY RANGE (",
+                PartitionStrategy::Hash => " PARTITION BY HASH (",
+            });
+            self.list(&by.keys, Self::index_expr);
+            self.put(")");
+        }
         self.parameters(&table.parameters);
+    }
+
+    fn partition_bound(&mut self, bound: &PartitionBound) {
+        match bound {
+            PartitionBound::Default => self.put(" DEFAULT"),
+            PartitionBound::In(values) => {
+                self.put(" FOR VALUES IN (");
+                self.list(values, Self::expr);
+                self.put(")");
+            }
+            PartitionBound::Range { from, to } => {
+                self.put(" FOR VALUES FROM (");
+                self.list(from, Self::expr);
+                self.put(") TO (");
+                self.list(to, Self::expr);
+                self.put(")");
+            }
+            PartitionBound::Hash { modulus, remainder } => {
+                self.put(&format!(" FOR VALUES WITH (MODULUS {modulus}, REMAINDER {remainder})"));
+            }
+        }
     }
 
     fn parameters(&mut self, parameters: &[StorageParameter]) {
@@ -261,6 +305,15 @@ impl Printer {
                 self.role_ref(role);
             }
             AlterAction::RowSecurity(change) => self.put(row_security(*change)),
+            AlterAction::AttachPartition(partition, bound) => {
+                self.put("ATTACH PARTITION ");
+                self.object(partition);
+                self.partition_bound(bound);
+            }
+            AlterAction::DetachPartition(partition) => {
+                self.put("DETACH PARTITION ");
+                self.object(partition);
+            }
         }
     }
 }

@@ -303,6 +303,7 @@ impl Printer {
     fn update(&mut self, update: &Update) {
         self.with(&update.with);
         self.put("UPDATE ");
+        self.flag(update.only, "ONLY ");
         self.object(&update.table);
         if let Some(alias) = &update.alias {
             self.named(" AS ", alias);
@@ -319,6 +320,7 @@ impl Printer {
     fn delete(&mut self, delete: &Delete) {
         self.with(&delete.with);
         self.put("DELETE FROM ");
+        self.flag(delete.only, "ONLY ");
         self.object(&delete.table);
         if let Some(alias) = &delete.alias {
             self.named(" AS ", alias);

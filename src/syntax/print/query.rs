@@ -171,7 +171,8 @@ impl Printer {
 
     pub(super) fn table_ref(&mut self, table: &TableRef) {
         match table {
-            TableRef::Table { name, alias } => {
+            TableRef::Table { name, only, alias } => {
+                self.flag(*only, "ONLY ");
                 self.object(name);
                 self.alias(alias.as_ref());
             }

@@ -299,6 +299,7 @@ impl Make {
                 0 => Statement::Delete(Box::new(Delete {
                     with: Vec::new(),
                     table: self.object(),
+                    only: false,
                     alias: None,
                     using: Vec::new(),
                     filter: None,
@@ -401,6 +402,7 @@ impl Make {
             },
             _ => TableRef::Table {
                 name: self.object(),
+                only: self.coin(),
                 alias: self.some(Self::alias),
             },
         }
@@ -427,6 +429,7 @@ impl Make {
             5 => Statement::Update(Box::new(Update {
                 with: self.many(0, |make| make.common_table(1)),
                 table: self.object(),
+                only: self.coin(),
                 alias: self.some(Self::name),
                 assignments: self.assignments(),
                 from: self.many(0, |make| make.table_ref(2)),
@@ -436,6 +439,7 @@ impl Make {
             6 => Statement::Delete(Box::new(Delete {
                 with: self.many(0, |make| make.common_table(1)),
                 table: self.object(),
+                only: self.coin(),
                 alias: self.some(Self::name),
                 using: self.many(0, |make| make.table_ref(2)),
                 filter: self.some(|make| make.expr(3)),
@@ -446,6 +450,16 @@ impl Make {
                 if_not_exists: self.coin(),
                 columns: self.many(0, Self::column),
                 constraints: self.many(0, Self::constraint),
+                inherits: self.many(0, Self::object),
+                partition_of: None,
+                partition_by: self.some(|make| PartitionBy {
+                    strategy: make.pick(&[
+                        PartitionStrategy::List,
+                        PartitionStrategy::Range,
+                        PartitionStrategy::Hash,
+                    ]),
+                    keys: make.many(1, Self::conflict_target),
+                }),
                 parameters: self.many(0, Self::parameter),
             })),
             8 => Statement::CreateIndex(Box::new(CreateIndex {
@@ -501,6 +515,21 @@ impl Make {
         match self.coin() {
             true => Expr::new(ExprKind::Column(vec![self.name()]), Span::default()),
             false => self.expr(2),
+        }
+    }
+
+    fn partition_bound(&mut self) -> PartitionBound {
+        match self.below(4) {
+            0 => PartitionBound::Default,
+            1 => PartitionBound::In(self.many(1, |make| make.expr(1))),
+            2 => PartitionBound::Range {
+                from: self.many(1, |make| make.expr(1)),
+                to: self.many(1, |make| make.expr(1)),
+            },
+            _ => PartitionBound::Hash {
+                modulus: 4,
+                remainder: self.below(4) as u32,
+            },
         }
     }
 
@@ -630,6 +659,26 @@ impl Make {
                 query: self.query(2),
                 data: self.coin(),
             })),
+            12 => Statement::CreateTable(Box::new(CreateTable {
+                name: self.object(),
+                if_not_exists: self.coin(),
+                columns: Vec::new(),
+                constraints: self.many(0, Self::constraint),
+                inherits: Vec::new(),
+                partition_of: Some(PartitionOf {
+                    parent: self.object(),
+                    bound: self.partition_bound(),
+                }),
+                partition_by: None,
+                parameters: self.many(0, Self::parameter),
+            })),
+            13 => Statement::AlterTable {
+                table: self.object(),
+                actions: vec![
+                    AlterAction::AttachPartition(self.object(), self.partition_bound()),
+                    AlterAction::DetachPartition(self.object()),
+                ],
+            },
             9 => Statement::Truncate {
                 tables: self.many(1, Self::object),
             },

@@ -44,7 +44,7 @@ impl Binder<'_> {
 
     fn table_ref(&mut self, table: &TableRef, mode: LockMode) -> Fallible<(From, Vec<ScopeItem>)> {
         match table {
-            TableRef::Table { name, alias } => self.named(name, alias.as_ref(), mode),
+            TableRef::Table { name, only, alias } => self.named(name, *only, alias.as_ref(), mode),
             TableRef::Derived { query, alias } => {
                 let alias = alias.as_ref().ok_or_else(|| {
                     error(state::SYNTAX_ERROR, "subquery in FROM must have an alias")
@@ -71,6 +71,7 @@ impl Binder<'_> {
     fn named(
         &mut self,
         name: &ObjectName,
+        only: bool,
         alias: Option<&TableAlias>,
         mode: LockMode,
     ) -> Fallible<(From, Vec<ScopeItem>)> {
@@ -81,6 +82,7 @@ impl Binder<'_> {
         }
         let table = self.table(name, mode)?;
         let number = self.used_table(table, PolicyCommand::Select);
+        self.tables[number].only = only;
         let item = self.table_item(number, alias)?;
         Ok((From::Table(number), vec![item]))
     }

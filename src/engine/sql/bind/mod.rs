@@ -8,6 +8,7 @@ mod common;
 mod expression;
 mod from;
 mod function;
+mod members;
 mod query;
 mod row;
 mod scope;
@@ -27,6 +28,7 @@ use crate::storage::{DatabaseId, RelationId, Xid};
 use crate::types::SqlType;
 
 pub(crate) use expression::{column_digits, column_type};
+pub(crate) use members::{Level, Member};
 pub(crate) use query::column_name;
 pub(crate) use row::RowClause;
 pub(crate) use write::known_column;
@@ -68,9 +70,22 @@ pub(crate) struct RangeTable {
     within: Vec<RelationId>,
     /// What its policies ask of a row.
     pub(crate) security: Vec<Bound>,
+    /// Its own rows only.
+    pub(crate) only: bool,
+    /// Where its rows are, if not (only) in itself.
+    pub(crate) members: Vec<Member>,
+    /// The partitioned tables above the members, itself first.
+    pub(crate) levels: Vec<Level>,
+    /// Of a member: where the columns are of the table that it is a member of.
+    pub(crate) root_columns: Option<Arc<[Option<u16>]>>,
 }
 
 impl RangeTable {
+    /// Whether its rows are in other tables, too.
+    pub(crate) fn has_members(&self) -> bool {
+        !self.members.is_empty() || (self.table.partition_key.is_some() && !self.only)
+    }
+
     /// An expression of the catalog over a row of this table, over the statement's slots; `None`: the statement
     /// does not read all that it reads.
     pub(crate) fn of_row(&self, expression: &Bound) -> Option<Bound> {
@@ -307,6 +322,10 @@ impl<'a> Binder<'a> {
             written: BTreeSet::new(),
             within: self.within.clone(),
             security: Vec::new(),
+            only: false,
+            members: Vec::new(),
+            levels: Vec::new(),
+            root_columns: None,
         });
         self.tables.len() - 1
     }

@@ -19,6 +19,7 @@ pub(crate) enum RowClause {
     IndexCondition,
     IndexExpression,
     Generated,
+    PartitionKey,
 }
 
 impl RowClause {
@@ -29,6 +30,7 @@ impl RowClause {
             RowClause::IndexCondition => "index predicates",
             RowClause::IndexExpression => "index expressions",
             RowClause::Generated => "column generation expressions",
+            RowClause::PartitionKey => "partition key expressions",
         }
     }
 
@@ -37,6 +39,7 @@ impl RowClause {
             RowClause::Check => "aggregate functions are not allowed in check constraints",
             RowClause::IndexCondition => "aggregate functions are not allowed in index predicates",
             RowClause::IndexExpression => "aggregate functions are not allowed in index expressions",
+            RowClause::PartitionKey => "aggregate functions are not allowed in partition key expressions",
             RowClause::Generated => "aggregate functions are not allowed in column generation expressions",
         }
     }
@@ -46,6 +49,7 @@ impl RowClause {
         match self {
             RowClause::Check => None,
             RowClause::IndexCondition => Some("functions in index predicate must be marked IMMUTABLE"),
+            RowClause::PartitionKey => Some("functions in partition key expression must be marked IMMUTABLE"),
             RowClause::Generated => Some("generation expression is not immutable"),
             RowClause::IndexExpression => Some("functions in index expression must be marked IMMUTABLE"),
         }
@@ -122,6 +126,23 @@ impl Binder<'_> {
             }
         }
         Ok(generated)
+    }
+
+    /// An expression of no columns, as a value of a type.
+    pub(crate) fn constant_of(names: Names<'_>, expression: &Expr, data_type: base::Type) -> Fallible<Bound> {
+        let mut binder = Binder::new(names);
+        binder.push_scope(Vec::new());
+        binder.scope().no_aggregates = Some("aggregate functions are not allowed in partition bound");
+        let bound = binder.expression(expression)?;
+        let found = bound.data_type;
+        let cast = binder.try_coerce(bound, data_type, CastContext::Assignment)?;
+        cast.filter(|cast| !cast.has_subquery()).ok_or_else(|| {
+            let message = format!(
+                "specified value cannot be cast from {found} to type {}",
+                data_type.name()
+            );
+            error(state::DATATYPE_MISMATCH, message).at(expression.span)
+        })
     }
 
     fn over_row(

@@ -438,6 +438,7 @@ impl Binder<'_> {
     fn update_behind_with(&mut self, update: &Update) -> Fallible<BoundUpdate> {
         let definition = self.table(&update.table, LockMode::RowExclusive)?;
         let table = self.used_table(definition.clone(), PolicyCommand::Update);
+        self.tables[table].only = update.only;
         let old_item = self.target_item(table, update.alias.as_ref())?;
         self.push_scope(vec![old_item]);
         let bound = self.update_in_scope(update, table, &definition);
@@ -484,6 +485,7 @@ impl Binder<'_> {
     fn delete_behind_with(&mut self, delete: &Delete) -> Fallible<BoundDelete> {
         let definition = self.table(&delete.table, LockMode::RowExclusive)?;
         let table = self.used_table(definition, PolicyCommand::Delete);
+        self.tables[table].only = delete.only;
         let item = self.target_item(table, delete.alias.as_ref())?;
         self.push_scope(vec![item]);
         let from = self.target_and(table, &delete.using);

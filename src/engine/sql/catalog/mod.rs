@@ -12,6 +12,8 @@
 //! Table locks keep two transactions from changing one table at a time. This room knows no rows.
 
 mod access;
+mod partition;
+mod partition_hash;
 mod policy;
 mod table;
 
@@ -24,6 +26,7 @@ use crate::error::{Fallible, error, state};
 use crate::storage::{DatabaseId, RelationId, Xid};
 
 pub(crate) use access::{Access, Acl, Authority, Grantee, Membership, Privileges, Role};
+pub(crate) use partition::{Edge, Limits, PartitionBound, PartitionKey, PartitionMap, order_of_bounds};
 pub(crate) use policy::{Policy, RowSecurity};
 pub(crate) use table::{
     Check, Column, Default, Digits, ForeignKey, Index, IndexColumn, IndexKey, RowExpression, Table,
@@ -52,6 +55,16 @@ impl<T> Entry<T> {
     fn pending(&self) -> bool {
         self.created.is_some() || self.dropped.is_some()
     }
+}
+
+/// A foreign key as seen from a table that it refers to.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct Reference {
+    pub(crate) child: Arc<Table>,
+    /// Its place among the child's foreign keys.
+    pub(crate) key: usize,
+    /// The columns that it refers to, in the table that it is seen from.
+    pub(crate) columns: Vec<u16>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -240,8 +253,79 @@ impl Catalog {
             .map(|entry| &entry.item)
     }
 
-    /// Tables with foreign keys to this one, each with the key's place in its list.
-    pub(crate) fn referencing(&self, parent: &Table, own: &[Xid]) -> Vec<(Arc<Table>, usize)> {
+    /// The tables that inherit from this one, or are its partitions, in the order in which they are read.
+    pub(crate) fn children(&self, parent: &Table, own: &[Xid]) -> Vec<Arc<Table>> {
+        if !parent.has_children {
+            return Vec::new();
+        }
+        let tables = self.tables_of(parent.database, own);
+        let children: Vec<Arc<Table>> = tables
+            .filter(|table| table.parents.contains(&parent.id))
+            .cloned()
+            .collect();
+        match &parent.partition_key {
+            Some(key) => PartitionMap::new(key.clone(), children).parts,
+            None => children,
+        }
+    }
+
+    /// This table and all below it, those above first.
+    pub(crate) fn descendants(&self, table: &Arc<Table>, own: &[Xid]) -> Vec<Arc<Table>> {
+        let mut found = vec![table.clone()];
+        let mut at = 0;
+        while let Some(parent) = found.get(at).cloned() {
+            for child in self.children(&parent, own) {
+                if !found.iter().any(|known| known.id == child.id) {
+                    found.push(child);
+                }
+            }
+            at += 1;
+        }
+        found
+    }
+
+    /// The partitioned tables that this one is a part of, the nearest first.
+    pub(crate) fn partitioned_above(&self, table: &Table, own: &[Xid]) -> Vec<Arc<Table>> {
+        let mut found = Vec::new();
+        let mut at = table.bound.as_ref().and(table.parents.first().copied());
+        while let Some(parent) = at.and_then(|id| self.table(id, own)) {
+            at = parent.bound.as_ref().and(parent.parents.first().copied());
+            found.push(parent.clone());
+        }
+        found
+    }
+
+    /// How a partitioned table's rows are divided.
+    pub(crate) fn partition_map(&self, table: &Table, own: &[Xid]) -> Option<PartitionMap> {
+        let key = table.partition_key.clone()?;
+        Some(PartitionMap::new(key, self.children(table, own)))
+    }
+
+    /// Foreign keys to a table, or to one that it is a part of.
+    pub(crate) fn referencing(&self, parent: &Table, own: &[Xid]) -> Vec<Reference> {
+        let mut found = Vec::new();
+        let above = self.partitioned_above(parent, own);
+        let named: Vec<&Table> = std::iter::once(parent)
+            .chain(above.iter().map(|table| &**table))
+            .collect();
+        for table in self.tables_of(parent.database, own) {
+            for (at, key) in table.foreign_keys.iter().enumerate() {
+                let Some(target) = named.iter().find(|named| named.id == key.parent) else {
+                    continue;
+                };
+                let column = |column: &u16| parent.column(&target.columns[usize::from(*column)].name);
+                found.push(Reference {
+                    child: table.clone(),
+                    key: at,
+                    columns: key.parent_columns.iter().filter_map(column).collect(),
+                });
+            }
+        }
+        found
+    }
+
+    /// Tables with foreign keys to this one itself, each with the key's place in its list.
+    pub(crate) fn referencing_itself(&self, parent: &Table, own: &[Xid]) -> Vec<(Arc<Table>, usize)> {
         let mut found = Vec::new();
         for table in self.tables_of(parent.database, own) {
             for (at, key) in table.foreign_keys.iter().enumerate() {

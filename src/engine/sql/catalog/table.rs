@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{Type, Value};
 use syntax::{Expr, ReferentialAction};
 
-use super::{Access, Acl, RowSecurity};
+use super::{Access, Acl, PartitionBound, PartitionKey, RowSecurity};
 use crate::expr::{Bound, Program};
 use crate::key::{ColumnKey, Order};
 use crate::row::Layout;
@@ -26,6 +26,14 @@ pub(crate) struct Table {
     /// By name, which is the order of their checks.
     pub(crate) checks: Vec<Check>,
     pub(crate) foreign_keys: Vec<ForeignKey>,
+    /// The tables that it inherits from, or the one that it is a partition of.
+    pub(crate) parents: Vec<RelationId>,
+    /// Others may inherit from it, or be its partitions.
+    pub(crate) has_children: bool,
+    /// A partitioned table has no rows of its own.
+    pub(crate) partition_key: Option<Arc<PartitionKey>>,
+    /// Of a partition: which rows it takes.
+    pub(crate) bound: Option<PartitionBound>,
     /// How full new rows make its pages, in percent.
     pub(crate) fill: u8,
     pub(crate) layout: Arc<Layout>,
@@ -72,6 +80,8 @@ pub(crate) struct Index {
     pub(crate) name: Arc<str>,
     /// Its key.
     pub(crate) columns: Vec<IndexColumn>,
+    /// The name of the partitioned table's index that it is a part of.
+    pub(crate) part_of: Option<Arc<str>>,
     /// What comes along with the key (INCLUDE). There is no scan of an index alone, so entries need not hold it.
     pub(crate) included: Vec<u16>,
     pub(crate) unique: bool,
@@ -192,6 +202,10 @@ impl Table {
             indexes: Vec::new(),
             checks: Vec::new(),
             foreign_keys: Vec::new(),
+            parents: Vec::new(),
+            has_children: false,
+            partition_key: None,
+            bound: None,
             layout: Arc::new(Layout::default()),
             fill: 100,
             access,
@@ -239,6 +253,18 @@ impl Table {
                 && index.columns.len() == columns.len()
                 && index.key_columns().all(|column| columns.contains(&column))
         })
+    }
+
+    /// Where the columns of another table, of the same names, are in this one.
+    pub(crate) fn columns_of(&self, other: &Table) -> Vec<Option<u16>> {
+        let live = |column: &Column| {
+            if column.dropped {
+                None
+            } else {
+                self.column(&column.name)
+            }
+        };
+        other.columns.iter().map(live).collect()
     }
 
     /// `auth.users` as messages name a lock's object.

@@ -3,21 +3,27 @@
 use base::Value;
 use syntax::{AlterAction, ColumnDef, Name, ObjectName, RowSecurity, TableConstraint};
 
+use super::inherit::{check_inherited, goes_down};
 use super::table::shown;
 use super::{Defined, Definer};
 use crate::bind::{Binder, known_column};
 use crate::catalog::{Default, Table};
 use crate::error::{Fallible, error, state, unsupported};
-use crate::expr::{Environment, Flow, Machine, Program};
+use crate::expr::{Bound, Environment, Flow, Machine, Program};
 use crate::storage::LockMode;
 
 impl Definer<'_> {
     pub(super) fn alter_table(&mut self, name: &ObjectName, actions: &[AlterAction]) -> Defined {
         let table = self.names().table(name)?.clone();
         self.must_own(&table)?;
-        if !self.lock(table.id, LockMode::AccessExclusive)? {
+        if !self.lock_descendants(&table, LockMode::AccessExclusive)? {
             return Ok(None);
         }
+        let parents: Vec<_> = table
+            .parents
+            .iter()
+            .filter_map(|id| self.core.catalog.table(*id, self.own()).cloned())
+            .collect();
         let constraints: Vec<TableConstraint> = actions
             .iter()
             .flat_map(|action| match action {
@@ -32,12 +38,27 @@ impl Definer<'_> {
         }
         let mut table = (*table).clone();
         for action in actions {
-            table = self.alter_action(table, action)?;
+            check_inherited(&table, &parents, action)?;
+            let before = table.clone();
+            table = match action {
+                AlterAction::AttachPartition(part, bound) => match self.attach(table, part, bound)? {
+                    Some(table) => table,
+                    None => return Ok(None),
+                },
+                AlterAction::DetachPartition(part) => match self.detach(table, part)? {
+                    Some(table) => table,
+                    None => return Ok(None),
+                },
+                _ => self.alter_action(table, action)?,
+            };
+            if goes_down(action) {
+                self.alter_below(&table, &before, action)?;
+            }
         }
         Ok(Some("ALTER TABLE"))
     }
 
-    fn alter_action(&mut self, mut table: Table, action: &AlterAction) -> Fallible<Table> {
+    pub(super) fn alter_action(&mut self, mut table: Table, action: &AlterAction) -> Fallible<Table> {
         match action {
             AlterAction::AddColumn { column, if_not_exists } => return self.add_column(table, column, *if_not_exists),
             AlterAction::DropColumn {
@@ -82,11 +103,17 @@ impl Definer<'_> {
                 RowSecurity::Force => table.row_security.forced = true,
                 RowSecurity::NoForce => table.row_security.forced = false,
             },
+            AlterAction::AttachPartition(..) | AlterAction::DetachPartition(_) => return Ok(table),
         }
         Ok((*self.alter(table)).clone())
     }
 
-    fn add_column(&mut self, mut table: Table, definition: &ColumnDef, if_not_exists: bool) -> Fallible<Table> {
+    pub(super) fn add_column(
+        &mut self,
+        mut table: Table,
+        definition: &ColumnDef,
+        if_not_exists: bool,
+    ) -> Fallible<Table> {
         if table.column(&definition.name.text).is_some() {
             let message = format!(
                 "column \"{}\" of relation \"{}\" already exists",
@@ -136,16 +163,27 @@ impl Definer<'_> {
         if bound.is_volatile() {
             return Err(unsupported("adding a column whose default differs from row to row"));
         }
+        self.evaluate_constant(&bound)
+    }
+
+    /// The value of an expression of no columns.
+    pub(super) fn evaluate_constant(&self, bound: &Bound) -> Fallible<Value> {
         let mut constant = Constant {
             now: self.core.timestamp(self.session.transaction.started),
         };
-        match Machine::default().run(&Program::new(&bound), &mut constant)? {
+        match Machine::default().run(&Program::new(bound), &mut constant)? {
             Flow::Ready(value) => Ok(value),
             Flow::Suspended => Err(unsupported("a subquery in a default")),
         }
     }
 
-    fn drop_column(&mut self, mut table: Table, name: &Name, if_exists: bool, cascade: bool) -> Fallible<Table> {
+    pub(super) fn drop_column(
+        &mut self,
+        mut table: Table,
+        name: &Name,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Fallible<Table> {
         let Ok(column) = known_column(&table, name) else {
             let message = format!("column \"{}\" of relation \"{}\" does not exist", name.text, table.name);
             if !if_exists {
@@ -154,7 +192,7 @@ impl Definer<'_> {
             self.notice(format!("{message}, skipping"));
             return Ok(table);
         };
-        let referencing = self.core.catalog.referencing(&table, self.own());
+        let referencing = self.core.catalog.referencing_itself(&table, self.own());
         for (child, key) in referencing {
             let foreign = &child.foreign_keys[key];
             if !foreign.parent_columns.contains(&column) || child.id == table.id {
@@ -233,7 +271,13 @@ impl Definer<'_> {
         Ok((*self.alter(table)).clone())
     }
 
-    fn drop_constraint(&mut self, mut table: Table, name: &Name, if_exists: bool, cascade: bool) -> Fallible<Table> {
+    pub(super) fn drop_constraint(
+        &mut self,
+        mut table: Table,
+        name: &Name,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Fallible<Table> {
         let before = (table.checks.len(), table.foreign_keys.len());
         table.checks.retain(|check| check.name != name.text);
         table.foreign_keys.retain(|key| key.name != name.text);
@@ -243,7 +287,7 @@ impl Definer<'_> {
             .position(|index| index.constraint && index.name == name.text);
         if let Some(at) = index {
             let columns: Vec<u16> = table.indexes[at].key_columns().collect();
-            let dependent = self.core.catalog.referencing(&table, self.own());
+            let dependent = self.core.catalog.referencing_itself(&table, self.own());
             let dependent = dependent.into_iter().find(|(child, key)| {
                 let needed = &child.foreign_keys[*key].parent_columns;
                 needed.len() == columns.len() && needed.iter().all(|column| columns.contains(column))
@@ -268,6 +312,7 @@ impl Definer<'_> {
             }
             let index = table.indexes.remove(at);
             self.core.storage.drop_index(self.xid, index.id);
+            self.drop_parts_of(&table, &index.name);
         } else if before == (table.checks.len(), table.foreign_keys.len()) {
             let message = format!(
                 "constraint \"{}\" of relation \"{}\" does not exist",

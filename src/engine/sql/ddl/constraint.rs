@@ -7,7 +7,7 @@ use syntax::{ConstraintKind, Expr, ExprKind, Name, ObjectName, Privilege, Refere
 
 use super::{Definer, already_exists};
 use crate::bind::{Binder, RowClause, known_column};
-use crate::catalog::{Check, ForeignKey, Index, IndexColumn, IndexKey, Table};
+use crate::catalog::{Check, ForeignKey, Index, IndexColumn, IndexKey, RowExpression, Table};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::exec::{decode_row, failing_key, row_condition};
 use crate::key::Order;
@@ -69,6 +69,7 @@ impl Definer<'_> {
     }
 
     fn add_unique(&mut self, table: &mut Table, name: Arc<str>, columns: Vec<u16>, primary: bool) -> Fallible<()> {
+        self.check_partition_key_in(table, &columns, primary)?;
         let order = Order::default();
         let columns: Vec<IndexColumn> = columns
             .into_iter()
@@ -82,6 +83,7 @@ impl Definer<'_> {
             id: self.core.storage.create_index(self.xid, table.heap, key_of),
             name,
             columns,
+            part_of: None,
             included: Vec::new(),
             unique: true,
             primary,
@@ -100,22 +102,25 @@ impl Definer<'_> {
         // Named after its column if it has just one.
         let named: &[u16] = if columns.len() == 1 { &columns } else { &[] };
         let name = self.constraint_name(table, constraint.name.as_ref(), named, "check")?;
-        let now = self.core.timestamp(self.session.transaction.started);
-        let mut refusal = Ok(());
-        self.each_row(table, &mut |values| {
-            if row_condition(&condition, values, now)? == Some(false) {
-                let message = format!(
-                    "check constraint \"{name}\" of relation \"{}\" is violated by some row",
-                    table.name
-                );
-                refusal = Err(error(state::CHECK_VIOLATION, message));
-            }
-            Ok(())
-        })?;
-        refusal?;
+        self.check_rows(table, &name, &condition)?;
         table.checks.push(Check { name, condition });
         table.checks.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(())
+    }
+
+    /// Every row that is there must meet a new check.
+    pub(super) fn check_rows(&mut self, table: &Table, name: &str, condition: &RowExpression) -> Fallible<()> {
+        let now = self.core.timestamp(self.session.transaction.started);
+        self.each_row(table, &mut |values| {
+            if row_condition(condition, values, now)? != Some(false) {
+                return Ok(());
+            }
+            let message = format!(
+                "check constraint \"{name}\" of relation \"{}\" is violated by some row",
+                table.name
+            );
+            Err(error(state::CHECK_VIOLATION, message))
+        })
     }
 
     fn foreign_key(
@@ -181,7 +186,7 @@ impl Definer<'_> {
     }
 
     /// Every row that is there must have its parent.
-    fn check_foreign_rows(&mut self, table: &Table, key: &ForeignKey) -> Fallible<()> {
+    pub(super) fn check_foreign_rows(&mut self, table: &Table, key: &ForeignKey) -> Fallible<()> {
         let parent = match self.core.catalog.table(key.parent, self.own()) {
             Some(parent) if parent.id == table.id => table.clone(),
             Some(parent) => (**parent).clone(),
@@ -199,10 +204,21 @@ impl Definer<'_> {
             Some(bytes)
         };
         let mut present = std::collections::BTreeSet::new();
-        self.each_row(&parent, &mut |values| {
-            present.extend(pick(&key.parent_columns, values));
-            Ok(())
-        })?;
+        for part in self.core.catalog.descendants(&Arc::new(parent.clone()), self.own()) {
+            let columns = part.columns_of(&parent);
+            let columns = key
+                .parent_columns
+                .iter()
+                .filter_map(|column| columns[usize::from(*column)]);
+            let columns: Vec<u16> = columns.collect();
+            self.each_row(&part, &mut |values| {
+                present.extend(pick(&columns, values));
+                Ok(())
+            })?;
+            if parent.partition_key.is_none() {
+                break;
+            }
+        }
         let mut refusal = Ok(());
         self.each_row(table, &mut |values| {
             if refusal.is_ok() && pick(&key.columns, values).is_some_and(|bytes| !present.contains(&bytes)) {
@@ -254,7 +270,7 @@ impl Definer<'_> {
     }
 
     /// The given name, or the one that PostgreSQL makes: `table_column_suffix`, numbered if taken.
-    fn constraint_name(
+    pub(super) fn constraint_name(
         &self,
         table: &Table,
         given: Option<&Name>,

@@ -16,7 +16,7 @@ pub(crate) fn create_table_as(
     session: &mut SessionState,
     core: &mut Core,
 ) -> Fallible<Option<Statement>> {
-    if session.transaction.read_only {
+    if session.transaction.modes.read_only {
         let message = "cannot execute CREATE TABLE AS in a read-only transaction";
         return Err(error(state::READ_ONLY_TRANSACTION, message));
     }
@@ -37,6 +37,9 @@ pub(crate) fn create_table_as(
         if_not_exists: create.if_not_exists,
         columns,
         constraints: Vec::new(),
+        inherits: Vec::new(),
+        partition_of: None,
+        partition_by: None,
         parameters: create.parameters.clone(),
     })?;
     let notices = definer.notices;

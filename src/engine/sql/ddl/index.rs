@@ -19,7 +19,13 @@ impl Definer<'_> {
     pub(super) fn create_index(&mut self, create: &CreateIndex) -> Defined {
         let table = self.names().table(&create.table)?.clone();
         self.must_own(&table)?;
-        if !self.lock(table.id, LockMode::Share)? {
+        let whole = table.partition_key.is_some();
+        let locked = if whole {
+            self.lock_descendants(&table, LockMode::Share)?
+        } else {
+            self.lock(table.id, LockMode::Share)?
+        };
+        if !locked {
             return Ok(None);
         }
         let mut columns = Vec::new();
@@ -68,16 +74,25 @@ impl Definer<'_> {
                 .create_index(self.xid, table.heap, table.key_of(&columns)),
             name,
             columns,
+            part_of: None,
             included,
             unique: create.unique,
             primary: false,
             constraint: false,
             filter,
         };
+        if index.unique {
+            let columns: Vec<u16> = index.key_columns().collect();
+            self.check_partition_key_in(&table, &columns, false)?;
+        }
         self.build_index(&table, &index)?;
-        let mut table = (*table).clone();
+        let before = table;
+        let mut table = (*before).clone();
         table.indexes.push(index);
-        self.alter(table);
+        let table = self.alter(table);
+        if whole {
+            self.adopt_keys_below(&table, &before)?;
+        }
         Ok(Some("CREATE INDEX"))
     }
 
@@ -109,6 +124,23 @@ impl Definer<'_> {
             let mut candidates = std::iter::once(part.to_string()).chain(numbered);
             parts.extend(candidates.find(|name| !taken(name)));
         }
+        self.free_index_name(table, &parts)
+    }
+
+    /// The name of an index that came from a partitioned table's.
+    pub(super) fn derived_index_name(&self, table: &Table, columns: &[IndexColumn], included: &[u16]) -> Arc<str> {
+        let keys = columns.iter().map(|part| match &part.key {
+            IndexKey::Column(column) => table.columns[usize::from(*column)].name.to_string(),
+            IndexKey::Expression(expression) => key_name(&expression.expression).to_string(),
+        });
+        let included = included
+            .iter()
+            .map(|column| table.columns[usize::from(*column)].name.to_string());
+        let parts: Vec<String> = keys.chain(included).collect();
+        self.free_index_name(table, &parts)
+    }
+
+    fn free_index_name(&self, table: &Table, parts: &[String]) -> Arc<str> {
         let stem = format!("{}_{}_idx", table.name, parts.join("_"));
         let mut name = stem.clone();
         for number in 1.. {
@@ -173,11 +205,17 @@ impl Definer<'_> {
                 continue;
             };
             self.must_own_as(&table, "index", &name.name.text)?;
-            if !self.lock(table.id, LockMode::AccessExclusive)? {
+            if !self.lock_descendants(&table, LockMode::AccessExclusive)? {
                 return Ok(None);
             }
             let mut table = (*table).clone();
             if let Some(at) = table.indexes.iter().position(|index| index.name == name.name.text) {
+                if let Some(whole) = &table.indexes[at].part_of {
+                    let message = format!("cannot drop index {} because index {whole} requires it", name.name.text);
+                    return Err(
+                        error(state::DEPENDENT_OBJECTS, message).hint(format!("You can drop index {whole} instead."))
+                    );
+                }
                 if table.indexes[at].constraint {
                     let (index, table) = (&name.name.text, &table.name);
                     let message =
@@ -187,10 +225,36 @@ impl Definer<'_> {
                 }
                 let index = table.indexes.remove(at);
                 self.core.storage.drop_index(self.xid, index.id);
-                self.alter(table);
+                let table = self.alter(table);
+                self.drop_parts_of(&table, &index.name);
             }
         }
         Ok(Some("DROP INDEX"))
+    }
+
+    /// Indexes of partitions that are parts of one that has gone.
+    pub(super) fn drop_parts_of(&mut self, table: &Table, index: &str) {
+        for child in self.core.catalog.children(table, self.own()) {
+            let is_part = |own: &Index| own.part_of.as_deref() == Some(index);
+            let Some(at) = child.indexes.iter().position(is_part) else {
+                continue;
+            };
+            let mut child = (*child).clone();
+            let part = child.indexes.remove(at);
+            self.core.storage.drop_index(self.xid, part.id);
+            let child = self.alter(child);
+            self.drop_parts_of(&child, &part.name);
+        }
+    }
+
+    /// Gives all below a partitioned table the keys that it has got since `before`.
+    fn adopt_keys_below(&mut self, table: &Table, before: &Table) -> Fallible<()> {
+        for child in self.core.catalog.children(table, self.own()) {
+            let adopted = self.adopt_keys((*child).clone(), table, before)?;
+            let adopted = self.alter(adopted);
+            self.adopt_keys_below(&adopted, &child)?;
+        }
+        Ok(())
     }
 
     fn table_of_index(&self, name: &ObjectName) -> Option<Arc<Table>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base::Value;
 use syntax::{ColumnDef, ConstraintKind, CreateTable, DataTypeKind, ObjectName, Privilege, TableConstraint};
 
+use super::inherit::{depends, refuse_mixture};
 use super::{Defined, Definer, already_exists};
 use crate::bind::{Binder, column_digits, column_type};
 use crate::catalog::{Access, Acl, Column, Default, RowExpression, RowSecurity, Table};
@@ -35,6 +36,18 @@ impl Definer<'_> {
         if !self.lock_parents(&constraints, Some(&create.name))? {
             return Ok(None);
         }
+        let above = create.partition_of.as_ref().map(|partition| &partition.parent);
+        let above: Vec<ObjectName> = create.inherits.iter().chain(above).cloned().collect();
+        let Some(parents) = self.lock_inherited(&above)? else {
+            return Ok(None);
+        };
+        let bound = match &create.partition_of {
+            Some(partition) => Some(self.partition_bound(&parents[0], &name, &partition.bound)?),
+            None => {
+                refuse_mixture(&parents)?;
+                None
+            }
+        };
         let fill = super::parameter::table_fill(&create.parameters)?;
         let id = RelationId(self.core.catalog_mut().new_id());
         let heap = self.create_heap(fill);
@@ -48,33 +61,79 @@ impl Definer<'_> {
             indexes: Vec::new(),
             checks: Vec::new(),
             foreign_keys: Vec::new(),
+            parents: parents.iter().map(|parent| parent.id).collect(),
+            has_children: false,
+            partition_key: None,
+            bound,
             fill,
             layout: Arc::new(Layout::default()),
             access: Access::owned_by(self.session.current_user().clone()),
             row_security: RowSecurity::default(),
         };
-        for column in &create.columns {
-            let column = self.column(column, &table)?;
-            table.columns.push(column);
-        }
-        table.refresh_layout();
-        // Which they are has to be known before any is bound.
-        let expressions = create.columns.iter().map(|column| column.generated.as_ref());
-        for (column, expression) in table.columns.iter_mut().zip(expressions) {
-            if let (Some(expression), None) = (expression, &column.default) {
-                column.default = Some(Default::Generated(Arc::new(RowExpression::unbound(expression))));
+        let mut inherited = self.inherited_columns(&parents)?;
+        for definition in &create.columns {
+            let column = self.column(definition, &table)?;
+            if !self.merge_column(&mut inherited, &column)? {
+                table.columns.push(column);
             }
         }
-        for (at, column) in create.columns.iter().enumerate() {
-            self.generate(&mut table, at, column)?;
+        inherited.append(&mut table.columns);
+        table.columns = inherited;
+        table.refresh_layout();
+        self.generate_all(&mut table, &create.columns)?;
+        self.adopt_expressions(&mut table, &parents)?;
+        if let Some(by) = &create.partition_by {
+            table.partition_key = Some(Arc::new(self.partition_key(&table, by)?));
         }
         let xid = self.xid;
         self.core.catalog_mut().create_table(table.clone(), xid);
         if !self.lock(id, LockMode::AccessExclusive)? {
             return Ok(None);
         }
-        self.add_constraints(table, &constraints)?;
+        let table = self.add_constraints(table, &constraints)?;
+        for parent in parents {
+            self.note_child(&parent, &table)?;
+        }
         Ok(Some("CREATE TABLE"))
+    }
+
+    /// A new table stands below another: a partition takes over its keys.
+    fn note_child(&mut self, parent: &Arc<Table>, child: &Table) -> Fallible<()> {
+        if let Some(bound) = &child.bound {
+            self.check_default_partition(parent, bound)?;
+            let nothing = Table {
+                indexes: Vec::new(),
+                foreign_keys: Vec::new(),
+                ..(**parent).clone()
+            };
+            let child = self.adopt_keys(child.clone(), parent, &nothing)?;
+            self.alter(child);
+        }
+        if !parent.has_children {
+            let mut parent = (**parent).clone();
+            parent.has_children = true;
+            self.alter(parent);
+        }
+        Ok(())
+    }
+
+    /// Binds the generated columns among those defined. Which they are has to be known before any is bound.
+    fn generate_all(&mut self, table: &mut Table, definitions: &[ColumnDef]) -> Fallible<()> {
+        let place = |table: &Table, definition: &ColumnDef| table.column(&definition.name.text).map(usize::from);
+        for definition in definitions {
+            if let (Some(expression), Some(at)) = (&definition.generated, place(table, definition))
+                && table.columns[at].default.is_none()
+            {
+                let unbound = RowExpression::unbound(expression);
+                table.columns[at].default = Some(Default::Generated(Arc::new(unbound)));
+            }
+        }
+        for definition in definitions {
+            if let Some(at) = place(table, definition) {
+                self.generate(table, at, definition)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a column a generated one, when all that its expression may read is there.
@@ -177,14 +236,15 @@ impl Definer<'_> {
 
     /// Drops tables, with the foreign keys of others to them if that is asked. False: waits for a lock.
     pub(super) fn drop_these(&mut self, tables: &[Arc<Table>], cascade: bool) -> Fallible<bool> {
+        let mut cascaded = Vec::new();
+        let tables = &self.with_children(tables, cascade, &mut cascaded)?;
         for table in tables {
             if !self.lock(table.id, LockMode::AccessExclusive)? {
                 return Ok(false);
             }
         }
-        let mut cascaded = Vec::new();
         for table in tables {
-            let referencing = self.core.catalog.referencing(table, self.own());
+            let referencing = self.core.catalog.referencing_itself(table, self.own());
             let outside = referencing
                 .into_iter()
                 .filter(|(child, _)| !tables.iter().any(|dropped| dropped.id == child.id));
@@ -214,7 +274,7 @@ impl Definer<'_> {
         self.cascades(cascaded);
         let (own, xid) = (self.own().to_vec(), self.xid);
         for table in tables {
-            for (child, _) in self.core.catalog.referencing(table, &own) {
+            for (child, _) in self.core.catalog.referencing_itself(table, &own) {
                 if tables.iter().any(|dropped| dropped.id == child.id) {
                     continue;
                 }
@@ -229,19 +289,68 @@ impl Definer<'_> {
         Ok(true)
     }
 
+    /// Tables to drop with those below them: partitions go with their table, others only if that is asked.
+    fn with_children(
+        &self,
+        tables: &[Arc<Table>],
+        cascade: bool,
+        cascaded: &mut Vec<String>,
+    ) -> Fallible<Vec<Arc<Table>>> {
+        let mut all = tables.to_vec();
+        let mut at = 0;
+        while let Some(parent) = all.get(at).cloned() {
+            let below = self.core.catalog.descendants(&parent, self.own());
+            let others: Vec<_> = below[1..]
+                .iter()
+                .filter(|child| !all.iter().any(|known| known.id == child.id))
+                .collect();
+            if parent.partition_key.is_none() && !others.is_empty() {
+                if !cascade {
+                    let message = format!(
+                        "cannot drop table {} because other objects depend on it",
+                        shown(&parent)
+                    );
+                    let line = |child: &&Arc<Table>| {
+                        let direct = below.iter().find(|table| child.parents.contains(&table.id));
+                        depends(child, direct.unwrap_or(&parent))
+                    };
+                    return Err(error(state::DEPENDENT_OBJECTS, message)
+                        .detail(others.iter().map(line).collect::<Vec<_>>().join("\n"))
+                        .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+                }
+                cascaded.extend(
+                    others
+                        .iter()
+                        .map(|child| format!("drop cascades to table {}", shown(child))),
+                );
+            }
+            for child in below {
+                if !all.iter().any(|known| known.id == child.id) {
+                    all.push(child);
+                }
+            }
+            at += 1;
+        }
+        Ok(all)
+    }
+
     /// A new heap and new indexes take the place of the old ones, until a rollback.
     pub(super) fn truncate(&mut self, names: &[ObjectName]) -> Defined {
         let mut tables = Vec::new();
         for name in names {
             let table = self.names().table(name)?.clone();
             self.must_have(&table, &[Privilege::Truncate])?;
-            if !self.lock(table.id, LockMode::AccessExclusive)? {
-                return Ok(None);
+            for table in self.core.catalog.descendants(&table, self.own()) {
+                if !self.lock(table.id, LockMode::AccessExclusive)? {
+                    return Ok(None);
+                }
+                if !tables.iter().any(|known: &Arc<Table>| known.id == table.id) {
+                    tables.push(table);
+                }
             }
-            tables.push(table);
         }
         for table in &tables {
-            for (child, _) in self.core.catalog.referencing(table, self.own()) {
+            for (child, _) in self.core.catalog.referencing_itself(table, self.own()) {
                 if !tables.iter().any(|other| other.id == child.id) {
                     return Err(error(
                         state::FEATURE_NOT_SUPPORTED,

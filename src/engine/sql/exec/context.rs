@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::{Row, Time, Value};
 
 use super::subquery::SubqueryRun;
-use super::{CommonRun, ForeignEvent, NO_ROW, State};
+use super::{CommonRun, ForeignEvent, NO_ROW, Place, State};
 use crate::SqlError;
 use crate::catalog::Authority;
 use crate::error::{Fallible, error, state};
@@ -27,7 +27,7 @@ use crate::types::compare::compare_for_sort;
 pub(crate) struct Run {
     pub(crate) frame: Vec<Value>,
     /// The current row of each base table's appearance.
-    pub(crate) rows: Vec<RowId>,
+    pub(crate) rows: Vec<Place>,
     pub(crate) params: Vec<Value>,
     pub(crate) subqueries: Vec<SubqueryRun>,
     pub(crate) commons: Vec<CommonRun>,
@@ -40,7 +40,9 @@ impl Run {
     pub(crate) fn new(plan: &Plan, params: Vec<Value>, snapshot: Snapshot) -> Run {
         Run {
             frame: plan.empty_frame(),
-            rows: vec![NO_ROW; plan.tables.len()],
+            rows: (0..plan.tables.len() as u32)
+                .map(|member| Place { row: NO_ROW, member })
+                .collect(),
             params,
             subqueries: vec![SubqueryRun::default(); plan.subqueries.len()],
             commons: plan.commons.iter().map(CommonRun::new).collect(),

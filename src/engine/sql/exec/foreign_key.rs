@@ -10,10 +10,11 @@ use super::lock_rows::{LockRow, Locked};
 use super::write_row::{WriteRow, Written, decode, generate};
 use super::{Context, failed, key_text};
 use crate::SqlError;
-use crate::catalog::Table;
+use crate::catalog::{IndexKey, Reference, Table};
 use crate::error::{Fallible, error, state};
 use crate::expr::Environment;
 use crate::key;
+use crate::plan::Referencing;
 use crate::storage::{HeapCursor, RowId, RowLock, Snapshot};
 use crate::types::compare::same;
 
@@ -29,8 +30,7 @@ pub(crate) enum ForeignEvent {
     /// A row that may be referred to has gone, or has got `new` values.
     Referenced {
         parent: Arc<Table>,
-        child: Arc<Table>,
-        key: usize,
+        reference: Reference,
         old: Vec<Value>,
         new: Option<Vec<Value>>,
     },
@@ -55,6 +55,8 @@ struct Matches {
     rows: Vec<RowId>,
     at: usize,
     scan: Option<HeapCursor>,
+    /// Partitions that are still to be looked through, with the columns there; the next one last.
+    others: Vec<(Arc<Table>, Vec<u16>)>,
 }
 
 impl ForeignRun {
@@ -74,11 +76,10 @@ impl ForeignRun {
                 ForeignEvent::Referencing { table, key, values } => self.referencing(table, *key, values, cx),
                 ForeignEvent::Referenced {
                     parent,
-                    child,
-                    key,
+                    reference,
                     old,
                     new,
-                } => self.referenced(parent, child, *key, old, new.as_deref(), cx),
+                } => self.referenced(parent, reference, old, new.as_deref(), cx),
             };
             if !done? {
                 self.event = Some(event);
@@ -129,9 +130,7 @@ impl ForeignRun {
             if let Some(lock) = &mut self.lock {
                 match lock.step(true, cx)? {
                     Locked::Suspended => return Ok(false),
-                    Locked::Yes
-                        if lock.by.is_none() || still_matches(lock, &parent, &foreign.parent_columns, values, cx) =>
-                    {
+                    Locked::Yes if lock.by.is_none() || self.matches.as_ref().is_some_and(|m| m.still(lock, cx)) => {
                         return Ok(true);
                     }
                     _ => self.lock = None,
@@ -139,7 +138,10 @@ impl ForeignRun {
             }
             match self.next_match(&parent, &foreign.parent_columns, values, cx)? {
                 Found::OutOfFuel => return Ok(false),
-                Found::Row(row, _) => self.lock = Some(LockRow::new(parent.heap, row, None, RowLock::KeyShare)),
+                Found::Row(row, _) => {
+                    let heap = self.matches.as_ref().map_or(parent.heap, |matches| matches.table.heap);
+                    self.lock = Some(LockRow::new(heap, row, None, RowLock::KeyShare));
+                }
                 Found::None => {
                     let message = format!(
                         "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
@@ -158,12 +160,12 @@ impl ForeignRun {
     fn referenced(
         &mut self,
         parent: &Arc<Table>,
-        child: &Arc<Table>,
-        key: usize,
+        reference: &Reference,
         old: &[Value],
         new: Option<&[Value]>,
         cx: &mut Context<'_>,
     ) -> Fallible<bool> {
+        let (child, key) = (&reference.child, reference.key);
         let foreign = &child.foreign_keys[key];
         let action = if new.is_some() {
             foreign.on_update
@@ -180,12 +182,15 @@ impl ForeignRun {
         match action {
             ReferentialAction::NoAction => {
                 // Another row may have taken over the key.
-                if self.lock.is_none() && self.parent_remains(parent, &foreign.parent_columns, old, cx)? {
+                let own = &cx.session.transaction.xids;
+                let named = cx.core.catalog.table(foreign.parent, own).cloned();
+                let named = named.unwrap_or_else(|| parent.clone());
+                if self.lock.is_none() && self.parent_remains(&named, &foreign.parent_columns, old, cx)? {
                     return Ok(true);
                 }
-                self.refuse_children(parent, child, key, old, cx)
+                self.refuse_children(parent, reference, old, cx)
             }
-            ReferentialAction::Restrict => self.refuse_children(parent, child, key, old, cx),
+            ReferentialAction::Restrict => self.refuse_children(parent, reference, old, cx),
             _ => self.change_children(child, key, old, new, action, cx),
         }
     }
@@ -208,19 +213,19 @@ impl ForeignRun {
     /// NO ACTION, RESTRICT: one child is one too many.
     fn refuse_children(
         &mut self,
-        parent: &Table,
-        child: &Arc<Table>,
-        key: usize,
+        parent: &Arc<Table>,
+        reference: &Reference,
         old: &[Value],
         cx: &mut Context<'_>,
     ) -> Fallible<bool> {
-        let foreign = &child.foreign_keys[key];
+        let child = &reference.child;
+        let foreign = &child.foreign_keys[reference.key];
         loop {
             if let Some(lock) = &mut self.lock {
                 match lock.step(true, cx)? {
                     Locked::Suspended => return Ok(false),
-                    Locked::Yes if lock.by.is_none() || still_matches(lock, child, &foreign.columns, old, cx) => {
-                        return Err(still_referenced(parent, child, key, old));
+                    Locked::Yes if lock.by.is_none() || self.matches.as_ref().is_some_and(|m| m.still(lock, cx)) => {
+                        return Err(still_referenced(parent, reference, old, cx));
                     }
                     _ => self.lock = None,
                 }
@@ -244,8 +249,8 @@ impl ForeignRun {
         cx: &mut Context<'_>,
     ) -> Fallible<bool> {
         let columns = &child.foreign_keys[key].columns;
-        let own = &cx.session.transaction.xids;
-        let referencing = cx.core.catalog.referencing(child, own);
+        let names = crate::server::names(cx.core, cx.session);
+        let referencing = Referencing::new(std::iter::once(child), names);
         loop {
             if let Some(write) = &mut self.write {
                 match write.step(&referencing, cx)? {
@@ -322,7 +327,11 @@ enum Found {
 }
 
 impl Matches {
+    /// In a table, or in those partitions of it that can have such rows.
     fn new(table: &Arc<Table>, columns: &[u16], values: &[Value], cx: &mut Context<'_>) -> Matches {
+        let mut parts = Vec::new();
+        parts_with(table, columns, values, cx, &mut parts);
+        parts.reverse();
         let mut matches = Matches {
             table: table.clone(),
             columns: columns.to_vec(),
@@ -330,7 +339,31 @@ impl Matches {
             rows: Vec::new(),
             at: 0,
             scan: None,
+            others: parts,
         };
+        matches.open_next(cx);
+        matches
+    }
+
+    /// Goes on to the next partition. False: there is none.
+    fn open_next(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some((table, columns)) = self.others.pop() else {
+            return false;
+        };
+        (self.rows, self.at, self.scan) = (Vec::new(), 0, None);
+        (self.table, self.columns) = (table, columns);
+        self.open(cx);
+        true
+    }
+
+    /// Whether the newer version that was locked still has the key.
+    fn still(&self, lock: &LockRow, cx: &Context<'_>) -> bool {
+        still_matches(lock, &self.table, &self.columns, &self.values, cx)
+    }
+
+    fn open(&mut self, cx: &mut Context<'_>) {
+        let matches = self;
+        let (table, columns, values) = (matches.table.clone(), matches.columns.clone(), matches.values.clone());
         let index = table.indexes.iter().find(|index| {
             index.filter.is_none()
                 && index.columns.len() >= columns.len()
@@ -340,7 +373,7 @@ impl Matches {
         });
         let Some(index) = index else {
             matches.scan = Some(cx.core.storage.scan(table.heap));
-            return matches;
+            return;
         };
         let mut prefix = Vec::new();
         for part in &index.columns[..columns.len()] {
@@ -370,10 +403,18 @@ impl Matches {
                 matches.rows.push(row);
             }
         }
-        matches
     }
 
     fn next(&mut self, snapshot: &Snapshot, fuel: &mut u64, cx: &mut Context<'_>) -> Fallible<Found> {
+        loop {
+            let found = self.next_here(snapshot, fuel, cx)?;
+            if !matches!(found, Found::None) || !self.open_next(cx) {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn next_here(&mut self, snapshot: &Snapshot, fuel: &mut u64, cx: &mut Context<'_>) -> Fallible<Found> {
         let (heap, serial, storage) = (self.table.heap, cx.serial(), &mut cx.core.storage);
         loop {
             if *fuel == 0 {
@@ -437,15 +478,75 @@ fn replaced(row: &[Value], columns: &[u16], value: impl Fn(usize) -> Value) -> V
     changed
 }
 
-fn still_referenced(parent: &Table, child: &Table, key: usize, old: &[Value]) -> Box<SqlError> {
-    let foreign = &child.foreign_keys[key];
+/// The tables with rows of a table that may have these values, with the columns there.
+fn parts_with(
+    table: &Arc<Table>,
+    columns: &[u16],
+    values: &[Value],
+    cx: &Context<'_>,
+    into: &mut Vec<(Arc<Table>, Vec<u16>)>,
+) {
+    let own = &cx.session.transaction.xids;
+    let Some(map) = cx.core.catalog.partition_map(table, own) else {
+        into.push((table.clone(), columns.to_vec()));
+        return;
+    };
+    let value_of = |part: &IndexKey| match part {
+        IndexKey::Column(column) => {
+            let at = columns.iter().position(|known| known == column)?;
+            values.get(at).cloned()
+        }
+        IndexKey::Expression(_) => None,
+    };
+    let key: Option<Vec<Value>> = map.key.keys.iter().map(value_of).collect();
+    let only = key.map(|key| map.route(&key));
+    for (at, part) in map.parts.iter().enumerate() {
+        if only.is_some_and(|only| only != Some(at)) {
+            continue;
+        }
+        let there = part.columns_of(table);
+        let columns: Vec<u16> = columns
+            .iter()
+            .filter_map(|column| there[usize::from(*column)])
+            .collect();
+        parts_with(part, &columns, values, cx, into);
+    }
+}
+
+fn still_referenced(parent: &Table, reference: &Reference, old: &[Value], cx: &Context<'_>) -> Box<SqlError> {
+    let own = &cx.session.transaction.xids;
+    let foreign = &reference.child.foreign_keys[reference.key];
+    // A partition's key is its table's.
+    let above = cx.core.catalog.partitioned_above(&reference.child, own);
+    let has_key = |table: &&Arc<Table>| table.foreign_keys.iter().any(|key| key.name == foreign.name);
+    let child = above.iter().rev().find(has_key).unwrap_or(&reference.child);
     let message = format!(
         "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
-        parent.name, foreign.name, child.name
+        parent.name,
+        part_of_key(parent, reference, child, cx),
+        child.name
     );
     error(state::FOREIGN_KEY_VIOLATION, message).detail(format!(
         "{} is still referenced from table \"{}\".",
-        key_text(parent, &foreign.parent_columns, old),
+        key_text(parent, &reference.columns, old),
         child.name
     ))
+}
+
+/// The key's name; where it refers to a partitioned table, each partition's share of it has one of its own.
+fn part_of_key(parent: &Table, reference: &Reference, child: &Table, cx: &Context<'_>) -> String {
+    let foreign = &reference.child.foreign_keys[reference.key];
+    let own = &cx.session.transaction.xids;
+    let named = cx.core.catalog.table(foreign.parent, own);
+    let Some(named) = named.filter(|named| named.id != parent.id) else {
+        return foreign.name.to_string();
+    };
+    let parts = cx.core.catalog.descendants(named, own);
+    let number = parts.iter().position(|part| part.id == parent.id).unwrap_or_default();
+    let columns: Vec<&str> = foreign
+        .columns
+        .iter()
+        .map(|column| &*reference.child.columns[usize::from(*column)].name)
+        .collect();
+    format!("{}_{}_fkey{number}", child.name, columns.join("_"))
 }

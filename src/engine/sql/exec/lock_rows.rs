@@ -2,7 +2,7 @@
 
 use base::Value;
 
-use super::{Context, NO_ROW, RowWait, State, Step};
+use super::{Context, NO_ROW, Place, RowWait, State, Step};
 use crate::bind::BoundLock;
 use crate::error::{Fallible, error, state};
 use crate::expr::{Flow, Machine};
@@ -85,7 +85,7 @@ impl LockRow {
         }
     }
 
-    /// Puts the newest version into the frame. False: it has been cleared away, the row is gone.
+    /// Puts the newest version into the frame, the row being in a member. False: it has been cleared away, it is gone.
     pub(crate) fn reload(&self, table: usize, cx: &mut Context<'_>) -> bool {
         let Some(by) = self.by else {
             return true;
@@ -93,8 +93,9 @@ impl LockRow {
         let Some(bytes) = cx.core.storage.fetch_successor(self.relation, self.row, by) else {
             return false;
         };
-        Context::load(cx.plan, table, bytes, &mut cx.run.frame);
-        cx.run.rows[table] = self.row;
+        let member = cx.run.rows[table].member as usize;
+        Context::load(cx.plan, member, bytes, &mut cx.run.frame);
+        cx.run.rows[table].row = self.row;
         true
     }
 }
@@ -209,12 +210,12 @@ fn lock_next(locks: &[BoundLock], state: &mut LockRowsState, cx: &mut Context<'_
     let Some(lock) = locks.get(state.at) else {
         return Ok(Locked::Yes);
     };
-    let row = cx.run.rows[lock.table];
+    let Place { row, member } = cx.run.rows[lock.table];
     if row == NO_ROW {
         state.at += 1;
         return Ok(Locked::Yes);
     }
-    let table = cx.plan.table(lock.table).clone();
+    let table = cx.plan.table(member as usize).clone();
     let strength = strength(lock.strength);
     let mut current = state
         .current
@@ -235,6 +236,9 @@ fn lock_next(locks: &[BoundLock], state: &mut LockRowsState, cx: &mut Context<'_
                     return Ok(Locked::Gone);
                 }
             }
+        }
+        Locked::Gone if cx.core.storage.moved_away(table.heap, current.row) => {
+            return Err(super::modify::moved_away("locked"));
         }
         Locked::Gone | Locked::Busy => {}
     }

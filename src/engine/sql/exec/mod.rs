@@ -5,6 +5,7 @@
 //! the plan's [`Node`] and can be cloned and hashed at any time; the plan is shared.
 
 mod aggregate;
+mod append;
 mod common;
 mod context;
 mod foreign_key;
@@ -31,8 +32,8 @@ pub(crate) use foreign_key::{ForeignEvent, ForeignRun};
 pub(crate) use modify::Modify;
 use write_row::key_text;
 pub(crate) use write_row::{
-    check_values, contains, decode as decode_row, duplicate, entry_text, failing_key, generate, index_key,
-    row_condition,
+    check_values, contains, decode as decode_row, duplicate, entry_text, failing_key, failing_row, generate, index_key,
+    partition_key_of, row_condition,
 };
 
 /// What a call of `next` came to.
@@ -50,11 +51,19 @@ pub(crate) const NO_ROW: RowId = RowId {
     slot: 0,
 };
 
+/// Where the current row of a table's appearance is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    pub(crate) row: RowId,
+    /// The appearance whose table has it: its own, or a member's.
+    pub(crate) member: u32,
+}
+
 /// A row taken out of the frame.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct KeptRow {
     values: Box<[Value]>,
-    rows: Box<[RowId]>,
+    rows: Box<[Place]>,
 }
 
 impl KeptRow {
@@ -85,7 +94,7 @@ pub(crate) fn restore_null(kept: &Kept, run: &mut Run) {
         run.frame[*slot as usize] = Value::Null;
     }
     for table in &kept.tables {
-        run.rows[*table] = NO_ROW;
+        run.rows[*table].row = NO_ROW;
     }
 }
 
@@ -97,6 +106,7 @@ pub(crate) enum State {
     },
     SeqScan(scan::SeqScanState),
     IndexScan(scan::IndexScanState),
+    Append(append::AppendState),
     Series(series::SeriesState),
     ProjectSet(Box<series::ProjectSetState>),
     Values(scan::ValuesState),
@@ -132,6 +142,7 @@ impl State {
             Node::Nothing => State::Once { given: false },
             Node::SeqScan { .. } => State::SeqScan(scan::SeqScanState::default()),
             Node::IndexScan(_) => State::IndexScan(scan::IndexScanState::default()),
+            Node::Append(_) => State::Append(append::AppendState::default()),
             Node::Series(_) => State::Series(series::SeriesState::default()),
             Node::ProjectSet { input, .. } => {
                 State::ProjectSet(Box::new(series::ProjectSetState::new(State::new(input))))
@@ -184,6 +195,7 @@ pub(crate) fn next(node: &Node, state: &mut State, cx: &mut Context<'_>) -> Fall
         }),
         (Node::SeqScan { table, filter }, State::SeqScan(state)) => scan::next_seq(*table, filter.as_ref(), state, cx),
         (Node::IndexScan(plan), State::IndexScan(state)) => scan::next_index(plan, state, cx),
+        (Node::Append(plan), State::Append(state)) => append::next(plan, state, cx),
         (Node::Series(plan), State::Series(state)) => series::next(plan, state, cx),
         (Node::ProjectSet { input, series }, State::ProjectSet(state)) => {
             series::next_projected(input, series, state, cx)

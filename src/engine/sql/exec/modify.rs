@@ -4,14 +4,15 @@ use base::Value;
 
 use super::lock_rows::{LockRow, Locked, RecheckRun};
 use super::write_row::{WriteRow, Written, contains, decode, generate, index_key};
-use super::{Context, NO_ROW, State, Step};
+use super::{Context, NO_ROW, Place, State, Step};
 use crate::SqlError;
 use crate::error::{Fallible, error, state};
 use crate::expr::{Environment, Flow, Machine, Program};
 use crate::plan::{
-    ConflictUpdatePlan, DeletePlan, InsertPlan, Node, PolicyCheck, Recheck, Referencing, Returning, Root, UpdatePlan,
+    ConflictUpdatePlan, DeletePlan, InsertPlan, Leaf, Node, Placement, PolicyCheck, Recheck, Referencing, Returning,
+    Root, UpdatePlan,
 };
-use crate::storage::{RowId, RowLock, Unique, Xid};
+use crate::storage::{LockMode, RowId, RowLock, Unique, Xid};
 
 /// A running write.
 #[derive(Clone, Debug, Hash)]
@@ -24,7 +25,11 @@ pub(crate) struct Modify {
     /// The row as it is (update, delete, ON CONFLICT DO UPDATE).
     old: Vec<Value>,
     target: Option<(RowId, Option<Xid>)>,
+    /// The table that the row is in.
+    leaf: Option<Leaf>,
     write: Option<WriteRow>,
+    /// An update takes the row to another partition: what is inserted there when it is deleted here.
+    then: Option<WriteRow>,
     lock: Option<LockRow>,
     recheck: RecheckRun,
     /// The row of an INSERT … DO UPDATE became an update.
@@ -70,7 +75,9 @@ impl Modify {
             at: 0,
             old: Vec::new(),
             target: None,
+            leaf: None,
             write: None,
+            then: None,
             lock: None,
             recheck: RecheckRun::default(),
             on_conflict: false,
@@ -178,8 +185,13 @@ impl Modify {
                         return Ok(Step::Suspended);
                     }
                     self.on_conflict = false;
-                    let values = new_row(plan.table, &plan.row_slots, cx)?;
-                    self.write = Some(WriteRow::insert(cx.plan.table(plan.table).clone(), values));
+                    let Some(leaf) = place(plan.table, plan.placement.as_ref(), &plan.row_slots, cx)? else {
+                        return Ok(Step::Suspended);
+                    };
+                    let values = new_row(&leaf, None, &plan.row_slots, cx)?;
+                    let write = WriteRow::insert(leaf.table.clone(), values);
+                    self.write = Some(write.shown_as(cx.plan.table(plan.table), &leaf));
+                    self.leaf = Some(leaf);
                     self.go(Stage::Check);
                 }
                 Stage::Check => {
@@ -199,7 +211,7 @@ impl Modify {
                     Free::Skip => self.next_insert(plan),
                     Free::Suspended => return Ok(Step::Suspended),
                     Free::Taken(row) => {
-                        let heap = cx.plan.table(plan.table).heap;
+                        let heap = self.leaf(plan.table, cx).table.heap;
                         self.lock = Some(LockRow::new(heap, row, None, RowLock::Update));
                         self.go(Stage::LockExisting);
                     }
@@ -257,10 +269,25 @@ impl Modify {
     }
 
     fn write_step(&mut self, referencing: &Referencing, cx: &mut Context<'_>) -> Fallible<Written> {
-        match &mut self.write {
-            Some(write) => write.step(referencing, cx),
-            None => Ok(Written::Already),
+        loop {
+            let Some(write) = &mut self.write else {
+                return Ok(Written::Already);
+            };
+            match (write.step(referencing, cx)?, self.then.take()) {
+                (Written::Done(_), Some(then)) => self.write = Some(then),
+                (Written::Suspended, then) => {
+                    self.then = then;
+                    return Ok(Written::Suspended);
+                }
+                (written, _) => return Ok(written),
+            }
         }
+    }
+
+    /// The table that the row at hand is in.
+    fn leaf(&self, table: usize, cx: &Context<'_>) -> Leaf {
+        let itself = || Leaf::itself(cx.plan.table(table).clone());
+        self.leaf.clone().unwrap_or_else(itself)
     }
 
     /// Looks at the arbiters: nothing can come between their answer and the insertion, since only a
@@ -269,7 +296,8 @@ impl Modify {
         let (Some(conflict), Some(write)) = (&plan.conflict, &self.write) else {
             return Ok(Free::Yes);
         };
-        let table = cx.plan.table(plan.table).clone();
+        let leaf = self.leaf(plan.table, cx);
+        let table = leaf.table.clone();
         let values = &write.values;
         super::write_row::check_row(&table, values, cx)?;
         let xid = cx.xid()?;
@@ -277,7 +305,7 @@ impl Modify {
             let arbiter = if conflict.arbiters.is_empty() {
                 index.unique
             } else {
-                conflict.arbiters.contains(&at)
+                leaf.index(at).is_some_and(|index| conflict.arbiters.contains(&index))
             };
             if !arbiter || !contains(index, values, cx.transaction_time())? {
                 continue;
@@ -333,12 +361,14 @@ impl Modify {
                         self.lock = Some(lock);
                         return Ok(Some(Step::Suspended));
                     }
-                    Locked::Yes if lock.by.is_none() && self.load_existing(update.existing, lock.row, cx)? => {
+                    Locked::Yes
+                        if lock.by.is_none() && self.load_existing(plan.table, update.existing, lock.row, cx)? =>
+                    {
                         self.go(Stage::FilterExisting);
                     }
                     _ => {
                         // Of this very command: refused. Gone or replaced meanwhile: look again.
-                        self.load_existing(update.existing, lock.row, cx)?;
+                        self.load_existing(plan.table, update.existing, lock.row, cx)?;
                         self.go(Stage::Arbitrate);
                     }
                 }
@@ -364,8 +394,9 @@ impl Modify {
                 self.go(Stage::EvaluateExisting);
             }
             _ => {
+                let leaf = self.leaf(plan.table, cx);
                 if self.at == 0 {
-                    put(&update.new_slots, &self.old, cx);
+                    put(&leaf, &update.new_slots, &self.old, cx);
                 }
                 let programs = update.assignments.iter();
                 let programs = programs.map(|(column, program)| (program, update.new_slots[usize::from(*column)]));
@@ -375,9 +406,19 @@ impl Modify {
                 let Some((row, _)) = self.target else {
                     return Ok(None);
                 };
-                let table = cx.plan.table(plan.table).clone();
-                let values = new_row(plan.table, &update.new_slots, cx)?;
-                self.write = Some(WriteRow::update(table, row, self.old.clone(), values));
+                let values = new_row(&leaf, Some(&self.old), &update.new_slots, cx)?;
+                if let Some(placement) = &plan.placement {
+                    let root = frame_row(&update.new_slots, cx);
+                    let now = cx.transaction_time();
+                    if placement.place(cx.plan.table(plan.table), &root, now)?.table.id != leaf.table.id {
+                        return Err(
+                            error(state::FEATURE_NOT_SUPPORTED, "invalid ON UPDATE specification").detail(
+                                "The result tuple would appear in a different partition than the original tuple.",
+                            ),
+                        );
+                    }
+                }
+                self.write = Some(WriteRow::update(leaf.table, row, self.old.clone(), values));
                 self.on_conflict = true;
                 self.go(Stage::Check);
             }
@@ -386,8 +427,9 @@ impl Modify {
     }
 
     /// Reads the row that is in the way, as it is now. False: it is not there any more.
-    fn load_existing(&mut self, existing: usize, row: RowId, cx: &mut Context<'_>) -> Fallible<bool> {
-        let table = cx.plan.table(existing).clone();
+    fn load_existing(&mut self, table: usize, existing: usize, row: RowId, cx: &mut Context<'_>) -> Fallible<bool> {
+        let leaf = self.leaf(table, cx);
+        let table = &leaf.table;
         let command = cx.command();
         let mut latest = cx
             .core
@@ -405,8 +447,12 @@ impl Modify {
             }
             return Ok(false);
         };
-        Context::load(cx.plan, existing, bytes, &mut cx.run.frame);
-        self.old = decode(&table, bytes);
+        self.old = decode(table, bytes);
+        for (column, slot) in &cx.plan.tables[existing].wanted {
+            if let Some(own) = leaf.column(usize::from(*column)) {
+                cx.run.frame[*slot as usize] = self.old[own].clone();
+            }
+        }
         self.target = Some((row, None));
         Ok(true)
     }
@@ -422,8 +468,9 @@ impl Modify {
                     }
                 }
                 Stage::Evaluate => {
+                    let leaf = self.leaf(plan.table, cx);
                     if self.at == 0 {
-                        put(&plan.new_slots, &self.old, cx);
+                        put(&leaf, &plan.new_slots, &self.old, cx);
                     }
                     let programs = plan.assignments.iter();
                     let programs = programs.map(|(column, program)| (program, plan.new_slots[usize::from(*column)]));
@@ -433,10 +480,9 @@ impl Modify {
                     let Some((row, _)) = self.target else {
                         return Ok(Step::Done);
                     };
-                    let table = cx.plan.table(plan.table).clone();
-                    let values = new_row(plan.table, &plan.new_slots, cx)?;
-                    let old = std::mem::take(&mut self.old);
-                    self.write = Some(WriteRow::update(table, row, old, values));
+                    if !self.updated_row(plan, leaf, row, cx)? {
+                        return Ok(Step::Suspended);
+                    }
                     self.go(Stage::Check);
                 }
                 Stage::Check => {
@@ -475,7 +521,8 @@ impl Modify {
                         return Ok(Step::Done);
                     };
                     let old = std::mem::take(&mut self.old);
-                    self.write = Some(WriteRow::delete(cx.plan.table(plan.table).clone(), row, old));
+                    let table = self.leaf(plan.table, cx).table;
+                    self.write = Some(WriteRow::delete(table, row, old));
                     self.go(Stage::Write);
                 }
                 Stage::Returning => return self.returning(&plan.returning, cx),
@@ -501,15 +548,44 @@ impl Modify {
             Step::Row => {}
             other => return Ok(Some(other)),
         }
-        let row = cx.run.rows[table];
-        let definition = cx.plan.table(table);
+        let Place { row, member } = cx.run.rows[table];
+        let range = &cx.plan.tables[member as usize];
+        let definition = &range.table;
         // It was visible a moment ago, by the same snapshot.
         if let Some(bytes) = cx.core.storage.fetch(definition.heap, row, &cx.run.snapshot) {
             self.old = decode(definition, bytes);
             self.target = Some((row, None));
+            self.leaf = Some(Leaf {
+                table: definition.clone(),
+                columns: range.root_columns.clone(),
+                indexes: None,
+            });
             self.go(Stage::Evaluate);
         }
         Ok(None)
+    }
+
+    /// Prepares the write of an updated row that is in the frame. False: suspended.
+    fn updated_row(&mut self, plan: &UpdatePlan, leaf: Leaf, row: RowId, cx: &mut Context<'_>) -> Fallible<bool> {
+        if let Some(placement) = &plan.placement {
+            let Some(goes_to) = place(plan.table, Some(placement), &plan.new_slots, cx)? else {
+                return Ok(false);
+            };
+            if goes_to.table.id != leaf.table.id {
+                let values = new_row(&goes_to, None, &plan.new_slots, cx)?;
+                let old = std::mem::take(&mut self.old);
+                let as_here = new_row(&leaf, Some(&old), &plan.new_slots, cx)?;
+                self.write = Some(WriteRow::moved(leaf.table, row, old, as_here));
+                let write = WriteRow::insert(goes_to.table.clone(), values);
+                self.then = Some(write.shown_as(cx.plan.table(plan.table), &goes_to));
+                return Ok(true);
+            }
+        }
+        let values = new_row(&leaf, Some(&self.old), &plan.new_slots, cx)?;
+        let old = std::mem::take(&mut self.old);
+        let write = WriteRow::update(leaf.table.clone(), row, old, values);
+        self.write = Some(write.shown_as(cx.plan.table(plan.table), &leaf));
+        Ok(true)
     }
 
     /// Writes; where another transaction was first, follows the row, locks it and checks again.
@@ -527,10 +603,16 @@ impl Modify {
                 Written::Done(_) => self.written(returning),
                 Written::Already => self.go(Stage::Next),
                 Written::Gone if cx.repeatable() => return Err(cx.changed_concurrently(true)),
-                Written::Gone => self.go(Stage::Next),
+                Written::Gone => {
+                    let deletes = self.write.as_ref().is_some_and(WriteRow::deletes) && self.then.is_none();
+                    let what = if deletes { "deleted" } else { "updated" };
+                    self.refuse_moved(table, what, cx)?;
+                    self.go(Stage::Next);
+                }
                 Written::Moved { .. } if cx.repeatable() => return Err(cx.changed_concurrently(false)),
                 Written::Moved { next, by } => {
-                    let heap = cx.plan.table(table).heap;
+                    self.then = None;
+                    let heap = self.leaf(table, cx).table.heap;
                     self.lock = Some(LockRow::new(heap, next, Some(by), strength));
                     self.go(Stage::Lock);
                 }
@@ -549,7 +631,10 @@ impl Modify {
                         self.recheck = RecheckRun::default();
                         self.go(Stage::Recheck);
                     }
-                    _ => self.go(Stage::Next),
+                    _ => {
+                        self.refuse_moved_from(lock.row, table, "locked", cx)?;
+                        self.go(Stage::Next);
+                    }
                 }
             }
             Stage::Recheck => match self.recheck.step(recheck, cx)? {
@@ -562,8 +647,24 @@ impl Modify {
         Ok(None)
     }
 
+    /// A row that has gone to another partition cannot be followed.
+    fn refuse_moved(&self, table: usize, what: &str, cx: &Context<'_>) -> Fallible<()> {
+        match self.target {
+            Some((row, _)) => self.refuse_moved_from(row, table, what, cx),
+            None => Ok(()),
+        }
+    }
+
+    fn refuse_moved_from(&self, row: RowId, table: usize, what: &str, cx: &Context<'_>) -> Fallible<()> {
+        let heap = self.leaf(table, cx).table.heap;
+        if cx.core.storage.moved_away(heap, row) {
+            return Err(moved_away(what));
+        }
+        Ok(())
+    }
+
     fn take_followed(&mut self, table: usize, cx: &mut Context<'_>) {
-        let definition = cx.plan.table(table).clone();
+        let definition = self.leaf(table, cx).table;
         let bytes = match self.target {
             Some((row, Some(by))) => cx.core.storage.fetch_successor(definition.heap, row, by),
             _ => None,
@@ -607,19 +708,59 @@ enum Free {
     Suspended,
 }
 
-/// The new row of a table in the frame, its generated columns computed there, too.
-fn new_row(table: usize, slots: &[u32], cx: &mut Context<'_>) -> Fallible<Vec<Value>> {
-    let mut values: Vec<Value> = slots.iter().map(|slot| cx.run.frame[*slot as usize].clone()).collect();
-    let definition = cx.plan.table(table);
-    if definition.columns.iter().any(|column| column.generated().is_some()) {
-        generate(definition, &mut values, cx.transaction_time())?;
-        put(slots, &values, cx);
+fn frame_row(slots: &[u32], cx: &Context<'_>) -> Vec<Value> {
+    slots.iter().map(|slot| cx.run.frame[*slot as usize].clone()).collect()
+}
+
+/// The new row of the statement's table in the frame, as a row of the table that it goes to, whose generated columns
+/// are computed in the frame, too. `old`: what it has besides.
+fn new_row(leaf: &Leaf, old: Option<&[Value]>, slots: &[u32], cx: &mut Context<'_>) -> Fallible<Vec<Value>> {
+    let mut values = match (&leaf.columns, old) {
+        (None, _) => frame_row(slots, cx),
+        (Some(_), None) => leaf.row(&frame_row(slots, cx)),
+        (Some(_), Some(old)) => {
+            let mut values = old.to_vec();
+            for (at, value) in frame_row(slots, cx).into_iter().enumerate() {
+                if let Some(own) = leaf.column(at) {
+                    values[own] = value;
+                }
+            }
+            values
+        }
+    };
+    if leaf.table.columns.iter().any(|column| column.generated().is_some()) {
+        generate(&leaf.table, &mut values, cx.transaction_time())?;
+        put(leaf, slots, &values, cx);
     }
     Ok(values)
 }
 
-fn put(slots: &[u32], values: &[Value], cx: &mut Context<'_>) {
-    for (slot, value) in slots.iter().zip(values) {
-        cx.run.frame[*slot as usize] = value.clone();
+/// The table that the row in the frame goes to, locked. `None`: suspended.
+fn place(table: usize, placement: Option<&Placement>, slots: &[u32], cx: &mut Context<'_>) -> Fallible<Option<Leaf>> {
+    let root = cx.plan.table(table);
+    let Some(placement) = placement else {
+        return Ok(Some(Leaf::itself(root.clone())));
+    };
+    let now = cx.transaction_time();
+    let mut row = frame_row(slots, cx);
+    if root.partition_key.is_none() {
+        generate(root, &mut row, now)?;
+    }
+    let leaf = placement.place(root, &row, now)?;
+    let locked = cx.acquire(cx.session.relation_tag(leaf.table.id), LockMode::RowExclusive)?;
+    Ok(locked.then_some(leaf))
+}
+
+pub(super) fn moved_away(what: &str) -> Box<SqlError> {
+    let message = format!("tuple to be {what} was already moved to another partition due to concurrent update");
+    error(state::SERIALIZATION_FAILURE, message)
+}
+
+/// A row of the table that it is in, as one of the statement's table into the frame.
+fn put(leaf: &Leaf, slots: &[u32], values: &[Value], cx: &mut Context<'_>) {
+    for (at, slot) in slots.iter().enumerate() {
+        if let Some(own) = leaf.column(at) {
+            cx.run.frame[*slot as usize] = values[own].clone();
+        }
     }
 }

@@ -78,7 +78,7 @@ fn fetch_next(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> F
         return Ok(false);
     };
     Context::load(cx.plan, table, bytes, &mut cx.run.frame);
-    cx.run.rows[table] = row;
+    cx.run.rows[table].row = row;
     Ok(true)
 }
 
@@ -193,7 +193,7 @@ pub(crate) fn next_index(plan: &IndexScan, state: &mut IndexScanState, cx: &mut 
                 continue;
             };
             Context::load(cx.plan, plan.table, bytes, &mut cx.run.frame);
-            cx.run.rows[plan.table] = row;
+            cx.run.rows[plan.table].row = row;
             cx.session.usage.rows_read += 1;
             state.pending = true;
         }

@@ -7,10 +7,11 @@ use base::Value;
 
 use super::{Context, ForeignEvent, NO_ROW, RowWait};
 use crate::SqlError;
-use crate::catalog::{Index, IndexKey, RowExpression, Table};
+use crate::catalog::{Index, IndexKey, PartitionKey, Reference, RowExpression, Table};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::{Answer, Environment, Flow, Machine};
 use crate::key;
+use crate::plan::{Leaf, Referencing};
 use crate::row;
 use crate::storage::{Change, RowId, RowLock, RowOutcome, Unique, Xid};
 
@@ -23,13 +24,29 @@ pub(crate) struct WriteRow {
     pub(crate) values: Vec<Value>,
     stage: Stage,
     wait: RowWait,
+    /// The statement's table, where messages show the row as one of that, and where its columns are in this one.
+    shown_as: Option<(Arc<Table>, Columns)>,
 }
+
+/// Where the columns of one table are in another.
+type Columns = Arc<[Option<u16>]>;
 
 #[derive(Clone, Debug, Hash)]
 enum Kind {
     Insert,
-    Update { row: RowId, old: Vec<Value> },
-    Delete { row: RowId, old: Vec<Value> },
+    Update {
+        row: RowId,
+        old: Vec<Value>,
+    },
+    Delete {
+        row: RowId,
+        old: Vec<Value>,
+    },
+    /// Deleted here to be inserted, as `values`, in another partition.
+    Moved {
+        row: RowId,
+        old: Vec<Value>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +89,30 @@ impl WriteRow {
         WriteRow::new(table, Kind::Delete { row, old }, Vec::new())
     }
 
+    pub(crate) fn moved(table: Arc<Table>, row: RowId, old: Vec<Value>, values: Vec<Value>) -> WriteRow {
+        WriteRow::new(table, Kind::Moved { row, old }, values)
+    }
+
+    /// Messages show the row as one of the statement's table.
+    pub(crate) fn shown_as(mut self, root: &Arc<Table>, leaf: &Leaf) -> WriteRow {
+        self.shown_as = leaf.columns.as_ref().map(|columns| (root.clone(), columns.clone()));
+        self
+    }
+
+    fn as_shown(&self, mut refusal: Box<SqlError>) -> Box<SqlError> {
+        if let (Some((root, columns)), Some(_)) = (&self.shown_as, &refusal.detail) {
+            let value =
+                |column: &Option<u16>| column.map_or(Value::Null, |column| self.values[usize::from(column)].clone());
+            let row: Vec<Value> = columns.iter().map(value).collect();
+            refusal.detail = Some(failing_row(root, &row));
+        }
+        refusal
+    }
+
+    pub(crate) fn deletes(&self) -> bool {
+        matches!(self.kind, Kind::Delete { .. } | Kind::Moved { .. })
+    }
+
     fn new(table: Arc<Table>, kind: Kind, values: Vec<Value>) -> WriteRow {
         WriteRow {
             table,
@@ -79,14 +120,16 @@ impl WriteRow {
             values,
             stage: Stage::Check,
             wait: RowWait::default(),
+            shown_as: None,
         }
     }
 
     /// Writes, or goes on. `referencing`: the foreign keys that point at the table.
-    pub(crate) fn step(&mut self, referencing: &[(Arc<Table>, usize)], cx: &mut Context<'_>) -> Fallible<Written> {
+    pub(crate) fn step(&mut self, referencing: &Referencing, cx: &mut Context<'_>) -> Fallible<Written> {
+        let referencing = referencing.to(&self.table);
         if self.stage == Stage::Check {
-            if !matches!(self.kind, Kind::Delete { .. }) {
-                check_row(&self.table, &self.values, cx)?;
+            if !self.deletes() {
+                check_row(&self.table, &self.values, cx).map_err(|refusal| self.as_shown(refusal))?;
             }
             self.stage = Stage::Heap;
         }
@@ -155,8 +198,11 @@ impl WriteRow {
                     other => return not_done(other),
                 }
             }
-            Kind::Delete { row, .. } => {
-                let outcome = cx.core.storage.delete(heap, *row, xid, command);
+            Kind::Delete { row, .. } | Kind::Moved { row, .. } => {
+                let outcome = match self.kind {
+                    Kind::Moved { .. } => cx.core.storage.move_away(heap, *row, xid, command),
+                    _ => cx.core.storage.delete(heap, *row, xid, command),
+                };
                 match outcome.map_err(SqlError::from)? {
                     RowOutcome::Done(()) => {
                         cx.check_change(heap, *row)?;
@@ -217,13 +263,15 @@ impl WriteRow {
     }
 
     /// Notes the foreign keys that the statement has to check at its end.
-    fn queue_foreign(&self, referencing: &[(Arc<Table>, usize)], cx: &mut Context<'_>) {
+    fn queue_foreign(&self, referencing: &[Reference], cx: &mut Context<'_>) {
         let (old, new) = match &self.kind {
             Kind::Insert => (None, Some(&self.values)),
             Kind::Update { old, .. } => (Some(old), Some(&self.values)),
             Kind::Delete { old, .. } => (Some(old), None),
+            Kind::Moved { old, .. } => (Some(old), Some(&self.values)),
         };
-        if let Some(new) = new {
+        // What it refers to is looked at where it goes.
+        if let (Some(new), false) = (new, matches!(self.kind, Kind::Moved { .. })) {
             for (at, key) in self.table.foreign_keys.iter().enumerate() {
                 let unchanged = old.is_some_and(|old| same_columns(&key.columns, old, new));
                 let has_null = key.columns.iter().any(|column| new[usize::from(*column)].is_null());
@@ -239,24 +287,33 @@ impl WriteRow {
         let Some(old) = old else {
             return;
         };
-        for (child, at) in referencing {
-            let key = &child.foreign_keys[*at];
-            let unchanged = new.is_some_and(|new| same_columns(&key.parent_columns, old, new));
-            let has_null = key
-                .parent_columns
-                .iter()
-                .any(|column| old[usize::from(*column)].is_null());
+        for reference in referencing {
+            // A partitioned table's rows are its partitions', which have the key, too.
+            if reference.child.partition_key.is_some() {
+                continue;
+            }
+            let columns = &reference.columns;
+            let unchanged = new.is_some_and(|new| same_columns(columns, old, new));
+            let has_null = columns.iter().any(|column| old[usize::from(*column)].is_null());
             if !unchanged && !has_null {
                 cx.run.foreign.push_back(ForeignEvent::Referenced {
                     parent: self.table.clone(),
-                    child: child.clone(),
-                    key: *at,
-                    old: pick(&key.parent_columns, old),
-                    new: new.map(|new| pick(&key.parent_columns, new)),
+                    reference: reference.clone(),
+                    old: pick(columns, old),
+                    new: new.map(|new| pick(columns, new)),
                 });
             }
         }
     }
+}
+
+/// What a row's partition key is.
+pub(crate) fn partition_key_of(key: &PartitionKey, values: &[Value], now: i64) -> Fallible<Vec<Value>> {
+    let part = |part: &IndexKey| match part {
+        IndexKey::Column(column) => Ok(values[usize::from(*column)].clone()),
+        IndexKey::Expression(expression) => row_value(expression, values, now),
+    };
+    key.keys.iter().map(part).collect()
 }
 
 /// Computes a row's generated columns from its others.

@@ -65,6 +65,14 @@ impl Program {
         }
     }
 
+    /// Its value, if it is one.
+    pub(crate) fn constant(&self) -> Option<&Value> {
+        match &*self.ops {
+            [Op::Const(value)] => Some(value),
+            _ => None,
+        }
+    }
+
     pub(crate) fn all(expressions: &[Bound]) -> Box<[Program]> {
         expressions.iter().map(Program::new).collect()
     }

@@ -1,8 +1,8 @@
 //! How to reach the rows of one table: the best index that its conditions allow, else a scan.
 
-use super::{Edge, IndexScan, List, Node};
+use super::{AppendPart, AppendPlan, Edge, IndexScan, List, Node, Pruning};
 use crate::bind::RangeTable;
-use crate::catalog::{Index, IndexColumn, IndexKey};
+use crate::catalog::{Index, IndexKey};
 use crate::expr::{Bound, BoundKind, Comparison, Program, Slot};
 use crate::storage::Direction;
 use crate::types::SqlType;
@@ -31,7 +31,55 @@ enum Use<'a> {
 
 /// Plans the access to a table with these conditions on its rows. Those of row security come first: a row that they
 /// do not let through is not shown to any other, except to one that tells nothing about it (an error's text would).
-pub(crate) fn plan_access(table: usize, range: &RangeTable, conditions: Vec<Bound>) -> (Node, Size) {
+pub(crate) fn plan_access(table: usize, tables: &[RangeTable], conditions: Vec<Bound>) -> (Node, Size) {
+    if tables[table].has_members() {
+        return plan_append(table, tables, &conditions);
+    }
+    plan_one(table, &tables[table], conditions)
+}
+
+/// Plans the access to each of a table's members that can have rows.
+fn plan_append(table: usize, tables: &[RangeTable], conditions: &[Bound]) -> (Node, Size) {
+    let range = &tables[table];
+    let own: Vec<Slot> = range.wanted.iter().map(|(_, slot)| *slot).collect();
+    let all: Vec<Bound> = range.security.iter().chain(conditions).cloned().collect();
+    let mut pruning = Vec::new();
+    let mut dead: Vec<(usize, usize)> = Vec::new();
+    for (number, level) in range.levels.iter().enumerate() {
+        let level = Pruning::of(level, tables, &own, &all);
+        let known = level.survivors(&mut |program| Ok(program.constant().cloned()));
+        let gone = known
+            .unwrap_or_default()
+            .into_iter()
+            .enumerate()
+            .filter(|(_, lives)| !lives);
+        dead.extend(gone.map(|(part, _)| (number, part)));
+        if !level.is_constant() {
+            pruning.push((number, level));
+        }
+    }
+    let mut parts = Vec::new();
+    let mut size = Size::One;
+    for member in &range.members {
+        if member.path.iter().any(|step| dead.contains(step)) {
+            continue;
+        }
+        let (node, found) = plan_one(member.table, &tables[member.table], conditions.to_vec());
+        size = size.max(found);
+        parts.push(AppendPart {
+            table: member.table,
+            node,
+            path: member.path.clone(),
+        });
+    }
+    if parts.len() > 1 {
+        size = size.max(Size::Few);
+    }
+    let append = AppendPlan { table, parts, pruning };
+    (Node::Append(Box::new(append)), size)
+}
+
+fn plan_one(table: usize, range: &RangeTable, conditions: Vec<Bound>) -> (Node, Size) {
     let (slow, quick): (Vec<Bound>, Vec<Bound>) = conditions.into_iter().partition(Bound::has_subquery);
     if range.security.is_empty() {
         let (node, size) = plan_scan(table, range, quick, 0);
@@ -99,8 +147,8 @@ fn plan_scan(table: usize, range: &RangeTable, conditions: Vec<Bound>, secured: 
 }
 
 /// What an access with these conditions would come to.
-pub(crate) fn access_size(table: usize, range: &RangeTable, conditions: &[Bound]) -> Size {
-    plan_access(table, range, conditions.to_vec()).1
+pub(crate) fn access_size(table: usize, tables: &[RangeTable], conditions: &[Bound]) -> Size {
+    plan_access(table, tables, conditions.to_vec()).1
 }
 
 fn usable<'a>(condition: &'a Bound, own: &[Slot]) -> Option<Usable<'a>> {
@@ -148,9 +196,9 @@ fn applies(index: &Index, conditions: &[Bound], range: &RangeTable) -> bool {
         .is_some_and(|filter| filter.follows_from(conditions))
 }
 
-/// A part of an index's key as the statement would write it; `None`: the statement does not read its columns.
-fn key_of(part: &IndexColumn, range: &RangeTable) -> Option<Bound> {
-    match &part.key {
+/// A part of a key as the statement would write it; `None`: the statement does not read its columns.
+pub(super) fn key_of(key: &IndexKey, range: &RangeTable) -> Option<Bound> {
+    match key {
         IndexKey::Column(column) => {
             let data_type = SqlType::Is(range.table.columns[usize::from(*column)].data_type);
             let wanted = range.wanted.iter().find(|(found, _)| found == column);
@@ -180,7 +228,7 @@ fn try_index(
         filter: None,
     };
     for part in &index.columns {
-        let Some(key) = key_of(part, range) else {
+        let Some(key) = key_of(&part.key, range) else {
             break;
         };
         let on_column = || usable.iter().filter(|usable| *usable.key == key);

@@ -6,6 +6,8 @@
 //! on an index), else it hashes.
 
 mod access;
+mod placement;
+mod prune;
 mod query;
 mod write;
 
@@ -22,8 +24,10 @@ use crate::key::Order;
 use crate::storage::{Direction, IndexId, LockMode, RelationId, RowLock};
 use crate::types::SqlType;
 
+pub(crate) use placement::{Leaf, Placement, Referencing};
+pub(crate) use prune::Pruning;
 pub(crate) use query::plan_query;
-pub(crate) use write::{plan_delete, plan_insert, plan_update};
+pub(crate) use write::{Written, plan_delete, plan_insert, plan_update};
 
 /// A statement ready to run. Shared by all who run it.
 #[derive(Debug)]
@@ -74,6 +78,7 @@ pub(crate) enum Node {
         filter: Option<Program>,
     },
     IndexScan(Box<IndexScan>),
+    Append(Box<AppendPlan>),
     Series(SeriesPlan),
     /// Each row of the input as many times as the longest of these gives a value.
     ProjectSet {
@@ -134,6 +139,24 @@ pub(crate) enum Node {
         locks: Vec<BoundLock>,
         recheck: Box<Recheck>,
     },
+}
+
+/// The rows of a table's members.
+#[derive(Debug)]
+pub(crate) struct AppendPlan {
+    /// The table that was named.
+    pub(crate) table: usize,
+    pub(crate) parts: Vec<AppendPart>,
+    /// By level, where it depends on what is known only when it runs.
+    pub(crate) pruning: Vec<(usize, Pruning)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct AppendPart {
+    /// The member.
+    pub(crate) table: usize,
+    pub(crate) node: Node,
+    pub(crate) path: Vec<(usize, usize)>,
 }
 
 #[derive(Debug)]
@@ -232,13 +255,11 @@ pub(crate) enum RecheckStep {
     Compute(Program, Slot),
 }
 
-/// Foreign keys to a table that is written, each as a table and its key's place.
-pub(crate) type Referencing = Vec<(Arc<Table>, usize)>;
-
 #[derive(Debug)]
 pub(crate) struct InsertPlan {
     pub(crate) table: usize,
     pub(crate) referencing: Referencing,
+    pub(crate) placement: Option<Placement>,
     pub(crate) row_slots: Vec<Slot>,
     pub(crate) source: Option<Node>,
     pub(crate) row: Vec<Program>,
@@ -283,6 +304,7 @@ pub(crate) struct Returning {
 pub(crate) struct UpdatePlan {
     pub(crate) table: usize,
     pub(crate) referencing: Referencing,
+    pub(crate) placement: Option<Placement>,
     pub(crate) new_slots: Vec<Slot>,
     pub(crate) input: Node,
     pub(crate) recheck: Recheck,
@@ -300,6 +322,52 @@ pub(crate) struct DeletePlan {
     pub(crate) input: Node,
     pub(crate) recheck: Recheck,
     pub(crate) returning: Returning,
+}
+
+impl Node {
+    /// The nodes right below.
+    fn children(&self) -> Vec<&Node> {
+        match self {
+            Node::Nothing
+            | Node::SeqScan { .. }
+            | Node::IndexScan(_)
+            | Node::Series(_)
+            | Node::Common { .. }
+            | Node::Values { .. } => Vec::new(),
+            Node::Append(append) => append.parts.iter().map(|part| &part.node).collect(),
+            Node::NestedLoop { left, right, .. } => vec![left, right],
+            Node::HashJoin(join) => vec![&join.left, &join.right],
+            Node::Aggregate(aggregate) => vec![&aggregate.input],
+            Node::Set(set) => vec![&set.left, &set.right],
+            Node::ProjectSet { input, .. }
+            | Node::Filter { input, .. }
+            | Node::Compute { input, .. }
+            | Node::Sort { input, .. }
+            | Node::Distinct { input, .. }
+            | Node::DistinctOn { input, .. }
+            | Node::Limit { input, .. }
+            | Node::LockRows { input, .. } => vec![input],
+        }
+    }
+
+    /// The members that are read below it, each with the table that it is a member of.
+    pub(crate) fn members(&self, into: &mut Vec<(usize, usize)>) {
+        if let Node::Append(append) = self {
+            into.extend(append.parts.iter().map(|part| (part.table, append.table)));
+        }
+        self.children().into_iter().for_each(|child| child.members(into));
+    }
+}
+
+impl Root {
+    pub(crate) fn node(&self) -> Option<&Node> {
+        match self {
+            Root::Query(query) => Some(&query.node),
+            Root::Insert(insert) => insert.source.as_ref(),
+            Root::Update(update) => Some(&update.input),
+            Root::Delete(delete) => Some(&delete.input),
+        }
+    }
 }
 
 impl Plan {

@@ -241,14 +241,14 @@ impl Planner<'_> {
             });
             let size = match leaf {
                 From::Table(table) if so_far.is_none_or(|size| size < Size::All) => {
-                    access_size(*table, &self.tables[*table], &ready)
+                    access_size(*table, self.tables, &ready)
                 }
                 From::Table(table) => {
                     let alone: Vec<Bound> = ready
                         .into_iter()
                         .filter(|condition| is_ready(condition, &own, local))
                         .collect();
-                    access_size(*table, &self.tables[*table], &alone)
+                    access_size(*table, self.tables, &alone)
                 }
                 From::Nothing => Size::One,
                 _ => Size::All,
@@ -269,7 +269,7 @@ impl Planner<'_> {
                 };
                 (node, Size::One)
             }
-            From::Table(table) => plan_access(*table, &self.tables[*table], conditions),
+            From::Table(table) => plan_access(*table, self.tables, conditions),
             From::Derived(query) => {
                 let node = self.query(query);
                 (
@@ -314,7 +314,7 @@ impl Planner<'_> {
         let (left, left_size) = left;
         let right_kept = self.kept(leaf);
         if let (From::Table(table), true) = (leaf, left_size < Size::All) {
-            let size = access_size(*table, &self.tables[*table], &ready);
+            let size = access_size(*table, self.tables, &ready);
             if size < Size::All {
                 let (right, _) = self.leaf(leaf, ready);
                 let node = Node::NestedLoop {
@@ -390,7 +390,7 @@ impl Planner<'_> {
     ) -> (Node, Size) {
         if let (From::Table(table), true) = (right, left_size < Size::All) {
             // Conditions on the left side alone decide whether there is a partner, too.
-            let size = access_size(*table, &self.tables[*table], condition);
+            let size = access_size(*table, self.tables, condition);
             if size < Size::All {
                 let (right, _) = self.leaf(right, condition.to_vec());
                 let node = Node::NestedLoop {

@@ -120,6 +120,34 @@ impl Storage {
         xid: Xid,
         command: CommandId,
     ) -> Result<RowOutcome<()>, StorageError> {
+        self.remove(relation, row, xid, command, false)
+    }
+
+    /// Removes the version at `row`, which goes on in another relation: who waits for it cannot follow.
+    pub fn move_away(
+        &mut self,
+        relation: RelationId,
+        row: RowId,
+        xid: Xid,
+        command: CommandId,
+    ) -> Result<RowOutcome<()>, StorageError> {
+        self.remove(relation, row, xid, command, true)
+    }
+
+    /// Whether the version at `row` has gone to another relation.
+    pub fn moved_away(&self, relation: RelationId, row: RowId) -> bool {
+        let header = self.heap(relation).and_then(|heap| heap.header(row));
+        header.is_some_and(|header| header.flags.has(Flags::MOVED))
+    }
+
+    fn remove(
+        &mut self,
+        relation: RelationId,
+        row: RowId,
+        xid: Xid,
+        command: CommandId,
+        moved: bool,
+    ) -> Result<RowOutcome<()>, StorageError> {
         check_command(command)?;
         let old = match self.for_writing(relation, row, RowLock::Update, xid, command) {
             Ok(header) => header,
@@ -127,6 +155,9 @@ impl Storage {
         };
         let mut header = self.marked(old, xid, command, RowLock::Update)?;
         header.next = row;
+        if moved {
+            header.flags.set(Flags::MOVED);
+        }
         let heap = self.heap_mut(relation);
         heap.replace_header(row, &header, xid);
         heap.live = heap.live.saturating_sub(1);

@@ -41,6 +41,9 @@ impl Flags {
     /// `command` numbers a pair of commands.
     pub(crate) const COMBO: u16 = 1 << 11;
 
+    /// Deleted because the row went to another partition.
+    pub(crate) const MOVED: u16 = 1 << 12;
+
     pub(crate) const LOCK_BITS: u16 = Self::XMAX_KEY_SHARE | Self::XMAX_EXCLUSIVE;
     /// Everything that describes `xmax`.
     pub(crate) const XMAX_BITS: u16 = Self::XMAX_COMMITTED
@@ -48,7 +51,8 @@ impl Flags {
         | Self::XMAX_MULTI
         | Self::XMAX_LOCK_ONLY
         | Self::LOCK_BITS
-        | Self::KEYS_UPDATED;
+        | Self::KEYS_UPDATED
+        | Self::MOVED;
 
     pub(crate) fn has(self, bits: u16) -> bool {
         self.0 & bits != 0

@@ -179,7 +179,14 @@ impl Resolver<'_, '_> {
 
     pub(super) fn from(&mut self, item: &TableRef, scope: &mut Scope<'_>) {
         match item {
-            TableRef::Table { name, alias } => {
+            TableRef::Table { name, only, alias } => {
+                if *only {
+                    self.error(
+                        name.span(),
+                        "ONLY is not supported",
+                        "tables have no parts here".to_owned(),
+                    );
+                }
                 let relation = self.named_relation(name, alias.as_ref());
                 self.add(relation, name.span(), scope);
             }
