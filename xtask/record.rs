@@ -1,4 +1,4 @@
-//! `cargo xtask record-golden`: what the scripts in `tests/golden` give on a real PostgreSQL 15.
+//! `cargo xtask record-golden`: what the scripts in `tests/golden` and `tests/anomalies` give on a real PostgreSQL 15.
 //!
 //! `*.sql` are run by `psql -X -q`, `*.spec` by PostgreSQL's isolationtester, each in a new database;
 //! what is printed, errors included, becomes the `*.out` beside it.
@@ -11,6 +11,8 @@ use crate::postgres::Postgres;
 use crate::shell::{Failure, Result, announce, root};
 
 const DATABASE: &str = "golden";
+
+const FOLDERS: [&str; 2] = ["tests/golden", "tests/anomalies"];
 
 /// Records those whose name contains `only`, or all.
 pub(crate) fn record(only: Option<&str>) -> Result<()> {
@@ -32,18 +34,20 @@ pub(crate) fn record(only: Option<&str>) -> Result<()> {
 }
 
 fn scripts(only: Option<&str>) -> Result<Vec<PathBuf>> {
-    let folder = root().join("tests/golden");
-    let failed = |error| Failure(format!("{} cannot be read: {error}.", folder.display()));
     let mut scripts = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let wanted = only.is_none_or(|only| name.contains(only));
-        if wanted && (name.ends_with(".sql") || name.ends_with(".spec")) {
-            scripts.push(path);
+    for folder in FOLDERS {
+        let folder = root().join(folder);
+        let failed = |error| Failure(format!("{} cannot be read: {error}.", folder.display()));
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            let wanted = only.is_none_or(|only| name.contains(only));
+            if wanted && (name.ends_with(".sql") || name.ends_with(".spec")) {
+                scripts.push(path);
+            }
         }
     }
     scripts.sort();

@@ -34,6 +34,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "composition-is-sql-in-memory",
     "": "messages-go-over-a-bus",
     "": "serializable-as-postgresql",
+    "": "anomalies-are-circles",
     "": "tenants-are-walls",
     "": "policies-name-their-tenant",
     "": "scenarios-are-toml-with-phrases",

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use base::{Nanos, Row, Time, Value};
-use engine_sql::{Progress, Server, ServerConfig, SessionId, StatementId};
-use experiment::library;
+use engine_sql::{Server, ServerConfig, SessionId, StatementId};
+use experiment::schedule::InterleavingsJob;
+use experiment::{Job, Progress, library};
 use report::document::{self, Block, Table};
 use sim::queueing::Queue;
 
@@ -57,6 +58,7 @@ pub(crate) fn run(sqljs: Option<&str>, simpy: Option<&str>, json: bool) -> Resul
         figures.add("M/M/1, customers", "customers/s", CUSTOMERS as f64 / seconds);
         figures.companions(simpy, &[("events_per_second", 2), ("customers_per_second", 3)])?;
         figures.add("interpreter steps", "steps/s", interpreter_steps_per_second()?);
+        figures.add("interleavings of 3 × 4 steps", "schedules/s", schedules_per_second()?);
     }
     if json {
         println!("{}", figures.json());
@@ -199,11 +201,11 @@ impl Engine {
         loop {
             let mut fuel = u64::MAX;
             match self.server.resume(self.session, Time::ZERO, &mut fuel) {
-                Progress::Done(Ok(output)) => return Ok(output.tag.rows.unwrap_or(0)),
-                Progress::Done(Err(error)) => return Err(error.message),
-                Progress::Flush(lsn) => self.server.flushed(lsn),
-                Progress::Blocked(blocker) => return Err(format!("waits for {}", blocker.what)),
-                Progress::OutOfFuel => {}
+                engine_sql::Progress::Done(Ok(output)) => return Ok(output.tag.rows.unwrap_or(0)),
+                engine_sql::Progress::Done(Err(error)) => return Err(error.message),
+                engine_sql::Progress::Flush(lsn) => self.server.flushed(lsn),
+                engine_sql::Progress::Blocked(blocker) => return Err(format!("waits for {}", blocker.what)),
+                engine_sql::Progress::OutOfFuel => {}
             }
         }
     }
@@ -221,6 +223,42 @@ impl Engine {
             }
         }
         Ok(start.elapsed().as_nanos() as f64 / f64::from(OPERATIONS))
+    }
+}
+
+/// Three transactions of four steps: 34,650 interleavings, each run and compared with the serial orders.
+const TRANSACTIONS: &str = "
+setup { CREATE TABLE t (id int PRIMARY KEY, n int NOT NULL); INSERT INTO t VALUES (1, 0), (2, 0), (3, 0); }
+session s1
+setup { BEGIN; }
+step r1 { SELECT * FROM t WHERE id = 1; }
+step w1 { UPDATE t SET n = n + 1 WHERE id = 1; }
+step x1 { SELECT * FROM t WHERE id = 2; }
+step c1 { COMMIT; }
+session s2
+setup { BEGIN; }
+step r2 { SELECT * FROM t WHERE id = 2; }
+step w2 { UPDATE t SET n = n + 10 WHERE id = 2; }
+step x2 { SELECT * FROM t WHERE id = 3; }
+step c2 { COMMIT; }
+session s3
+setup { BEGIN; }
+step r3 { SELECT * FROM t WHERE id = 3; }
+step w3 { UPDATE t SET n = n + 100 WHERE id = 3; }
+step x3 { SELECT * FROM t WHERE id = 1; }
+step c3 { COMMIT; }
+";
+
+fn schedules_per_second() -> Result<f64> {
+    let complaints = |found: Vec<_>| format!("the interleavings: {found:?}");
+    let start = Instant::now();
+    let mut job = InterleavingsJob::new(TRANSACTIONS).map_err(complaints)?;
+    loop {
+        match job.step(u64::MAX) {
+            Progress::Running { .. } => {}
+            Progress::Finished(found) => return Ok(found.counts.schedules as f64 / start.elapsed().as_secs_f64()),
+            Progress::Failed(found) => return Err(complaints(found)),
+        }
     }
 }
 

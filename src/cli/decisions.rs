@@ -141,6 +141,7 @@ pub(crate) fn record(folder: &Path) -> Result<ExitCode> {
     let [home, compare] = recorded_board()?;
     write("home.json", home)?;
     write("compare.json", compare)?;
+    write("isolation.json", recorded_isolation()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -164,6 +165,13 @@ pub(crate) fn recorded_board() -> Result<[String; 2]> {
     // Pages fetch the board: no space for people to read.
     let board = serde_json::to_string(&recorded.board).map_err(|error| error.to_string())?;
     Ok([json(&recorded.home)?, board + "\n"])
+}
+
+/// The text of `public/recorded/isolation.json`.
+pub(crate) fn recorded_isolation() -> Result<String> {
+    let matrix = experiment::schedule::matrix(experiment::library::ANOMALIES)?;
+    let text = serde_json::to_string(&matrix).map_err(|error| error.to_string())?;
+    Ok(text + "\n")
 }
 
 fn check_all(articles: &[Article]) -> Result<Vec<ClaimFinding>> {
@@ -283,6 +291,14 @@ mod tests {
         assert!(
             recorded("designs.json") == recorded_designs().expect("all designs compile"),
             "The designs have changed. If that is right: cargo run -p cli -- record-decisions"
+        );
+    }
+
+    #[test]
+    fn the_matrix_of_anomalies_is_as_recorded() {
+        assert!(
+            recorded("isolation.json") == recorded_isolation().expect("the schedules are sound"),
+            "The matrix of transaction isolation has changed. If that is right: cargo run -p cli -- record-decisions"
         );
     }
 

@@ -96,7 +96,16 @@ enum Command {
     /// Execute SQL from standard input on a fresh server, printing as `psql -X -q` does
     Sql,
     /// Run a schedule of several sessions from standard input, printing as PostgreSQL's isolationtester does
-    Iso,
+    Iso {
+        /// Instead: which anomalies occur at which level of transaction isolation, from built-in schedules
+        #[arg(long, conflicts_with = "enumerate")]
+        matrix: bool,
+        /// Instead: all interleavings of the schedule's steps, and which of their outcomes no serial order gives
+        #[arg(long)]
+        enumerate: bool,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Try a fault at every physical step of an operation, of every actor in turn
     Explore {
         #[command(flatten)]
@@ -234,7 +243,14 @@ fn main() -> ExitCode {
         } => commands::item_script(&what),
         Command::Compile { what, json, .. } => commands::compile(&what, json),
         Command::Sql => streamed(psql::run),
-        Command::Iso => streamed(iso::run),
+        Command::Iso { matrix: true, form, .. } => iso::matrix(form.print()),
+        Command::Iso {
+            enumerate: true, form, ..
+        } => iso::enumerate(form.print()),
+        Command::Iso { form, .. } if form.print() != Print::Text => {
+            Err("--json and --markdown go with --matrix or --enumerate".to_owned())
+        }
+        Command::Iso { .. } => streamed(iso::run),
         Command::Run {
             what,
             requests,

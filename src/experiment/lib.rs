@@ -10,6 +10,7 @@
 //!              ─Ground::check─▶ one number, and whether it is as a decision claims ─▶ CheckFinding
 //!              ─BoardJob─▶ all of these, a question a row ─▶ Board
 //!              ─BillJob─▶ runs until each design has its size ─▶ BillReport
+//! schedules    ─schedule─▶ what isolationtester prints; all interleavings; the matrix of anomalies
 //! ```
 //!
 //! Long work is a [`Job`], stepped in slices by whoever asked for it.

@@ -26,6 +26,34 @@ pub const SCENARIOS: &[BuiltIn] = &[
     },
 ];
 
+macro_rules! anomalies {
+    ($($slug:literal),* $(,)?) => {
+        /// The schedules of the matrix of transaction isolation, weakest anomaly first.
+        pub const ANOMALIES: &[BuiltIn] = &[$(BuiltIn {
+            slug: $slug,
+            text: include_str!(concat!("../../tests/anomalies/", $slug, ".spec")),
+        }),*];
+    };
+}
+
+anomalies! {
+    "dirty-write",
+    "aborted-read",
+    "intermediate-read",
+    "circular-information-flow",
+    "observed-transaction-vanishes",
+    "predicate-many-preceders",
+    "predicate-many-preceders-write",
+    "lost-update",
+    "read-skew",
+    "read-skew-predicate",
+    "read-skew-write",
+    "write-skew",
+    "write-skew-read-only",
+    "phantom-write-skew",
+    "phantom-write-skew-read-only",
+}
+
 const PROFILES: &[(&str, &str)] = &[
     (
         "cloud-one-zone",

@@ -12,6 +12,7 @@ mod design_sheet;
 pub mod document;
 mod drawing;
 pub mod html;
+pub mod isolation;
 pub mod number;
 mod picture;
 mod postgres_script;

@@ -1,6 +1,6 @@
 //! Golden scripts: `adr-lab sql` and `adr-lab iso` print what PostgreSQL 15 printed.
 //!
-//! `tests/golden/*.sql` and `*.spec` with the `*.out` that `cargo xtask record-golden` recorded. Where
+//! `tests/golden/*.sql` and `*.spec`, and `tests/anomalies/*.spec`, with the `*.out` that `cargo xtask record-golden` recorded. Where
 //! the engine is known to differ, a `*.diff` beside them says how, and the test keeps it true: a new
 //! difference fails, and so does one that has gone. `UPDATE_DIFFERENCES=1` rewrites them.
 
@@ -8,12 +8,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden")
-}
-
-fn scripts(extension: &str) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder())
+fn scripts(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+    let mut found: Vec<PathBuf> = std::fs::read_dir(tests.join(folder))
         .expect("the golden scripts")
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|found| found == extension))
@@ -39,10 +36,10 @@ fn printed(command: &str, script: &Path) -> String {
 }
 
 /// The differences of each script must be those that are known: the lines of its `*.diff`, if it has one.
-fn compare(command: &str, extension: &str) {
+fn compare(command: &str, folder: &str, extension: &str) {
     let update = std::env::var_os("UPDATE_DIFFERENCES").is_some();
     let mut surprises = Vec::new();
-    for script in scripts(extension) {
+    for script in scripts(folder, extension) {
         let expected = std::fs::read_to_string(script.with_extension("out")).expect("a recorded output");
         let differences = difference(&expected, &printed(command, &script));
         let file = script.with_extension("diff");
@@ -101,10 +98,15 @@ fn difference(left: &str, right: &str) -> String {
 
 #[test]
 fn scripts_print_what_postgresql_printed() {
-    compare("sql", "sql");
+    compare("sql", "golden", "sql");
 }
 
 #[test]
 fn schedules_print_what_isolationtester_printed() {
-    compare("iso", "spec");
+    compare("iso", "golden", "spec");
+}
+
+#[test]
+fn schedules_of_anomalies_print_what_isolationtester_printed() {
+    compare("iso", "anomalies", "spec");
 }

@@ -40,6 +40,7 @@ use base::{Row, Time, Type};
 
 pub use evaluate::{EphemeralTable, Evaluation, evaluate};
 pub use memory::TableMemory;
+pub use observer::TableOutline;
 pub use server::{Server, ServerConfig};
 
 /// A connection's number, never used twice in one server's life.

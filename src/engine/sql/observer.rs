@@ -3,14 +3,42 @@
 
 use std::collections::BTreeMap;
 
-use base::Time;
+use base::{Time, Type};
 use syntax::{Dialect, Statement};
 
+use crate::catalog::{Column, Table};
 use crate::error::{error, state};
 use crate::server::Server;
 use crate::{Output, Progress, SqlError};
 
+/// A table as far as its rows can be told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableOutline {
+    /// As a query has to name it: with its schema, unless that is `public`.
+    pub name: String,
+    pub columns: Vec<(String, Type)>,
+    /// Places among the columns; empty: it has no primary key.
+    pub primary_key: Vec<usize>,
+}
+
 impl Server {
+    /// The committed tables of a database, by their names. Partitions and tables that inherit are left out: their rows
+    /// are their parents', too.
+    ///
+    /// Refused: 3D000 for an unknown database.
+    pub fn tables(&self, database: &str) -> Result<Vec<TableOutline>, SqlError> {
+        let database = self.core.catalog.database(database).map_err(|refusal| *refusal)?;
+        let mut tables: Vec<TableOutline> = self
+            .core
+            .catalog
+            .tables_of(database, &[])
+            .filter(|table| table.parents.is_empty())
+            .map(|table| table_outline(table))
+            .collect();
+        tables.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(tables)
+    }
+
     /// A query's rows as the observer sees them.
     pub fn read(&self, database: &str, sql: &str) -> Result<Output, SqlError> {
         let mut outputs = self.read_all([(database, sql)])?;
@@ -47,6 +75,24 @@ impl Server {
         };
         self.disconnect(session, Time::ZERO);
         result
+    }
+}
+
+fn table_outline(table: &Table) -> TableOutline {
+    let name = syntax::identifier(&table.name);
+    let live: Vec<(u16, &Column)> = table.live_columns().collect();
+    let place = |column: u16| live.iter().position(|(number, _)| *number == column);
+    let key = table.primary_key().map(|index| &index.columns[..]).unwrap_or_default();
+    TableOutline {
+        name: match &*table.schema {
+            "public" => name,
+            schema => format!("{}.{name}", syntax::identifier(schema)),
+        },
+        columns: live
+            .iter()
+            .map(|(_, column)| (column.name.to_string(), column.data_type))
+            .collect(),
+        primary_key: key.iter().filter_map(|part| place(part.column()?)).collect(),
     }
 }
 

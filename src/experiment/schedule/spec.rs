@@ -12,8 +12,10 @@ pub struct Spec {
     pub setups: Vec<String>,
     pub teardown: Option<String>,
     pub sessions: Vec<Session>,
-    /// Each a list of steps; never empty: all interleavings if the spec names none.
+    /// Those that the spec names, each a list of steps.
     pub permutations: Vec<Vec<Turn>>,
+    /// Line and column where the text ends, and more permutations could stand.
+    end: (u32, u32),
 }
 
 /// A step in a permutation.
@@ -77,15 +79,30 @@ impl Spec {
     pub fn step(&self, place: Place) -> &Step {
         &self.sessions[place.session].steps[place.step]
     }
+
+    /// The permutations that are named; all interleavings if none is.
+    ///
+    /// # Errors
+    ///
+    /// There are more than anybody would read.
+    pub fn orders(&self) -> Result<Vec<Vec<Turn>>, SpecError> {
+        if !self.permutations.is_empty() {
+            return Ok(self.permutations.clone());
+        }
+        interleavings(&self.sessions).ok_or_else(|| {
+            let (line, column) = self.end;
+            let message = format!("more than {MOST_PERMUTATIONS} interleavings; name those of interest");
+            SpecError { line, column, message }
+        })
+    }
 }
 
-/// More interleavings than this are refused: nobody would read them.
+/// More interleavings than this are not printed: nobody would read them.
 const MOST_PERMUTATIONS: u64 = 20_000;
 
 pub fn parse(text: &str) -> Result<Spec, SpecError> {
     let mut parser = Parser { text, at: 0 };
     let mut spec = Spec::default();
-    let mut permutations = Vec::new();
     while parser.eat_word("setup") {
         spec.setups.push(parser.block()?);
     }
@@ -100,18 +117,13 @@ pub fn parse(text: &str) -> Result<Spec, SpecError> {
         return Err(parser.expected("`session`"));
     }
     while parser.eat_word("permutation") {
-        permutations.push(parser.permutation(&spec)?);
+        let permutation = parser.permutation(&spec)?;
+        spec.permutations.push(permutation);
     }
     if !parser.at_end() {
         return Err(parser.expected("`session`, `step`, `permutation` or the end of the text"));
     }
-    if permutations.is_empty() {
-        permutations = interleavings(&spec.sessions).ok_or_else(|| {
-            let message = format!("more than {MOST_PERMUTATIONS} interleavings; name those of interest");
-            parser.error(parser.at, message)
-        })?;
-    }
-    spec.permutations = permutations;
+    spec.end = syntax::line_column(text, text.len() as u32);
     Ok(spec)
 }
 
@@ -355,12 +367,10 @@ mod tests {
         teardown { ROLLBACK; }
     ";
 
-    fn names(spec: &Spec) -> Vec<Vec<&str>> {
-        let name = |place: &Place| -> &str { spec.step(*place).name.as_str() };
-        spec.permutations
-            .iter()
-            .map(|order| order.iter().map(|turn| name(&turn.place)).collect())
-            .collect()
+    fn names(spec: &Spec) -> Vec<Vec<String>> {
+        let name = |turn: &Turn| spec.step(turn.place).name.clone();
+        let orders = spec.orders().unwrap();
+        orders.iter().map(|order| order.iter().map(name).collect()).collect()
     }
 
     #[test]
@@ -392,6 +402,34 @@ mod tests {
             ("setup BEGIN", "1:7: expected `{`, found `BEGIN`"),
             ("setup { BEGIN", "1:7: this `{` is never closed"),
             ("session s1", "1:11: expected `step`, found the end of the text"),
+            ("session {", "1:9: expected a session's name, found `{`"),
+            ("session s setup", "1:16: expected `{`, found the end of the text"),
+            (
+                "session s\nstep { SELECT 1; }",
+                "2:6: expected a step's name, found `{`",
+            ),
+            ("session s\nstep \"a\n{}", "2:6: expected a step's name, found `\"a`"),
+            ("session s\nstep a { SELECT 1;", "2:8: this `{` is never closed"),
+            (
+                "session s\nstep a {}\nteardown",
+                "3:9: expected `{`, found the end of the text",
+            ),
+            (
+                "session s\nstep a {}\npermutation",
+                "3:12: expected a step's name, found the end of the text",
+            ),
+            (
+                "session s\nstep a {}\npermutation a(",
+                "3:15: expected `*` or a step's name, found the end of the text",
+            ),
+            (
+                "session s\nstep a {}\npermutation a(*",
+                "3:16: expected `,` or `)`, found the end of the text",
+            ),
+            (
+                "session s\nstep a {}\npermutation a(c)",
+                "3:15: `a` cannot wait for `c`",
+            ),
             ("session s\nstep a {}\nstep a {}", "3:6: there are two steps `a`"),
             ("session s\nstep a {}\npermutation b", "3:13: there is no step `b`"),
             (
@@ -421,6 +459,11 @@ mod tests {
             let steps: String = (0..12).map(|n| format!("step {name}{n} {{}}\n")).collect();
             format!("session {name}\n{steps}")
         };
-        assert!(parse(&(session("a") + &session("b"))).is_err());
+        let spec = parse(&(session("a") + &session("b"))).unwrap();
+        let refused = spec.orders().map_err(|error| error.to_string());
+        assert_eq!(
+            refused,
+            Err("27:1: more than 20000 interleavings; name those of interest".to_owned())
+        );
     }
 }

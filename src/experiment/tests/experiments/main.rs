@@ -8,6 +8,7 @@ mod draw;
 mod dynamodb;
 mod other_fields;
 mod probe;
+mod schedule;
 mod sign_up;
 
 /// Steps a job to its end, in small slices.
