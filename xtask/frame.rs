@@ -6,7 +6,12 @@ use std::path::Path;
 use crate::shell::{Failure, Result, read, root};
 
 /// Where the header leads, relative to the site's root. A page that is not there fails the build.
-const LINKS: &[(&str, &str)] = &[("compare/", "Compare"), ("adr/", "Decisions"), ("designs/", "Designs")];
+const LINKS: &[(&str, &str)] = &[
+    ("compare/", "Compare"),
+    ("isolation/", "Isolation"),
+    ("adr/", "Decisions"),
+    ("designs/", "Designs"),
+];
 
 /// Pages that the app draws: it goes from one to the other without loading anything.
 pub(crate) const APP: [&str; 3] = ["compare/", "lab/", "run/"];

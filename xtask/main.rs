@@ -17,6 +17,7 @@ mod designs;
 mod dynamo;
 mod eighteen;
 mod frame;
+mod isolation;
 mod page;
 mod parts;
 mod pglite;
@@ -37,7 +38,7 @@ const USAGE: &str = "\
 cargo xtask serve [--port N]   build the site, serve it on this machine, rebuild on changes
 cargo xtask build              write the static site to dist/ and print its sizes
 cargo xtask test [--fast]      run every test; --fast leaves out the site and the browser
-cargo xtask record-golden [NAME]  run tests/golden on a temporary PostgreSQL 15 and keep what it prints
+cargo xtask record-golden [NAME]  run tests/golden and tests/anomalies on a temporary PostgreSQL 15 and keep what it prints
 cargo xtask record-versions    what scripts print otherwise on PGlite's PostgreSQL 18 than on PostgreSQL 15
 ";
 

@@ -17,7 +17,7 @@ use crate::parts::Program;
 use crate::shell::{Failure, Result, read, root, write};
 use crate::site::{entries, named_by_content};
 use crate::static_page::{Site, StaticPage};
-use crate::{decisions, designs, frame, parts, pglite};
+use crate::{decisions, designs, frame, isolation, parts, pglite};
 
 const WORKER_FILES: [&str; 3] = ["worker.js", "worker_bg.wasm", "worker_loader.js"];
 
@@ -96,6 +96,7 @@ fn static_pages(site: &Site) -> Result<()> {
     home(site)?;
     decisions::write(site)?;
     designs::write(site)?;
+    isolation::write(site)?;
     site.write_not_found(&StaticPage {
         path: "",
         title: "Not found",

@@ -1,11 +1,11 @@
-// Pages that are read, not run: decisions and designs. They work without scripts, in both themes, on a phone, and
+// Pages that are read, not run: decisions, designs and transaction isolation. They work without scripts, in both themes, on a phone, and
 // every link on them leads somewhere.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { PATIENCE, start, violations } from "./lab.mjs";
 
-const PAGES = ["", "adr/", "adr/one-database-many-schemas/", "adr/programs-are-data/", "designs/", "designs/database-per-service/"];
+const PAGES = ["", "adr/", "adr/one-database-many-schemas/", "adr/programs-are-data/", "designs/", "designs/database-per-service/", "isolation/", "isolation/lost-update/"];
 
 describe("pages to read", () => {
   let lab;
@@ -35,9 +35,10 @@ describe("pages to read", () => {
   test("they can be read without scripts, and no link on them is dead", { timeout: PATIENCE }, async () => {
     const context = await lab.visitor({ javaScriptEnabled: false });
     const page = await context.newPage();
-    const open = [lab.address, `${lab.address}adr/`, `${lab.address}designs/`];
+    const read = ["adr/", "designs/", "isolation/"].map((path) => lab.address + path);
+    const open = [lab.address, ...read];
     const seen = new Map();
-    const inside = (link) => link.startsWith(`${lab.address}adr/`) || link.startsWith(`${lab.address}designs/`);
+    const inside = (link) => read.some((path) => link.startsWith(path));
     while (open.length > 0) {
       const address = open.pop();
       if (seen.has(address)) continue;

@@ -8,11 +8,13 @@ mod board;
 mod cell;
 mod evidence;
 mod home;
+mod isolation;
 mod picture;
 
 pub use board::{board_head, board_question, board_section, cell_name};
 pub use evidence::evidence;
 pub use home::home;
+pub use isolation::{isolation_anomaly, isolation_matrix};
 pub use picture::{hatchings, picture};
 
 /// HTML being written.
