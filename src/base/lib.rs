@@ -6,15 +6,21 @@
 
 pub mod decimal;
 pub mod fingerprint;
+pub mod float;
+pub mod interval;
 pub mod map;
 pub mod math;
 pub mod money;
 pub mod random;
 pub mod time;
+pub mod uuid;
 pub mod value;
 
 pub use decimal::Decimal;
 pub use fingerprint::{Fingerprint, Fingerprinter};
+pub use float::Float;
+pub use interval::Interval;
 pub use money::{Money, NotMoney};
 pub use time::{Nanos, Time};
+pub use uuid::Uuid;
 pub use value::{Row, Type, Value};

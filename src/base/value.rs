@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Decimal;
+use crate::{Decimal, Float, Interval, Uuid};
 
 /// A result row or a row to load.
 pub type Row = Arc<[Value]>;
@@ -17,6 +17,8 @@ pub type Row = Arc<[Value]>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Type {
     Bool,
+    /// `smallint`, 16 bits.
+    Int2,
     /// `int`, 32 bits.
     Int4,
     /// `bigint`, 64 bits.
@@ -29,12 +31,19 @@ pub enum Type {
     /// Exact, up to 38 digits.
     Numeric,
     Date,
+    /// Without a zone: microseconds since 2000-01-01 00:00, wherever that is.
+    Timestamp,
+    Interval,
+    /// `double precision`.
+    Float8,
+    Uuid,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Value {
     Null,
     Bool(bool),
+    Int2(i16),
     Int4(i32),
     Int8(i64),
     Text(Arc<str>),
@@ -44,6 +53,11 @@ pub enum Value {
     Numeric(Arc<Decimal>),
     /// Days since 2000-01-01.
     Date(i32),
+    /// Microseconds since 2000-01-01 00:00.
+    Timestamp(i64),
+    Interval(Interval),
+    Float8(Float),
+    Uuid(Uuid),
     /// A parameter of `= ANY ($n)`; never stored in a column.
     List(Arc<[Value]>),
 }
@@ -64,6 +78,7 @@ impl Value {
     /// The integer in it, whichever width it has.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
+            Value::Int2(n) => Some(i64::from(*n)),
             Value::Int4(n) => Some(i64::from(*n)),
             Value::Int8(n) => Some(*n),
             _ => None,
@@ -82,6 +97,7 @@ impl Value {
         match self {
             Value::Null | Value::List(_) => None,
             Value::Bool(_) => Some(Type::Bool),
+            Value::Int2(_) => Some(Type::Int2),
             Value::Int4(_) => Some(Type::Int4),
             Value::Int8(_) => Some(Type::Int8),
             Value::Text(_) => Some(Type::Text),
@@ -89,14 +105,24 @@ impl Value {
             Value::Jsonb(_) => Some(Type::Jsonb),
             Value::Numeric(_) => Some(Type::Numeric),
             Value::Date(_) => Some(Type::Date),
+            Value::Timestamp(_) => Some(Type::Timestamp),
+            Value::Interval(_) => Some(Type::Interval),
+            Value::Float8(_) => Some(Type::Float8),
+            Value::Uuid(_) => Some(Type::Uuid),
         }
     }
 }
 
 impl Type {
+    /// A whole number, of any width.
+    pub fn is_whole(self) -> bool {
+        matches!(self, Type::Int2 | Type::Int4 | Type::Int8)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Type::Bool => "boolean",
+            Type::Int2 => "smallint",
             Type::Int4 => "integer",
             Type::Int8 => "bigint",
             Type::Text => "text",
@@ -104,6 +130,10 @@ impl Type {
             Type::Jsonb => "jsonb",
             Type::Numeric => "numeric",
             Type::Date => "date",
+            Type::Timestamp => "timestamp without time zone",
+            Type::Interval => "interval",
+            Type::Float8 => "double precision",
+            Type::Uuid => "uuid",
         }
     }
 }
@@ -122,10 +152,18 @@ impl fmt::Display for Value {
             Value::Null => f.write_str("NULL"),
             Value::Bool(true) => f.write_str("t"),
             Value::Bool(false) => f.write_str("f"),
+            Value::Int2(n) => write!(f, "{n}"),
             Value::Int4(n) => write!(f, "{n}"),
             Value::Int8(n) => write!(f, "{n}"),
             Value::Text(text) | Value::Jsonb(text) => f.write_str(text),
-            Value::Timestamptz(micros) => write_timestamp(f, *micros),
+            Value::Timestamptz(micros) => {
+                write_timestamp(f, *micros)?;
+                f.write_str("+00")
+            }
+            Value::Timestamp(micros) => write_timestamp(f, *micros),
+            Value::Interval(interval) => interval.fmt(f),
+            Value::Float8(number) => number.fmt(f),
+            Value::Uuid(uuid) => uuid.fmt(f),
             Value::Numeric(number) => write!(f, "{number}"),
             Value::Date(days) => {
                 let (year, month, day) = civil_from_days(i64::from(*days) + POSTGRES_EPOCH_DAYS);
@@ -169,6 +207,41 @@ pub fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
 }
 
+/// A `date` as ISO 8601 writes it, perhaps with a minus in front of its year: days since 2000-01-01.
+pub fn parse_day(text: &str) -> Option<i32> {
+    let mut parts = text.rsplitn(3, '-');
+    let day: u32 = parts.next()?.parse().ok()?;
+    let month: u32 = parts.next()?.parse().ok()?;
+    let year: i64 = parts.next()?.parse().ok()?;
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || year.abs() > 300_000 {
+        return None;
+    }
+    let days = days_from_civil(year, month, day);
+    // Not the 30th of February.
+    let real = civil_from_days(days) == (year, month, day);
+    i32::try_from(days - POSTGRES_EPOCH_DAYS).ok().filter(|_| real)
+}
+
+/// An instant as ISO 8601 writes it, without a zone: `2026-11-21T09:30:00.5`, a space for the `T`, a day alone.
+/// Microseconds since 2000-01-01 00:00.
+pub fn parse_instant(text: &str) -> Option<i64> {
+    let Some((date, time)) = text.split_once(['T', ' ']) else {
+        return i64::from(parse_day(text)?).checked_mul(MICROS_PER_DAY);
+    };
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let mut parts = clock.split(':').map(|part| part.parse::<u8>().ok());
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
+    let digits = fraction.len() <= 6 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if hour > 23 || minute > 59 || second > 59 || parts.next().is_some() || !digits {
+        return None;
+    }
+    let micros: i64 = format!("{fraction:0<6}").parse().ok()?;
+    let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
+    i64::from(parse_day(date)?)
+        .checked_mul(MICROS_PER_DAY)?
+        .checked_add(seconds * 1_000_000 + micros)
+}
+
 /// Days from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 pub const POSTGRES_EPOCH_DAYS: i64 = 10_957;
 
@@ -189,7 +262,7 @@ fn write_timestamp(f: &mut fmt::Formatter<'_>, micros: i64) -> fmt::Result {
         let digits = format!("{fraction:06}");
         write!(f, ".{}", digits.trim_end_matches('0'))?;
     }
-    f.write_str("+00")
+    Ok(())
 }
 
 #[cfg(test)]
@@ -207,9 +280,28 @@ mod tests {
     }
 
     #[test]
+    fn instants_are_read_as_they_are_printed() {
+        for micros in [0, -1, 1_500_000, 846_000_000_123_456, -70_000_000_000_000_000] {
+            assert_eq!(parse_instant(&Value::Timestamp(micros).to_string()), Some(micros));
+        }
+        assert_eq!(parse_day("2024-02-29"), Some(8825));
+        for text in [
+            "2023-02-29",
+            "2024-13-01",
+            "2024-01",
+            "yesterday",
+            "2024-01-01 25:00",
+            "2024-01-01 10",
+        ] {
+            assert_eq!(parse_instant(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn timestamps_print_as_postgresql_does_in_utc() {
         assert_eq!(Value::Timestamptz(0).to_string(), "2000-01-01 00:00:00+00");
         assert_eq!(Value::Timestamptz(-1).to_string(), "1999-12-31 23:59:59.999999+00");
         assert_eq!(Value::Timestamptz(1_500_000).to_string(), "2000-01-01 00:00:01.5+00");
+        assert_eq!(Value::Timestamp(1_500_000).to_string(), "2000-01-01 00:00:01.5");
     }
 }

@@ -72,6 +72,9 @@ pub(crate) fn holdings(simulation: &Simulation) -> Result<Holdings, String> {
 fn without_instant(value: &Value, epoch: i64) -> Value {
     match value {
         Value::Timestamptz(micros) => Value::Timestamptz((*micros).min(epoch)),
+        Value::Timestamp(micros) => Value::Timestamp((*micros).min(epoch)),
+        // `1.50` and `1.5` are one number.
+        Value::Numeric(number) => Value::text(program::key_text([&Value::Numeric(number.clone())]).unwrap_or_default()),
         other => other.clone(),
     }
 }

@@ -5,8 +5,10 @@
 //!
 //! | SQL | attribute |
 //! |---|---|
-//! | int, bigint | N |
-//! | text | S |
+//! | smallint, int, bigint, numeric | N; how many zeros a numeric had at its end is lost |
+//! | double precision | N; S if it is none or has too large an exponent |
+//! | text, uuid, date, interval | S |
+//! | timestamp | S, `2026-11-21T09:30:00.000000` |
 //! | bool | BOOL |
 //! | timestamptz | S, `2026-11-21T09:30:00.000000Z`: as long for every instant, so that it sorts by time |
 //! | jsonb | S, its text |

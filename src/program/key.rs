@@ -5,12 +5,16 @@
 //! | text | as it is; `#` as `"2`, `"` as `"1` | two keys are equal only if all their parts are; order is that of the bytes |
 //! | a whole number | with ten digits, `0000000017`; more than ten have a letter in front, below zero `-` | numbers sort as numbers |
 //! | an instant | `2026-11-21T09:30:00.000000Z` | instants sort by time |
+//! | a date, an instant without a zone | `2026-11-21`, `2026-11-21T09:30:00.000000` | likewise |
+//! | numeric | its sign (`0`, `1` or `2`), its power of ten and its digits, of a negative one complemented | numbers sort as numbers |
+//! | double precision, interval | hexadecimal and decimal digits that sort as they do | |
+//! | uuid | as it is | |
 //! | bool | `false`, `true` | |
 
 use std::fmt::Write;
 
-use base::Value;
 use base::value::{POSTGRES_EPOCH_DAYS, civil_from_days};
+use base::{Decimal, Value};
 
 /// Between the parts of a key.
 pub const KEY_SEPARATOR: char = '#';
@@ -41,10 +45,20 @@ impl KeyText {
         match part {
             Value::Null | Value::List(_) => return false,
             Value::Bool(b) => self.text.push_str(if *b { "true" } else { "false" }),
+            Value::Int2(n) => push_number(&mut self.text, i64::from(*n)),
             Value::Int4(n) => push_number(&mut self.text, i64::from(*n)),
             Value::Int8(n) => push_number(&mut self.text, *n),
             Value::Timestamptz(micros) => self.text.push_str(&instant_text(*micros)),
-            Value::Numeric(_) | Value::Date(_) => push_text(&mut self.text, &part.to_string()),
+            Value::Timestamp(micros) => self.text.push_str(instant_text(*micros).trim_end_matches('Z')),
+            Value::Numeric(number) => push_decimal(&mut self.text, **number),
+            Value::Float8(number) => {
+                let _ = write!(self.text, "{:016x}", number.sorted_bits());
+            }
+            // Above zero, whatever it is.
+            Value::Interval(interval) => {
+                let _ = write!(self.text, "{:026}", interval.span_micros() + 10_i128.pow(25));
+            }
+            Value::Date(_) | Value::Uuid(_) => push_text(&mut self.text, &part.to_string()),
             Value::Text(text) | Value::Jsonb(text) => push_text(&mut self.text, text),
         }
         true
@@ -95,6 +109,20 @@ fn push_number(key: &mut String, n: i64) {
     }
 }
 
+/// Equal numbers of any scale alike: sign, the power of ten of `0.digits`, digits.
+fn push_decimal(key: &mut String, number: Decimal) {
+    let (digits, exponent) = number.significant();
+    let _ = match number.coefficient().signum() {
+        0 => key.write_char('1'),
+        1 => write!(key, "2{:03}{digits}", exponent + 500),
+        _ => {
+            let complement: String = digits.bytes().map(|digit| char::from(b'9' - (digit - b'0'))).collect();
+            // What comes after is less: `-1.5` before `-1`.
+            write!(key, "0{:03}{complement}~", 500 - exponent)
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +151,20 @@ mod tests {
         assert!(keys.is_sorted(), "{keys:?}");
         assert_eq!(key(&[Value::Int4(17)]), key(&[Value::Int8(17)]));
         assert_eq!(key(&[Value::text("users"), Value::Int4(17)]), "users#0000000017");
+    }
+
+    #[test]
+    fn decimals_and_floats_sort_as_numbers() {
+        let decimals = [
+            "-100", "-99.5", "-1.5", "-1", "-0.05", "0", "0.04", "0.05", "1", "1.05", "1.5", "10", "10.5", "200",
+        ];
+        let decimal = |text: &str| Value::numeric(Decimal::parse(text).flatten().unwrap());
+        let keys: Vec<String> = decimals.iter().map(|text| key(&[decimal(text)])).collect();
+        assert!(keys.is_sorted(), "{keys:?}");
+        assert_eq!(key(&[decimal("1.50")]), key(&[decimal("1.5")]));
+        let floats =
+            [-1e300, -2.0, -0.5, 0.0, 0.5, 2.0, 1e300].map(|number| key(&[Value::Float8(base::Float(number))]));
+        assert!(floats.is_sorted(), "{floats:?}");
     }
 
     #[test]

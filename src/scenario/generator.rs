@@ -1,8 +1,10 @@
 //! Where values come from: parameters of requests, columns of initial rows.
 
-use base::{Nanos, Type, Value};
+use base::value::{parse_day, parse_instant};
+use base::{Decimal, Float, Nanos, Type, Uuid, Value};
 
 use crate::phrase::{Exact, Phrase, PhraseError};
+use crate::read::limits::TEXT;
 use crate::{ColumnId, Schema, TableId, names};
 
 /// See `reference.md` for the phrases. Values are pure functions of (seed, purpose, index), so a client
@@ -185,10 +187,8 @@ fn generator(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Ph
             phrase.expect("of")?;
             let offset = phrase.offset();
             let length = phrase.whole("a number of characters")?;
-            let length = u32::try_from(length)
-                .ok()
-                .filter(|length| (1..=MAX_TEXT).contains(length));
-            let message = format!("a text has 1 to {MAX_TEXT} characters");
+            let length = u32::try_from(length).ok().filter(|length| (1..=TEXT).contains(length));
+            let message = format!("a text has 1 to {TEXT} characters");
             Ok(Generator::Text {
                 length: length.ok_or_else(|| PhraseError::new(offset, message))?,
             })
@@ -231,9 +231,6 @@ fn generator(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Ph
         _ => Ok(Generator::Constant(phrase.literal()?)),
     }
 }
-
-/// Longest filler.
-const MAX_TEXT: u32 = 10_000;
 
 fn new(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, PhraseError> {
     let kind = phrase.one_of(&["id", "email"], "what is new")?;
@@ -326,22 +323,21 @@ fn parent(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Phras
 
 /// Makes the constants of a generator values of this type; says what does not fit.
 pub(crate) fn typed(generator: Generator, data_type: Type, schema: &Schema) -> Result<Generator, String> {
-    let whole = matches!(data_type, Type::Int4 | Type::Int8);
+    let whole = data_type.is_whole();
     let fits = match &generator {
         Generator::Constant(value) => return Ok(Generator::Constant(convert(value, data_type)?)),
         Generator::Choice(values) => return Ok(Generator::Choice(convert_all(values, data_type)?)),
         Generator::Each(values) => return Ok(Generator::Each(convert_all(values, data_type)?)),
-        Generator::Unique { .. } => whole || data_type == Type::Text,
+        Generator::Unique { .. } => whole || matches!(data_type, Type::Text | Type::Uuid),
         Generator::Email { .. } | Generator::Text { .. } => data_type == Type::Text,
         Generator::Tenant => data_type == Type::Int4,
         Generator::Between { low, high } => {
-            let narrow = data_type == Type::Int4;
-            if narrow && (i32::try_from(*low).is_err() || i32::try_from(*high).is_err()) {
-                return Err(format!("{low} to {high} is out of range for type integer"));
+            if convert(&Value::Int8(*low), data_type).is_err() || convert(&Value::Int8(*high), data_type).is_err() {
+                return Err(format!("{low} to {high} is out of range for type {data_type}"));
             }
-            whole
+            whole || matches!(data_type, Type::Numeric | Type::Float8)
         }
-        Generator::Instant { .. } => data_type == Type::Timestamptz,
+        Generator::Instant { .. } => matches!(data_type, Type::Timestamptz | Type::Timestamp | Type::Date),
         Generator::Existing { table, column, .. } | Generator::Parent { table, column } => {
             schema.column(*table, *column).data_type == data_type
         }
@@ -366,6 +362,21 @@ fn convert(value: &Value, data_type: Type) -> Result<Value, String> {
         (Value::Int8(n), Type::Int8) => Value::Int8(*n),
         (Value::Int8(n), Type::Int4) => {
             Value::Int4(i32::try_from(*n).map_err(|_| format!("{n} is out of range for type integer"))?)
+        }
+        (Value::Int8(n), Type::Int2) => {
+            Value::Int2(i16::try_from(*n).map_err(|_| format!("{n} is out of range for type smallint"))?)
+        }
+        (Value::Int8(n), Type::Numeric) => Value::numeric(Decimal::from(*n)),
+        (Value::Numeric(number), Type::Numeric) => Value::Numeric(number.clone()),
+        (Value::Int8(_) | Value::Numeric(_), Type::Float8) => {
+            Value::Float8(Float::parse(&value.to_string()).ok_or_else(wrong)?)
+        }
+        (Value::Text(text), Type::Uuid) => Value::Uuid(Uuid::parse(text).ok_or_else(wrong)?),
+        (Value::Text(text), Type::Date) => Value::Date(parse_day(text).ok_or_else(wrong)?),
+        (Value::Text(text), Type::Timestamp) => Value::Timestamp(parse_instant(text).ok_or_else(wrong)?),
+        (Value::Text(text), Type::Timestamptz) => {
+            let utc = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00"));
+            Value::Timestamptz(parse_instant(utc.unwrap_or(text)).ok_or_else(wrong)?)
         }
         (Value::Text(text), Type::Text) => Value::Text(text.clone()),
         (Value::Text(text), Type::Jsonb) => Value::Jsonb(text.clone()),

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use base::{Nanos, Value};
+use base::{Decimal, Nanos, Value};
 
 use crate::names;
 
@@ -224,7 +224,7 @@ impl<'a> Phrase<'a> {
         Ok(Nanos(nanos))
     }
 
-    /// `'text'`, `3`, `-3`, `true`, `false`, `null`.
+    /// `'text'`, `3`, `-3`, `2.5`, `true`, `false`, `null`.
     pub(crate) fn literal(&mut self) -> Result<Value, PhraseError> {
         if let Some(text) = self.quoted() {
             return Ok(Value::text(text));
@@ -240,11 +240,26 @@ impl<'a> Phrase<'a> {
         }
         let hint = match self.peek() {
             Some(Token::Word(word)) => format!("text stands in single quotes: '{word}'"),
-            _ => "a value is 'text', a whole number, true, false or null".to_owned(),
+            _ => "a value is 'text', a number, true, false or null".to_owned(),
         };
+        if let Some(number) = self.decimal() {
+            return Ok(Value::numeric(number));
+        }
         self.integer("a value")
             .map(Value::Int8)
             .map_err(|error| error.with_hint(hint))
+    }
+
+    /// A number with a point in it, and an optional minus.
+    fn decimal(&mut self) -> Option<Decimal> {
+        let negative = matches!(self.peek(), Some(Token::Sign('-')));
+        let (_, Token::Number(digits)) = self.tokens.get(self.next + usize::from(negative))? else {
+            return None;
+        };
+        let number = Decimal::parse(&digits.replace('_', "")).flatten();
+        let number = number.filter(|_| digits.contains('.'))?;
+        self.next += 1 + usize::from(negative);
+        Some(if negative { number.negated() } else { number })
     }
 
     /// `[a, b, c]`, at least one.

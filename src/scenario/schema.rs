@@ -1,7 +1,7 @@
 //! The logical schema: what the scenario's tables are, whoever stores them.
 
 use base::Type;
-use syntax::{Expr, ObjectName, ReferentialAction};
+use syntax::{DataTypeKind, Expr, ObjectName, ReferentialAction};
 
 use crate::{Place, Source};
 
@@ -49,11 +49,23 @@ pub struct Table {
 pub struct Column {
     pub name: String,
     pub data_type: Type,
+    /// Of a `numeric(precision, scale)`.
+    pub digits: Option<(u16, u16)>,
     /// As declared, or implied by the primary key.
     pub not_null: bool,
     pub default: Option<Expr>,
     pub class: Option<Class>,
     pub place: Place,
+}
+
+impl Column {
+    /// The type as declared.
+    pub fn declared(&self) -> DataTypeKind {
+        match self.digits {
+            Some((precision, scale)) => DataTypeKind::Digits { precision, scale },
+            None => DataTypeKind::Known(self.data_type),
+        }
+    }
 }
 
 /// Whose business a column's contents are.

@@ -110,8 +110,10 @@ fn copies(table: &LogicalTable) -> u64 {
 fn width(data_type: Type, generator: &Generator) -> u64 {
     match (data_type, generator) {
         (Type::Bool, _) => 1,
-        (Type::Int4, _) => 4,
-        (Type::Int8 | Type::Timestamptz, _) => 8,
+        (Type::Int2, _) => 2,
+        (Type::Int4 | Type::Date, _) => 4,
+        (Type::Int8 | Type::Timestamptz | Type::Timestamp | Type::Float8, _) => 8,
+        (Type::Uuid | Type::Interval, _) => 16,
         (_, Generator::Text { length }) => u64::from(*length) + 4,
         (_, Generator::Unique { prefix } | Generator::Email { prefix }) => prefix.len() as u64 + 24,
         (_, Generator::Constant(Value::Text(text))) => text.len() as u64 + 4,

@@ -170,6 +170,9 @@ fn compare(left: &Value, right: &Value) -> Result<Ordering, Error> {
     if let (Some(a), Some(b)) = (left.as_i64(), right.as_i64()) {
         return Ok(a.cmp(&b));
     }
+    if let (Value::Numeric(a), Value::Numeric(b)) = (left, right) {
+        return Ok(a.compare(**b));
+    }
     if left.type_of() != right.type_of() {
         return Err(no_operator(Operator::Equal, left, right));
     }

@@ -96,19 +96,6 @@ pub enum ExprKind {
     Row(Vec<Expr>),
 }
 
-impl ExprKind {
-    /// `sum(…)`, perhaps as an argument of `coalesce`: of a `bigint` its type is `numeric`, and a cast makes a whole number
-    /// of it.
-    pub fn is_sum(&self) -> bool {
-        let ExprKind::Function(call) = self else { return false };
-        match call.name.name.as_str() {
-            "sum" => true,
-            "coalesce" => call.arguments.iter().any(|argument| argument.kind.is_sum()),
-            _ => false,
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FunctionCall {
     pub name: ObjectName,

@@ -573,9 +573,16 @@ pub struct DataType {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DataTypeKind {
     Known(Type),
+    /// `numeric(10,2)`: how many digits, and how many of them behind the point.
+    Digits {
+        precision: u16,
+        scale: u16,
+    },
+    /// `varchar(80)`, in characters. Without a length, `varchar` is `text`.
+    Length(u32),
     Serial,
     BigSerial,
-    /// Parsed, but outside the subset: `numeric(10,2)`, `uuid`, `text[]`.
+    /// Parsed, but outside the subset: `real`, `char(2)`, `text[]`.
     Other(Arc<str>),
 }
 

@@ -10,7 +10,7 @@ use scenario::{ColumnId, Table, TableId};
 use syntax::{BinaryOperator, Expr, ExprKind, Statement, Update};
 
 use super::check::{columns_of, never_null};
-use super::fetch::direct_value;
+use super::fetch::{assigned_value, direct_value};
 use super::operation::Writer;
 use super::pattern::deleted_with;
 use super::reading::{self, tracked};
@@ -104,7 +104,7 @@ fn blind(writer: &mut Writer<'_, '_>, id: TableId, update: &Update, expected: bo
         if !never_null(scenario, writer.operation, operand) {
             return None;
         }
-        let value = direct_value(&mut writer.builder, table.column(column).data_type, operand)?;
+        let value = assigned_value(&mut writer.builder, table.column(column), operand)?;
         let (name, placeholder) = (format!("#c{number}"), format!(":v{number}"));
         phrase.text.push_str(&match sign {
             None => format!(", {name} = {placeholder}"),
@@ -205,7 +205,7 @@ fn column(table: &Table, expr: &Expr) -> Option<ColumnId> {
 /// `n + 1` on a column `n` that is a number and never NULL, else a value of its own.
 fn operation_on<'e>(table: &Table, own: ColumnId, expr: &'e Expr) -> (Option<char>, &'e Expr) {
     let definition = table.column(own);
-    let counts = matches!(definition.data_type, Type::Int4 | Type::Int8) && definition.not_null;
+    let counts = definition.data_type.is_whole() && definition.not_null;
     match &expr.kind {
         ExprKind::Binary { operator, left, right } if counts => match operator {
             BinaryOperator::Add if column(table, left) == Some(own) => (Some('+'), right),

@@ -9,7 +9,7 @@ use syntax::{ConflictAction, Expr, Insert, Statement, identifier};
 use super::fetch::source_columns;
 use super::operation::Writer;
 use super::pattern;
-use super::reading::{GONE, REVISION, cast, stored, tracked, written_columns};
+use super::reading::{GONE, REVISION, cast_to, stored, tracked, written_columns};
 use super::work::rows_table;
 use crate::lower::builder::Mark;
 use crate::lower::item::Refused;
@@ -144,7 +144,7 @@ fn conflict_update(
             .iter()
             .find(|assignment| assignment.column.as_str() == column.name)
         {
-            Some(assignment) => text.expr(&cast(assignment.value.clone(), column.data_type)),
+            Some(assignment) => text.expr(&cast_to(assignment.value.clone(), column)),
             None => text.push(&format!("{qualifier}.{}", identifier(&column.name))),
         };
     });

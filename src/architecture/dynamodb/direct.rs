@@ -8,7 +8,7 @@ use scenario::{ColumnId, Table, TableId};
 use syntax::{Expr, InsertSource, QueryBody, Statement};
 
 use super::check;
-use super::fetch::direct_value;
+use super::fetch::assigned_value;
 use super::operation::Writer;
 use super::pattern::deleted_with;
 use super::reading;
@@ -81,7 +81,7 @@ fn value(writer: &mut Writer<'_, '_>, table: &Table, column: ColumnId, expr: &Ex
     if let (base::Type::Jsonb, syntax::ExprKind::String(text)) = (data_type, &expr.kind) {
         return Some(Expression::Constant(base::Value::Jsonb(text.clone())));
     }
-    direct_value(&mut writer.builder, data_type, expr)
+    assigned_value(&mut writer.builder, table.column(column), expr)
 }
 
 /// Does nothing in the operation but such inserts concern the table?

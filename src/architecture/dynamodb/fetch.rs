@@ -6,7 +6,7 @@ use base::{Nanos, Type};
 use program::{
     Block, EachRow, ErrorClass, Expression, Into, ItemRequest, Op, Operator, Phrase, RegisterId, Role, StepId,
 };
-use scenario::{ColumnId, Operation, Schema, Table, TableId};
+use scenario::{Column, ColumnId, Operation, Schema, Table, TableId};
 use syntax::{Expr, ExprKind};
 
 use super::Site;
@@ -363,9 +363,18 @@ fn better(with: Access, without: Access) -> bool {
     with == Access::Get || (with != Access::Scan && without == Access::Scan)
 }
 
+/// A constant that is stored in the column as it is.
+pub(crate) fn assigned_value(builder: &mut Builder, column: &Column, expr: &Expr) -> Option<Expression> {
+    // Rounding is SQL's business.
+    if column.digits.is_some() && expr.kind != ExprKind::Null {
+        return None;
+    }
+    direct_value(builder, column.data_type, expr)
+}
+
 /// A constant that needs no conversion to be a value of this type.
 pub(crate) fn direct_value(builder: &mut Builder, data_type: Type, expr: &Expr) -> Option<Expression> {
-    let whole = |of: Type| matches!(of, Type::Int4 | Type::Int8);
+    let whole = Type::is_whole;
     let fits = match &expr.kind {
         ExprKind::Null => true,
         ExprKind::Variable(name) => {

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use base::Type;
-use scenario::{ColumnId, ForeignKey, Schema, Table, TableId};
+use scenario::{Column, ColumnId, ForeignKey, Schema, Table, TableId};
 use syntax::{
     DataType, DataTypeKind, Delete, Distinct, Expr, ExprKind, Insert, InsertSource, Name, ObjectName, Query, QueryBody,
     Select, SelectItem, SetOperator, Span, Statement, TableAlias, TableRef, Update, visit,
@@ -224,7 +224,7 @@ fn inserted_query(table: &Table, insert: &Insert, source: &Query) -> Query {
 }
 
 fn new_row(table: &Table, value: impl Fn(ColumnId) -> Expr) -> Vec<SelectItem> {
-    let own = ids(table).map(|id| named(cast(value(id), table.column(id).data_type), &table.column(id).name));
+    let own = ids(table).map(|id| named(cast_to(value(id), table.column(id)), &table.column(id).name));
     let none = named(cast(plain(ExprKind::Null), Type::Int8), REVISION);
     let stored = tracked(table).into_iter().map(|id| {
         let column = table.column(id);
@@ -245,8 +245,8 @@ fn updated(schema: &Schema, update: &Update, overlaid: bool) -> Option<Query> {
         .filter_map(|assignment| Some((table.find(assignment.column.as_str())?, &assignment.value)))
         .collect();
     let value = |id: ColumnId| match assigned.get(&id) {
-        Some(expr) if expr.kind == ExprKind::Default => cast(default(table, id), table.column(id).data_type),
-        Some(expr) => cast((*expr).clone(), table.column(id).data_type),
+        Some(expr) if expr.kind == ExprKind::Default => cast_to(default(table, id), table.column(id)),
+        Some(expr) => cast_to((*expr).clone(), table.column(id)),
         None => qualified(&qualifier, &table.column(id).name),
     };
     let items = changed_row(table, &qualifier, overlaid, false, value);
@@ -348,10 +348,19 @@ fn column(path: &[Name]) -> Expr {
 }
 
 pub(crate) fn cast(expr: Expr, data_type: Type) -> Expr {
+    cast_as(expr, DataTypeKind::Known(data_type))
+}
+
+/// As a column keeps it.
+pub(crate) fn cast_to(expr: Expr, column: &Column) -> Expr {
+    cast_as(expr, column.declared())
+}
+
+fn cast_as(expr: Expr, kind: DataTypeKind) -> Expr {
     plain(ExprKind::Cast {
         operand: Box::new(expr),
         data_type: DataType {
-            kind: DataTypeKind::Known(data_type),
+            kind,
             span: Span::default(),
         },
     })

@@ -85,9 +85,14 @@ fn distinct(scenario: &Scenario, id: TableId, table: &Table, column: ColumnId) -
 pub(crate) fn item_bytes(table: &Table, layout: &Layout, id: TableId) -> u64 {
     let value = |data_type: Type| match data_type {
         Type::Bool => 1,
+        Type::Int2 => 3,
         Type::Int4 => 4,
         Type::Int8 => 6,
         Type::Text => 20,
+        Type::Uuid => 36,
+        Type::Float8 => 10,
+        Type::Interval => 16,
+        Type::Timestamp => 26,
         Type::Timestamptz => 27,
         Type::Date => 10,
         Type::Numeric => 12,

@@ -1,7 +1,7 @@
 //! `ABORT WHEN` conditions: as an expression over registers where the program language has the words
 //! for it; anything larger is evaluated as SQL.
 
-use base::Value;
+use base::{Type, Value};
 use program::{Expression, Operator};
 use syntax::{BinaryOperator, Expr, ExprKind, UnaryOperator};
 
@@ -11,6 +11,9 @@ use crate::sql::facts;
 /// `None`: SQL must evaluate it.
 pub(crate) fn expression(builder: &mut Builder, expr: &Expr) -> Option<Expression> {
     let both = |builder: &mut Builder, operator, left: &Expr, right: &Expr| {
+        if !is_plain(builder, left) || !is_plain(builder, right) {
+            return None;
+        }
         let left = expression(builder, left)?;
         Some(Expression::binary(operator, left, expression(builder, right)?))
     };
@@ -59,6 +62,15 @@ pub(crate) fn expression(builder: &mut Builder, expr: &Expr) -> Option<Expressio
         ExprKind::Function(_) if facts::is_now(expr) => Expression::Now,
         _ => return None,
     })
+}
+
+/// Has the program language operators for its values? Of other types it only moves them.
+fn is_plain(builder: &mut Builder, expr: &Expr) -> bool {
+    let ExprKind::Variable(name) = &expr.kind else {
+        return true;
+    };
+    let plain = |of: Type| of.is_whole() || matches!(of, Type::Bool | Type::Text | Type::Timestamptz | Type::Jsonb);
+    builder.type_of(name.as_str()).is_none_or(plain)
 }
 
 fn negate(expression: Expression, negated: bool) -> Expression {

@@ -67,7 +67,7 @@ fn column_line(table: &Table, column: &Column) -> String {
         .primary_key
         .iter()
         .any(|key| table.column(*key).name == column.name);
-    let mut line = format!("{} {}", identifier(&column.name), short_type(column.data_type));
+    let mut line = format!("{} {}", identifier(&column.name), declared_type(column));
     if column.not_null && !in_key {
         line.push_str(" NOT NULL");
     }
@@ -77,10 +77,19 @@ fn column_line(table: &Table, column: &Column) -> String {
     line
 }
 
+/// With the digits of a `numeric(precision, scale)`.
+pub(crate) fn declared_type(column: &Column) -> String {
+    match column.digits {
+        Some((precision, scale)) => format!("numeric({precision},{scale})"),
+        None => short_type(column.data_type).to_owned(),
+    }
+}
+
 /// The usual spelling in DDL: `timestamptz` rather than `timestamp with time zone`.
 pub(crate) fn short_type(data_type: base::Type) -> &'static str {
     match data_type {
         base::Type::Timestamptz => "timestamptz",
+        base::Type::Timestamp => "timestamp",
         other => other.name(),
     }
 }

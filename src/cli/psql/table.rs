@@ -13,7 +13,7 @@ pub(super) fn print(out: &mut impl Write, output: &Output, null: &str, tuples_on
         .iter()
         .map(|column| Column {
             header: lines(&column.name),
-            right: matches!(column.data_type, Type::Int4 | Type::Int8 | Type::Numeric),
+            right: column.data_type.is_whole() || matches!(column.data_type, Type::Numeric | Type::Float8),
             width: 0,
         })
         .collect();

@@ -101,9 +101,11 @@ impl Message {
 fn value_bytes(value: &Value) -> u64 {
     match value {
         Value::Null | Value::Bool(_) => 1,
+        Value::Int2(_) => 2,
         Value::Int4(_) | Value::Date(_) => 4,
+        Value::Interval(_) | Value::Uuid(_) => 16,
         Value::Numeric(number) => number.to_string().len() as u64,
-        Value::Int8(_) | Value::Timestamptz(_) => 8,
+        Value::Int8(_) | Value::Timestamptz(_) | Value::Timestamp(_) | Value::Float8(_) => 8,
         Value::Text(text) | Value::Jsonb(text) => 4 + text.len() as u64,
         Value::List(values) => 4 + values.iter().map(value_bytes).sum::<u64>(),
     }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! a column = [class] [value];  class: 1 = a value, 2 = NULL last, 0 = NULL first
-//! int and date (as bigint), bigint, timestamptz: big-endian, sign flipped · bool: one byte · text: bytes, then 0
-//! numeric: sign, power of ten, digits
+//! integers and date (as bigint), timestamps: big-endian, sign flipped · bool: one byte · text: bytes, then 0
+//! numeric: sign, power of ten, digits · double precision: bits in the numbers' order · interval: its span · uuid: bytes
 //! ```
 //!
 //! A descending column's value bytes are complemented. Text holds no zero byte (PostgreSQL refuses
@@ -34,11 +34,19 @@ pub(crate) fn encode(value: &Value, order: Order, into: &mut Vec<u8>) {
     let start = into.len();
     match value {
         Value::Bool(b) => into.push(u8::from(*b)),
-        // One form for both widths, so that an int column can be probed with a bigint.
+        // One form for all widths, so that an int column can be probed with a bigint.
+        Value::Int2(n) => into.extend_from_slice(&(i64::from(*n) as u64 ^ 1 << 63).to_be_bytes()),
         Value::Int4(n) => into.extend_from_slice(&(i64::from(*n) as u64 ^ 1 << 63).to_be_bytes()),
         Value::Date(n) => into.extend_from_slice(&(i64::from(*n) as u64 ^ 1 << 63).to_be_bytes()),
         Value::Numeric(number) => encode_decimal(**number, into),
-        Value::Int8(n) | Value::Timestamptz(n) => into.extend_from_slice(&(*n as u64 ^ 1 << 63).to_be_bytes()),
+        Value::Interval(interval) => {
+            into.extend_from_slice(&(interval.span_micros() as u128 ^ 1 << 127).to_be_bytes());
+        }
+        Value::Float8(number) => into.extend_from_slice(&number.sorted_bits().to_be_bytes()),
+        Value::Uuid(uuid) => into.extend_from_slice(&uuid.0),
+        Value::Int8(n) | Value::Timestamptz(n) | Value::Timestamp(n) => {
+            into.extend_from_slice(&(*n as u64 ^ 1 << 63).to_be_bytes())
+        }
         Value::Text(text) | Value::Jsonb(text) => {
             into.extend_from_slice(text.as_bytes());
             into.push(0);

@@ -4,12 +4,12 @@
 //! [columns: u16, top bit = has NULLs] [NULL bitmap: one bit a column] [values of the others in order]
 //! ```
 //!
-//! bool: 1 byte · int, date: 4 · bigint, timestamptz: 8, little-endian · text, jsonb: LEB128 length, bytes ·
-//! numeric: length, scale, the coefficient's bytes.
+//! bool: 1 byte · smallint: 2 · int, date: 4 · bigint, timestamps, double precision: 8 · interval, uuid: 16, little-endian ·
+//! text, jsonb: LEB128 length, bytes · numeric: length, scale, the coefficient's bytes.
 //! A row may have fewer columns than its table (`ADD COLUMN` rewrites nothing): the rest take the
 //! column's *missing value*.
 
-use base::{Decimal, Type, Value};
+use base::{Decimal, Float, Interval, Type, Uuid, Value};
 
 const HAS_NULLS: u16 = 0x8000;
 
@@ -48,7 +48,15 @@ fn encode_value(value: &Value, into: &mut Vec<u8>) {
             into.extend_from_slice(&[length as u8, number.scale() as u8]);
             into.extend_from_slice(&bytes[..length]);
         }
-        Value::Int8(n) | Value::Timestamptz(n) => into.extend_from_slice(&n.to_le_bytes()),
+        Value::Int2(n) => into.extend_from_slice(&n.to_le_bytes()),
+        Value::Int8(n) | Value::Timestamptz(n) | Value::Timestamp(n) => into.extend_from_slice(&n.to_le_bytes()),
+        Value::Float8(number) => into.extend_from_slice(&number.0.to_le_bytes()),
+        Value::Uuid(uuid) => into.extend_from_slice(&uuid.0),
+        Value::Interval(interval) => {
+            into.extend_from_slice(&interval.micros.to_le_bytes());
+            into.extend_from_slice(&interval.days.to_le_bytes());
+            into.extend_from_slice(&interval.months.to_le_bytes());
+        }
         Value::Text(text) | Value::Jsonb(text) => {
             let mut length = text.len();
             while length >= 0x80 {
@@ -144,7 +152,9 @@ impl<'a> Walk<'a> {
             Type::Numeric => {
                 self.numeric();
             }
-            Type::Int8 | Type::Timestamptz => self.at += 8,
+            Type::Int2 => self.at += 2,
+            Type::Int8 | Type::Timestamptz | Type::Timestamp | Type::Float8 => self.at += 8,
+            Type::Interval | Type::Uuid => self.at += 16,
             Type::Text | Type::Jsonb => {
                 self.text();
             }
@@ -161,6 +171,15 @@ impl<'a> Walk<'a> {
             Type::Text => Value::Text(self.text().into()),
             Type::Jsonb => Value::Jsonb(self.text().into()),
             Type::Date => Value::Date(i32::from_le_bytes(self.fixed())),
+            Type::Int2 => Value::Int2(i16::from_le_bytes(self.fixed())),
+            Type::Timestamp => Value::Timestamp(i64::from_le_bytes(self.fixed())),
+            Type::Float8 => Value::Float8(Float(f64::from_le_bytes(self.fixed()))),
+            Type::Uuid => Value::Uuid(Uuid(self.fixed())),
+            Type::Interval => Value::Interval(Interval {
+                micros: i64::from_le_bytes(self.fixed()),
+                days: i32::from_le_bytes(self.fixed()),
+                months: i32::from_le_bytes(self.fixed()),
+            }),
             Type::Numeric => self.numeric(),
         }
     }

@@ -67,12 +67,13 @@ fn text(value: &Value) -> String {
             let (year, month, day) = civil_from_days(i64::from(*days) + POSTGRES_EPOCH_DAYS);
             format!("{month:02}-{day:02}-{year:04}")
         }
-        Value::Timestamptz(micros) => instant(*micros),
+        Value::Timestamptz(micros) => instant(*micros) + " UTC",
+        Value::Timestamp(micros) => instant(*micros),
         value => value.to_string(),
     }
 }
 
-/// `Thu Apr 01 10:00:00.5 2010 UTC`.
+/// `Thu Apr 01 10:00:00.5 2010`.
 fn instant(micros: i64) -> String {
     const MICROS_PER_DAY: i64 = 86_400_000_000;
     let days = micros.div_euclid(MICROS_PER_DAY);
@@ -80,9 +81,9 @@ fn instant(micros: i64) -> String {
     let month = MONTHS[month as usize - 1];
     // The first day of 2000 was a Saturday.
     let weekday = WEEKDAYS[(days + 6).rem_euclid(7) as usize];
-    let iso = Value::Timestamptz(micros).to_string();
-    let clock = iso.split(' ').nth(1).unwrap_or_default().trim_end_matches("+00");
-    format!("{weekday} {month} {day:02} {clock} {year:04} UTC")
+    let iso = Value::Timestamp(micros).to_string();
+    let clock = iso.split(' ').nth(1).unwrap_or_default();
+    format!("{weekday} {month} {day:02} {clock} {year:04}")
 }
 
 const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];

@@ -38,11 +38,12 @@ fn row_bytes(table: &TablePopulation, schema: &Schema) -> u64 {
         (_, Generator::Constant(base::Value::Null)) => 0,
         (_, Generator::Text { length }) => u64::from(*length),
         (Type::Bool, _) => 1,
+        (Type::Int2, _) => 2,
         (Type::Int4, _) => 4,
-        (Type::Int8 | Type::Timestamptz, _) => 8,
+        (Type::Int8 | Type::Timestamptz | Type::Timestamp | Type::Float8, _) => 8,
         (Type::Text, Generator::Email { .. }) => 32,
         (Type::Date, _) => 4,
-        (Type::Text | Type::Jsonb | Type::Numeric, _) => 16,
+        (Type::Text | Type::Jsonb | Type::Numeric | Type::Uuid | Type::Interval, _) => 16,
     };
     let columns: u64 = table
         .columns

@@ -1,6 +1,6 @@
 //! Generators that need not be written: what a column of an initial row most likely holds.
 
-use base::{Nanos, Type, Value};
+use base::{Decimal, Nanos, Type, Value};
 use syntax::{BinaryOperator, Expr, ExprKind, UnaryOperator};
 
 use crate::document::Reading;
@@ -61,8 +61,10 @@ pub(super) fn column(id: TableId, column: ColumnId, names: &Names<'_>) -> Result
     }
     Ok(match definition.data_type {
         Type::Text if definition.name.contains("email") => Generator::Email { prefix: prefix(table) },
-        Type::Text => Generator::Text { length: 20 },
-        Type::Int4 | Type::Int8 => {
+        Type::Text => Generator::Text {
+            length: range.longest.map_or(20, |longest| longest.min(20)),
+        },
+        Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric | Type::Float8 => {
             let low = range.low.unwrap_or(range.high.map_or(1, |high| high.min(1)));
             Generator::Between {
                 low,
@@ -70,9 +72,10 @@ pub(super) fn column(id: TableId, column: ColumnId, names: &Names<'_>) -> Result
             }
         }
         Type::Bool => Generator::Constant(Value::Bool(false)),
-        Type::Timestamptz if !definition.not_null => Generator::Constant(Value::Null),
-        Type::Timestamptz => past(),
-        Type::Numeric | Type::Date => Generator::Constant(Value::Null),
+        Type::Timestamptz | Type::Timestamp | Type::Date if !definition.not_null => Generator::Constant(Value::Null),
+        Type::Timestamptz | Type::Timestamp | Type::Date => past(),
+        Type::Uuid if definition.not_null => return unique(table, column),
+        Type::Uuid | Type::Interval => Generator::Constant(Value::Null),
         Type::Jsonb => Generator::Constant(Value::Jsonb("{}".into())),
     })
 }
@@ -128,7 +131,8 @@ fn unique(table: &Table, column: ColumnId) -> Result<Generator, Option<String>> 
         Type::Text => Ok(Generator::Unique {
             prefix: format!("{}-", definition.name),
         }),
-        Type::Int4 | Type::Int8 => Ok(Generator::Unique { prefix: String::new() }),
+        Type::Int2 | Type::Int4 | Type::Int8 => Ok(Generator::Unique { prefix: String::new() }),
+        Type::Uuid => Ok(Generator::Unique { prefix: prefix(table) }),
         data_type => Err(Some(format!(
             "give it one under [population.columns]; new ids are not of type {data_type}"
         ))),
@@ -143,7 +147,8 @@ fn default(table: &Table, column: ColumnId) -> Option<Generator> {
         default = operand;
     }
     if let ExprKind::Function(call) = &default.kind {
-        let present = call.name.name.as_str() == "now" && definition.data_type == Type::Timestamptz;
+        let present = ["now", "current_timestamp", "localtimestamp", "current_date"].contains(&call.name.name.as_str())
+            && matches!(definition.data_type, Type::Timestamptz | Type::Timestamp | Type::Date);
         return present.then_some(past());
     }
     let value = constant(default)?;
@@ -160,12 +165,16 @@ fn constant(expression: &Expr) -> Option<Value> {
         ExprKind::Null => Some(Value::Null),
         ExprKind::Bool(b) => Some(Value::Bool(*b)),
         ExprKind::String(text) => Some(Value::Text(text.clone())),
-        ExprKind::Number(digits) => digits.parse().ok().map(Value::Int8),
+        ExprKind::Number(digits) => match digits.parse() {
+            Ok(number) => Some(Value::Int8(number)),
+            Err(_) => Decimal::parse(digits).flatten().map(Value::numeric),
+        },
         ExprKind::Unary {
             operator: UnaryOperator::Minus,
             operand,
         } => match constant(operand)? {
             Value::Int8(n) => n.checked_neg().map(Value::Int8),
+            Value::Numeric(number) => Some(Value::numeric(number.negated())),
             _ => None,
         },
         _ => None,
@@ -178,6 +187,8 @@ struct Restriction {
     values: Vec<Value>,
     low: Option<i64>,
     high: Option<i64>,
+    /// In characters.
+    longest: Option<u32>,
 }
 
 impl Restriction {
@@ -217,6 +228,17 @@ impl Restriction {
                 high,
                 negated: false,
             } if is_column(operand) => self.bound(constant(low), true, 0) && self.bound(constant(high), false, 0),
+            ExprKind::Binary {
+                operator: BinaryOperator::LessOrEqual,
+                left,
+                right,
+            } if is_length_of(left, &is_column) => {
+                self.longest = match constant(right) {
+                    Some(Value::Int8(length)) => u32::try_from(length).ok(),
+                    _ => None,
+                };
+                self.longest.is_some()
+            }
             ExprKind::Binary { operator, left, right } if is_column(left) => {
                 let value = constant(right);
                 match operator {
@@ -247,6 +269,15 @@ impl Restriction {
         }
         true
     }
+}
+
+/// `char_length(column)`.
+fn is_length_of(expression: &Expr, is_column: &impl Fn(&Expr) -> bool) -> bool {
+    let ExprKind::Function(call) = &expression.kind else {
+        return false;
+    };
+    let named = ["char_length", "length"].contains(&call.name.name.as_str());
+    named && matches!(&call.arguments[..], [argument] if is_column(argument))
 }
 
 /// Warns of a CHECK that inference did not understand, where no column of it has a generator of the file's.

@@ -17,3 +17,6 @@ pub(super) const ROWS: u64 = 2_000_000;
 /// Estimated, of the initial rows on one design.
 pub(super) const ROW_BYTES: u64 = 512 * 1024 * 1024;
 pub(super) const REQUESTS: u64 = 1_000_000;
+
+/// Characters of a text that a generator makes, or that a `varchar(n)` may hold.
+pub(crate) const TEXT: u32 = 10_000;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use base::{Type, Value};
+use base::{Decimal, Type, Value};
 
 use crate::document::{Entry, Reading, Text};
 use crate::generator::{self, Names};
@@ -53,9 +53,11 @@ pub(super) fn declared<'d>(
             parent: None,
             prefix: &prefix,
         };
-        let (generator, text) = match (item.as_integer(), item.as_bool()) {
-            (Some(number), _) => (Generator::Constant(Value::Int8(number)), None),
-            (_, Some(truth)) => (Generator::Constant(Value::Bool(truth)), None),
+        let decimal = item.as_float().and_then(|number| Decimal::parse(&number.to_string()));
+        let (generator, text) = match (item.as_integer(), item.as_bool(), decimal.flatten()) {
+            (Some(number), ..) => (Generator::Constant(Value::Int8(number)), None),
+            (_, Some(truth), _) => (Generator::Constant(Value::Bool(truth)), None),
+            (.., Some(number)) => (Generator::Constant(Value::numeric(number)), None),
             _ => {
                 let Some(text) = entry.text(reading) else { continue };
                 let generator = Generator::parse(text.value, &names).unwrap_or_else(|error| {
@@ -124,11 +126,12 @@ fn propose(
         Some(Generator::Unique { .. }) => "new id".to_owned(),
         Some(Generator::Email { .. }) => "new email".to_owned(),
         Some(Generator::Instant { .. } | Generator::Constant(_)) | None => match data_type {
-            Some(Type::Int4 | Type::Int8) => "between 1 and 9".to_owned(),
-            Some(Type::Timestamptz) => "now".to_owned(),
+            Some(Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric | Type::Float8) => "between 1 and 9".to_owned(),
+            Some(Type::Timestamptz | Type::Timestamp | Type::Date) => "now".to_owned(),
+            Some(Type::Uuid) => "new id".to_owned(),
             Some(Type::Bool) => "one of [true, false]".to_owned(),
             Some(Type::Jsonb) => "value '{}'".to_owned(),
-            Some(Type::Text | Type::Numeric | Type::Date) | None => "text of 20".to_owned(),
+            Some(Type::Text | Type::Interval) | None => "text of 20".to_owned(),
         },
         Some(generator) => generator.phrase(schema, siblings),
     }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use base::Type;
+use base::decimal::MOST_DIGITS;
 use syntax::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, DataType, DataTypeKind, ExprKind, Name,
+    AlterAction, BinaryOperator, ColumnDef, ConstraintKind, CreateIndex, CreateTable, DataType, DataTypeKind, Expr,
 };
-use syntax::{ObjectName, ReferentialAction, Span, Statement, TableConstraint};
+use syntax::{ExprKind, FunctionCall, Name, ObjectName, ReferentialAction, Span, Statement, TableConstraint};
 
 use crate::document::{Keys, Reading};
 use crate::names;
@@ -190,7 +191,41 @@ impl Builder<'_, '_> {
         for constraint in all.iter().filter(|constraint| is_foreign(constraint)) {
             self.constraint(id, constraint);
         }
+        for column in &definition.columns {
+            if let DataTypeKind::Length(length) = column.data_type.kind {
+                self.longest(id, column, length);
+            }
+        }
         self.defaults(id);
+    }
+
+    /// A `varchar(n)` is a text with a CHECK, which every design can keep.
+    fn longest(&mut self, id: TableId, column: &ColumnDef, length: u32) {
+        let span = column.data_type.span;
+        let expr = |kind| Box::new(Expr::new(kind, span));
+        let call = FunctionCall {
+            name: ObjectName {
+                schema: None,
+                name: Name {
+                    text: "char_length".into(),
+                    span,
+                },
+            },
+            arguments: vec![Expr::new(ExprKind::Column(vec![column.name.clone()]), span)],
+            distinct: false,
+            star: false,
+            filter: None,
+        };
+        let condition = ExprKind::Binary {
+            operator: BinaryOperator::LessOrEqual,
+            left: expr(ExprKind::Function(call)),
+            right: expr(ExprKind::Number(length.to_string().into())),
+        };
+        self.schema.tables[id.index()].checks.push(Check {
+            name: None,
+            condition: Expr::new(condition, span),
+            place: self.source.place(span),
+        });
     }
 
     fn tenant_type(&mut self, table: &Table) {
@@ -210,6 +245,10 @@ impl Builder<'_, '_> {
         Column {
             name: definition.name.as_str().to_owned(),
             data_type: self.data_type(&definition.data_type),
+            digits: match definition.data_type.kind {
+                DataTypeKind::Digits { precision, scale } => Some((precision, scale)),
+                _ => None,
+            },
             not_null: definition.not_null,
             default: definition.default.clone(),
             class: None,
@@ -218,9 +257,33 @@ impl Builder<'_, '_> {
     }
 
     fn data_type(&mut self, data_type: &DataType) -> Type {
-        const HINT: &str = "types: bool, int, bigint, text, timestamptz, jsonb";
+        const HINT: &str = "types: bool, smallint, int, bigint, numeric, double precision, text, varchar(n), uuid, date, \
+                            timestamp, timestamptz, jsonb";
         match &data_type.kind {
+            DataTypeKind::Known(Type::Interval) => {
+                let hint = "store a number of seconds or days; an interval may be added to an instant in a statement";
+                self.error(
+                    data_type.span,
+                    "a column of type interval is not supported",
+                    hint.to_owned(),
+                );
+            }
             DataTypeKind::Known(data_type) => return *data_type,
+            DataTypeKind::Digits { precision, scale } => {
+                if *precision == 0 || *precision > MOST_DIGITS as u16 || scale > precision {
+                    let message = format!("numeric({precision},{scale}) is not supported");
+                    let hint = format!("a precision from 1 to {MOST_DIGITS}, and a scale from 0 to it");
+                    self.error(data_type.span, message, hint);
+                }
+                return Type::Numeric;
+            }
+            DataTypeKind::Length(length) => {
+                if !(1..=limits::TEXT).contains(length) {
+                    let hint = format!("a length from 1 to {}", limits::TEXT);
+                    self.error(data_type.span, format!("varchar({length}) is not supported"), hint);
+                }
+                return Type::Text;
+            }
             DataTypeKind::Serial | DataTypeKind::BigSerial => {
                 let hint = "write int or bigint, and give the operation a parameter such as id = \"new id\": ids that \
                             come with the request are the same on every design";

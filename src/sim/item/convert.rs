@@ -1,10 +1,8 @@
 //! SQL values as attributes and back, by the table at the head of `program::item`.
 
-use base::value::{POSTGRES_EPOCH_DAYS, days_from_civil};
-use base::{Row, Type, Value};
-use engine_dynamo::{AttributeValue, Finder, Item};
-
-const MICROS_PER_DAY: i64 = 86_400_000_000;
+use base::value::{parse_day, parse_instant};
+use base::{Decimal, Float, Row, Type, Uuid, Value};
+use engine_dynamo::{AttributeValue, Finder, Item, Number};
 
 /// `None` for NULL, which is left out, and for a list, which is no attribute.
 pub(crate) fn attribute(value: &Value) -> Option<AttributeValue> {
@@ -14,8 +12,13 @@ pub(crate) fn attribute(value: &Value) -> Option<AttributeValue> {
         Value::Int4(n) => AttributeValue::number(i64::from(*n)),
         Value::Int8(n) => AttributeValue::number(*n),
         Value::Text(text) | Value::Jsonb(text) => AttributeValue::S(text.clone()),
-        // Scenarios have neither; as text they at least keep their value.
-        Value::Numeric(_) | Value::Date(_) => AttributeValue::text(value.to_string()),
+        Value::Int2(n) => AttributeValue::number(i64::from(*n)),
+        Value::Numeric(_) | Value::Float8(_) => {
+            let text = value.to_string();
+            Number::parse(&text).map_or_else(|_| AttributeValue::text(text), AttributeValue::N)
+        }
+        Value::Date(_) | Value::Interval(_) | Value::Uuid(_) => AttributeValue::text(value.to_string()),
+        Value::Timestamp(micros) => AttributeValue::text(program::instant_text(*micros).trim_end_matches('Z')),
         Value::Timestamptz(micros) => AttributeValue::text(program::instant_text(*micros)),
     })
 }
@@ -24,14 +27,22 @@ pub(crate) fn attribute(value: &Value) -> Option<AttributeValue> {
 pub(crate) fn value(attribute: Option<&AttributeValue>, data_type: Type) -> Value {
     let found = match (attribute, data_type) {
         (Some(AttributeValue::Bool(truth)), Type::Bool) => Some(Value::Bool(*truth)),
-        (Some(AttributeValue::N(number)), Type::Int4) => i64::try_from(*number)
-            .ok()
-            .and_then(|n| i32::try_from(n).ok())
-            .map(Value::Int4),
-        (Some(AttributeValue::N(number)), Type::Int8) => i64::try_from(*number).ok().map(Value::Int8),
+        (Some(AttributeValue::N(number)), Type::Int2) => whole(*number).map(Value::Int2),
+        (Some(AttributeValue::N(number)), Type::Int4) => whole(*number).map(Value::Int4),
+        (Some(AttributeValue::N(number)), Type::Int8) => whole(*number).map(Value::Int8),
+        (Some(AttributeValue::N(number)), Type::Numeric) => {
+            Decimal::parse(&number.to_string()).flatten().map(Value::numeric)
+        }
+        (Some(AttributeValue::N(number)), Type::Float8) => Float::parse(&number.to_string()).map(Value::Float8),
+        (Some(AttributeValue::S(text)), Type::Float8) => Float::parse(text).map(Value::Float8),
+        (Some(AttributeValue::S(text)), Type::Uuid) => Uuid::parse(text).map(Value::Uuid),
+        (Some(AttributeValue::S(text)), Type::Date) => parse_day(text).map(Value::Date),
+        (Some(AttributeValue::S(text)), Type::Timestamp) => parse_instant(text).map(Value::Timestamp),
         (Some(AttributeValue::S(text)), Type::Text) => Some(Value::Text(text.clone())),
         (Some(AttributeValue::S(text)), Type::Jsonb) => Some(Value::Jsonb(text.clone())),
-        (Some(AttributeValue::S(text)), Type::Timestamptz) => micros(text).map(Value::Timestamptz),
+        (Some(AttributeValue::S(text)), Type::Timestamptz) => {
+            text.strip_suffix('Z').and_then(parse_instant).map(Value::Timestamptz)
+        }
         _ => None,
     };
     found.unwrap_or(Value::Null)
@@ -66,27 +77,8 @@ pub(crate) fn row(item: &Item, columns: &[(String, Type)]) -> Row {
         .collect()
 }
 
-/// Of an instant as `program::instant_text` writes it.
-fn micros(text: &str) -> Option<i64> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    // A year may be negative.
-    let mut parts = date.rsplitn(3, '-');
-    let day: u32 = parts.next()?.parse().ok()?;
-    let month: u32 = parts.next()?.parse().ok()?;
-    let year: i64 = parts.next()?.parse().ok()?;
-    let (time, fraction) = time.split_once('.')?;
-    let mut parts = time.split(':').map(str::parse::<i64>);
-    let (hour, minute, second) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || fraction.len() != 6 || year.abs() > 300_000 {
-        return None;
-    }
-    let days = days_from_civil(year, month, day) - POSTGRES_EPOCH_DAYS;
-    let seconds = hour
-        .checked_mul(3600)?
-        .checked_add(minute.checked_mul(60)?)?
-        .checked_add(second)?;
-    let of_day = seconds.checked_mul(1_000_000)?.checked_add(fraction.parse().ok()?)?;
-    days.checked_mul(MICROS_PER_DAY)?.checked_add(of_day)
+fn whole<N: TryFrom<i64>>(number: Number) -> Option<N> {
+    N::try_from(i64::try_from(number).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -102,6 +94,14 @@ mod tests {
             Value::text("é"),
             Value::text(""),
             Value::Jsonb("{\"a\": 1}".into()),
+            Value::Int2(-7),
+            Value::numeric(Decimal::new(-1234, 2).unwrap()),
+            Value::Float8(Float(0.1)),
+            Value::Float8(Float(1e300)),
+            Value::Float8(Float(f64::NAN)),
+            Value::Uuid(Uuid::numbered(1, 2)),
+            Value::Date(-1),
+            Value::Timestamp(-1),
             Value::Timestamptz(0),
             Value::Timestamptz(-1),
             Value::Timestamptz(846_000_000_123_456),

@@ -206,10 +206,14 @@ impl Population {
             Generator::Each(values) => values[(row % values.len() as u64) as usize].clone(),
             Generator::Between { low, high } => between(*low, *high, *data_type, &mut stream()),
             Generator::Text { length } => filler(*length, *data_type, &mut stream()),
-            Generator::Instant { before, apart: true } => {
-                apart(self.epoch_micros, *before, (row, data.definition.rows), &mut stream())
-            }
-            Generator::Instant { before, .. } => instant(self.epoch_micros, *before, &mut stream()),
+            Generator::Instant { before, apart: true } => apart(
+                self.epoch_micros,
+                *before,
+                (row, data.definition.rows),
+                *data_type,
+                &mut stream(),
+            ),
+            Generator::Instant { before, .. } => instant(self.epoch_micros, *before, *data_type, &mut stream()),
             // Only an earlier column, so that no definition can ask in a circle.
             Generator::Same(other) if usize::from(*other) < column => self.value(table, row, usize::from(*other)),
             Generator::Same(_) => Value::Null,

@@ -93,7 +93,9 @@ impl Requests {
                 Generator::Choice(values) | Generator::Each(values) => choice(values, &mut stream),
                 Generator::Between { low, high } => between(*low, *high, *data_type, &mut stream),
                 Generator::Text { length } => filler(*length, *data_type, &mut stream),
-                Generator::Instant { .. } => instant(present(self.epoch_micros, now), Nanos::ZERO, &mut stream),
+                Generator::Instant { .. } => {
+                    instant(present(self.epoch_micros, now), Nanos::ZERO, *data_type, &mut stream)
+                }
                 Generator::Same(other) => arguments.get(usize::from(*other)).cloned().unwrap_or(Value::Null),
                 Generator::FromParent { .. } => Value::Null,
             };

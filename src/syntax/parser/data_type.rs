@@ -1,5 +1,6 @@
 //! Types, by the names that `format_type` gives them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base::Type;
@@ -43,7 +44,7 @@ impl Parser<'_> {
             (Some(schema), plain) => other(&format!("{}.{}", identifier(schema), identifier(plain))),
         };
         match self.modifier() {
-            Some(modifier) => other(&format!("{}{modifier}", type_text(&kind))),
+            Some(modifier) => modified(&type_text(&kind), &modifier),
             None => kind,
         }
     }
@@ -55,25 +56,25 @@ impl Parser<'_> {
             "int" | "integer" => DataTypeKind::Known(Type::Int4),
             "bigint" => DataTypeKind::Known(Type::Int8),
             "boolean" => DataTypeKind::Known(Type::Bool),
-            "smallint" => other("smallint"),
+            "smallint" => DataTypeKind::Known(Type::Int2),
             "real" => other("real"),
             "double" => {
                 self.advance();
                 self.expect("precision")?;
-                return Ok(Some(other("double precision")));
+                return Ok(Some(DataTypeKind::Known(Type::Float8)));
             }
             "float" => return self.float().map(Some),
-            "decimal" | "dec" | "numeric" => return Ok(Some(self.modified("numeric"))),
+            "decimal" | "dec" | "numeric" => return Ok(Some(self.advanced("numeric"))),
             "bit" => {
                 self.advance();
                 let name = if self.eat("varying") { "bit varying" } else { "bit" };
                 return Ok(Some(self.with_modifier(name)));
             }
             "character" | "char" | "nchar" | "national" => return self.character().map(Some),
-            "varchar" => return Ok(Some(self.modified("character varying"))),
+            "varchar" => return Ok(Some(self.advanced("character varying"))),
             "timestamp" | "time" => return self.time().map(Some),
             "interval" => {
-                let kind = self.modified("interval");
+                let kind = self.advanced("interval");
                 if self.at_any(&["year", "month", "day", "hour", "minute", "second"]) {
                     return Err(self.unsupported("INTERVAL with fields"));
                 }
@@ -88,13 +89,13 @@ impl Parser<'_> {
     /// `float(24)` is real, `float(25)` and `float` are double precision.
     fn float(&mut self) -> Result<DataTypeKind> {
         self.advance();
-        let small = match self.modifier() {
-            Some(modifier) => modifier[1..modifier.len() - 1]
-                .parse()
-                .is_ok_and(|bits: u32| bits <= 24),
-            None => false,
-        };
-        Ok(other(if small { "real" } else { "double precision" }))
+        let bits = self.modifier();
+        let small = bits.is_some_and(|bits| bits[0].parse().is_ok_and(|bits: u32| bits <= 24));
+        Ok(if small {
+            other("real")
+        } else {
+            DataTypeKind::Known(Type::Float8)
+        })
     }
 
     fn character(&mut self) -> Result<DataTypeKind> {
@@ -115,30 +116,38 @@ impl Parser<'_> {
     fn time(&mut self) -> Result<DataTypeKind> {
         let base = if self.at("time") { "time" } else { "timestamp" };
         self.advance();
-        let precision = self.modifier().unwrap_or_default();
+        let precision = self
+            .modifier()
+            .map_or_else(String::new, |modifier| in_brackets(&modifier));
         let zone = self.eat_words(&["with", "time", "zone"]);
         if !zone {
             self.eat_words(&["without", "time", "zone"]);
         }
-        if zone && base == "timestamp" && precision.is_empty() {
-            return Ok(DataTypeKind::Known(Type::Timestamptz));
+        if base == "timestamp" && precision.is_empty() {
+            return Ok(DataTypeKind::Known(if zone {
+                Type::Timestamptz
+            } else {
+                Type::Timestamp
+            }));
         }
         let zone = if zone { "with" } else { "without" };
         Ok(other(&format!("{base}{precision} {zone} time zone")))
     }
 
-    fn modified(&mut self, name: &str) -> DataTypeKind {
+    fn advanced(&mut self, name: &str) -> DataTypeKind {
         self.advance();
         self.with_modifier(name)
     }
 
     fn with_modifier(&mut self, name: &str) -> DataTypeKind {
-        let modifier = self.modifier().unwrap_or_default();
-        other(&format!("{name}{modifier}"))
+        match self.modifier() {
+            Some(modifier) => modified(name, &modifier),
+            None => plain_type(name),
+        }
     }
 
-    /// `(10,2)`: numbers only; anything else is left for the caller to refuse.
-    fn modifier(&mut self) -> Option<String> {
+    /// `(10,2)`: numbers only, at least one; anything else is left for the caller to refuse.
+    fn modifier(&mut self) -> Option<Vec<Arc<str>>> {
         if !self.at_symbol('(') {
             return None;
         }
@@ -148,7 +157,7 @@ impl Parser<'_> {
             let TokenKind::Number(number) = self.kind_at(length) else {
                 return None;
             };
-            numbers.push(number.clone());
+            numbers.push(Arc::from(&**number));
             match self.kind_at(length + 1) {
                 TokenKind::Symbol(',') => length += 2,
                 TokenKind::Symbol(')') => break,
@@ -156,7 +165,7 @@ impl Parser<'_> {
             }
         }
         (0..length + 2).for_each(|_| self.advance());
-        Some(format!("({})", numbers.join(",")))
+        Some(numbers)
     }
 
     /// `[]`, `[3][]`, `ARRAY`: PostgreSQL keeps neither bounds nor dimensions.
@@ -181,36 +190,66 @@ impl Parser<'_> {
     }
 }
 
-/// Types whose names are no keywords of the grammar.
+/// Types whose names are no keywords of the grammar, and those that `format_type` gives.
 fn plain_type(name: &str) -> DataTypeKind {
     match name {
         "bool" => DataTypeKind::Known(Type::Bool),
+        "int2" => DataTypeKind::Known(Type::Int2),
         "int4" => DataTypeKind::Known(Type::Int4),
         "int8" => DataTypeKind::Known(Type::Int8),
-        "text" => DataTypeKind::Known(Type::Text),
+        "float8" => DataTypeKind::Known(Type::Float8),
+        "numeric" => DataTypeKind::Known(Type::Numeric),
+        "text" | "character varying" => DataTypeKind::Known(Type::Text),
+        "date" => DataTypeKind::Known(Type::Date),
         "timestamptz" => DataTypeKind::Known(Type::Timestamptz),
+        "interval" => DataTypeKind::Known(Type::Interval),
         "jsonb" => DataTypeKind::Known(Type::Jsonb),
+        "uuid" => DataTypeKind::Known(Type::Uuid),
         "serial" | "serial4" => DataTypeKind::Serial,
         "bigserial" | "serial8" => DataTypeKind::BigSerial,
-        "int2" => other("smallint"),
         "float4" => other("real"),
-        "float8" => other("double precision"),
         "bpchar" => other("character"),
         "varbit" => other("bit varying"),
         "timetz" => other("time with time zone"),
+        "bit" | "bit varying" | "character" => other(name),
         // In quotes where `format_type` puts them: `"char"` is a type of its own.
         name => other(&identifier(name)),
     }
 }
 
+/// A type with numbers behind its name.
+fn modified(name: &str, modifier: &[Arc<str>]) -> DataTypeKind {
+    let digits = |place: usize| modifier.get(place).map_or(Ok(0), |number| number.parse());
+    match (name, modifier.len()) {
+        ("numeric", 1 | 2) => {
+            if let (Ok(precision), Ok(scale)) = (digits(0), digits(1)) {
+                return DataTypeKind::Digits { precision, scale };
+            }
+        }
+        ("character varying", 1) => {
+            if let Ok(length) = modifier[0].parse() {
+                return DataTypeKind::Length(length);
+            }
+        }
+        _ => {}
+    }
+    other(&format!("{name}{}", in_brackets(modifier)))
+}
+
+fn in_brackets(modifier: &[Arc<str>]) -> String {
+    format!("({})", modifier.join(","))
+}
+
 /// Its name in SQL.
-pub(crate) fn type_text(kind: &DataTypeKind) -> &str {
-    match kind {
+pub(crate) fn type_text(kind: &DataTypeKind) -> Cow<'_, str> {
+    Cow::Borrowed(match kind {
         DataTypeKind::Known(known) => known.name(),
+        DataTypeKind::Digits { precision, scale } => return format!("numeric({precision},{scale})").into(),
+        DataTypeKind::Length(length) => return format!("character varying({length})").into(),
         DataTypeKind::Serial => "serial",
         DataTypeKind::BigSerial => "bigserial",
         DataTypeKind::Other(name) => name,
-    }
+    })
 }
 
 fn other(name: &str) -> DataTypeKind {

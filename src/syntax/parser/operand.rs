@@ -1,5 +1,7 @@
 //! Operands: constants, columns, calls, CASE, casts, rows and what stands in parentheses.
 
+use std::sync::Arc;
+
 use super::query::QueryOrExpr;
 use super::{Parser, Result};
 use crate::keyword::{self, Class};
@@ -69,8 +71,9 @@ impl Parser<'_> {
             "current_schema" if !call => self.bare_function(),
             "trim" if call => self.trim(),
             "substring" if call => self.substring(),
-            "extract" | "position" | "overlay" | "treat" | "normalize" | "grouping" | "xmlconcat" | "xmlelement"
-            | "xmlexists" | "xmlforest" | "xmlparse" | "xmlpi" | "xmlroot" | "xmlserialize"
+            "extract" if call => self.extract(),
+            "position" | "overlay" | "treat" | "normalize" | "grouping" | "xmlconcat" | "xmlelement" | "xmlexists"
+            | "xmlforest" | "xmlparse" | "xmlpi" | "xmlroot" | "xmlserialize"
                 if call =>
             {
                 Err(self.unsupported(&format!("{}()", word.to_ascii_uppercase())))
@@ -259,6 +262,30 @@ impl Parser<'_> {
             ..Name::new(function)
         };
         Ok(ExprKind::Function(plain_call(name, arguments)))
+    }
+
+    /// `EXTRACT(year FROM at)` is `pg_catalog.extract('year', at)`: by its bare name it cannot be called otherwise.
+    fn extract(&mut self) -> Result<ExprKind> {
+        let start = self.span();
+        let name = self.label()?;
+        self.expect_symbol('(')?;
+        let field = match self.kind() {
+            TokenKind::String(_) => self.primary()?,
+            _ => {
+                let field = self.label()?;
+                Expr::new(ExprKind::String(field.text), field.span)
+            }
+        };
+        self.expect("from")?;
+        let arguments = vec![field, self.expr()?];
+        self.expect_symbol(')')?;
+        let mut call = plain_call(name, arguments);
+        let schema = Arc::from("pg_catalog");
+        call.name.schema = Some(Name {
+            text: schema,
+            span: start,
+        });
+        Ok(ExprKind::Function(call))
     }
 
     /// `SUBSTRING(text FROM start FOR count)` is `substring(text, start, count)`.

@@ -227,7 +227,7 @@ impl Printer {
     }
 
     pub(super) fn data_type(&mut self, data_type: &DataType) {
-        self.put(type_text(&data_type.kind));
+        self.put(&type_text(&data_type.kind));
     }
 }
 

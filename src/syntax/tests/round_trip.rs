@@ -219,28 +219,38 @@ impl Make {
     }
 
     fn data_type(&mut self) -> DataType {
-        let kind = match self.below(3) {
+        let kind = match self.below(5) {
             0 => DataTypeKind::Known(self.pick(&[
                 Type::Bool,
+                Type::Int2,
                 Type::Int4,
                 Type::Int8,
                 Type::Text,
                 Type::Timestamptz,
                 Type::Jsonb,
+                Type::Numeric,
+                Type::Date,
+                Type::Timestamp,
+                Type::Interval,
+                Type::Float8,
+                Type::Uuid,
             ])),
+            2 => DataTypeKind::Digits {
+                precision: 10,
+                scale: 2,
+            },
+            3 => DataTypeKind::Length(20),
             1 => self.pick(&[DataTypeKind::Serial, DataTypeKind::BigSerial]),
             _ => DataTypeKind::Other(Arc::from(self.pick(&[
-                "numeric(10,2)",
-                "uuid",
+                "character(2)",
+                "real",
                 "text[]",
                 "integer[]",
-                "character varying(20)",
                 "timestamp(3) without time zone",
                 "time with time zone",
-                "double precision",
                 "\"char\"",
                 "s.\"Odd\"",
-                "interval",
+                "interval(3)",
                 "bit varying(3)",
             ]))),
         };

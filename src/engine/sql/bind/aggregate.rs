@@ -146,11 +146,12 @@ impl Binder<'_> {
         let data_type = argument.data_type.settled();
         let (function, result) = match (name, data_type) {
             ("count", _) => (F::Count, Type::Int8),
-            ("sum", Type::Int4) => (F::Sum, Type::Int8),
-            ("sum", Type::Int8) if self.whole_sums => (F::Sum, Type::Int8),
+            ("sum", Type::Int2 | Type::Int4) => (F::Sum, Type::Int8),
+            ("sum", Type::Float8 | Type::Interval) => (F::Total, data_type),
+            ("avg", Type::Float8) => (F::Average, Type::Float8),
             ("sum", Type::Int8 | Type::Numeric) => (F::Total, Type::Numeric),
-            ("avg", Type::Int4 | Type::Int8 | Type::Numeric) => (F::Average, Type::Numeric),
-            ("min" | "max", Type::Bool | Type::Jsonb) => return Err(missing(name, &[argument], span)),
+            ("avg", Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric) => (F::Average, Type::Numeric),
+            ("min" | "max", Type::Bool | Type::Jsonb | Type::Uuid) => return Err(missing(name, &[argument], span)),
             ("min", _) => (F::Min, data_type),
             ("max", _) => (F::Max, data_type),
             ("bool_and" | "every", Type::Bool) => (F::BoolAnd, Type::Bool),

@@ -4,7 +4,7 @@ use base::{Type, Value};
 use syntax::Span;
 
 use super::Binder;
-use crate::catalog::{Column, Digits};
+use crate::catalog::{Column, Modifier};
 use crate::error::{Fallible, error, state};
 use crate::expr::{Bound, BoundKind, Function};
 use crate::types::{CastContext, SqlType, can_cast, input, timestamp};
@@ -24,7 +24,7 @@ impl Binder<'_> {
         }
         // Integers of both widths compare and store alike once cast; a constant is cast here.
         if let BoundKind::Const(value) = &expression.kind {
-            let value = input::cast(value.clone(), to, 0).map_err(|refusal| refusal.at(span))?;
+            let value = input::cast(value.clone(), to, 0)?;
             return Ok(Some(Bound::new(BoundKind::Const(value), SqlType::Is(to), span)));
         }
         Ok(Some(Bound::new(
@@ -88,7 +88,7 @@ impl Binder<'_> {
                 .at(span));
             }
         };
-        let integers = matches!((known, element), (Type::Int4 | Type::Int8, Type::Int4 | Type::Int8));
+        let integers = known.is_whole() && element.is_whole();
         if known == element || integers {
             return Ok(expression);
         }
@@ -121,7 +121,7 @@ impl Binder<'_> {
                     .hint("You will need to rewrite or cast the expression.")
                     .at(span)
             })?;
-        Ok(fitted(coerced, column.digits))
+        Ok(fitted(coerced, column.modifier, false))
     }
 
     /// An undecided literal or parameter becomes text.
@@ -170,19 +170,20 @@ impl Binder<'_> {
     }
 }
 
-/// A number rounded to the digits of a `numeric(precision, scale)`.
-pub(crate) fn fitted(number: Bound, digits: Option<Digits>) -> Bound {
-    let Some(Digits { precision, scale }) = digits else {
-        return number;
+/// A value as a type with a modifier has it. A cast shortens a text that is too long, an assignment refuses it.
+pub(crate) fn fitted(value: Bound, modifier: Option<Modifier>, by_cast: bool) -> Bound {
+    let (function, data_type) = match modifier {
+        None => return value,
+        Some(Modifier::Digits { precision, scale }) => (Function::Fit { precision, scale }, SqlType::NUMERIC),
+        Some(Modifier::Length(length)) => (Function::Shorten { length, by_cast }, SqlType::TEXT),
     };
-    let span = number.span;
-    let call = BoundKind::Call(Function::Fit { precision, scale }, vec![number]);
-    Bound::new(call, SqlType::NUMERIC, span)
+    let span = value.span;
+    Bound::new(BoundKind::Call(function, vec![value]), data_type, span)
 }
 
 /// `'now'`, `'today'`, … are read when the statement runs.
 fn depends_on_now(text: &str, to: Type) -> bool {
-    matches!(to, Type::Timestamptz | Type::Date)
+    matches!(to, Type::Timestamptz | Type::Timestamp | Type::Date)
         && timestamp::parse(text, 0).ok() != timestamp::parse(text, timestamp::MICROS_PER_DAY).ok()
 }
 

@@ -1,15 +1,16 @@
 //! Expressions: from names and literals to typed trees.
 
-use base::{Type, Value};
+use base::decimal::MOST_DIGITS;
+use base::{Float, Type, Value};
 use syntax::{BinaryOperator, DataType, DataTypeKind, Expr, ExprKind, Query, Span, UnaryOperator};
 
 use super::Binder;
 use super::coerce::{fitted, operator_missing};
-use crate::catalog::Digits;
+use crate::catalog::Modifier;
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::Arithmetic;
 use crate::expr::{Bound, BoundKind, Comparison, Function, SubqueryKind, SubqueryUse};
-use crate::types::{CastContext, SqlType, can_cast, input, timestamp};
+use crate::types::{CastContext, SqlType, can_cast, input};
 
 impl Binder<'_> {
     pub(crate) fn expression(&mut self, expression: &Expr) -> Fallible<Bound> {
@@ -146,7 +147,8 @@ impl Binder<'_> {
         }
         let symbol = if operator == UnaryOperator::Minus { "-" } else { "+" };
         let data_type = match operand.data_type {
-            SqlType::Is(found @ (Type::Int4 | Type::Int8 | Type::Numeric)) => found,
+            SqlType::Is(found @ (Type::Numeric | Type::Float8 | Type::Interval)) => found,
+            SqlType::Is(found) if found.is_whole() => found,
             found => {
                 return Err(error(
                     state::UNDEFINED_FUNCTION,
@@ -161,6 +163,7 @@ impl Binder<'_> {
         }
         let found = operand.data_type;
         let folded = match &operand.kind {
+            BoundKind::Const(Value::Int2(n)) => n.checked_neg().map(Value::Int2),
             BoundKind::Const(Value::Int4(n)) => n.checked_neg().map(Value::Int4),
             BoundKind::Const(Value::Int8(n)) => n.checked_neg().map(Value::Int8),
             BoundKind::Const(Value::Numeric(number)) => Some(Value::numeric(number.negated())),
@@ -182,28 +185,17 @@ impl Binder<'_> {
         if matches!(operator, BinaryOperator::And | BinaryOperator::Or) {
             return self.logical(operator, left, right, span);
         }
-        if let (BinaryOperator::Add | BinaryOperator::Subtract, Some(interval)) = (operator, interval_literal(right)?) {
-            return self.shift(
-                left,
-                interval,
-                if operator == BinaryOperator::Add { 1 } else { -1 },
-                span,
-            );
-        }
-        if let (BinaryOperator::Add, Some(interval)) = (operator, interval_literal(left)?) {
-            return self.shift(right, interval, 1, span);
-        }
         let (left, right) = (self.expression(left)?, self.expression(right)?);
         let left = self.refresh(left);
         if let Some(comparison) = comparison(operator) {
             return self.compare(comparison, operator.symbol(), left, right, span);
         }
         match operator {
-            BinaryOperator::Add => self.arithmetic(Arithmetic::Add, "+", left, right, span),
-            BinaryOperator::Subtract => self.arithmetic(Arithmetic::Subtract, "-", left, right, span),
-            BinaryOperator::Multiply => self.arithmetic(Arithmetic::Multiply, "*", left, right, span),
-            BinaryOperator::Divide => self.arithmetic(Arithmetic::Divide, "/", left, right, span),
-            BinaryOperator::Modulo => self.arithmetic(Arithmetic::Modulo, "%", left, right, span),
+            BinaryOperator::Add => self.arithmetic(Arithmetic::Add, left, right, span),
+            BinaryOperator::Subtract => self.arithmetic(Arithmetic::Subtract, left, right, span),
+            BinaryOperator::Multiply => self.arithmetic(Arithmetic::Multiply, left, right, span),
+            BinaryOperator::Divide => self.arithmetic(Arithmetic::Divide, left, right, span),
+            BinaryOperator::Modulo => self.arithmetic(Arithmetic::Modulo, left, right, span),
             BinaryOperator::Power => Err(unsupported("the operator ^ (double precision)").at(span)),
             BinaryOperator::Concat => self.append(left, right, span),
             BinaryOperator::JsonGet | BinaryOperator::JsonGetText => self.json_get(operator, left, right, span),
@@ -256,7 +248,19 @@ impl Binder<'_> {
         match (found_left, found_right) {
             (SqlType::Unknown, SqlType::Unknown) => Ok((self.settle(left)?, self.settle(right)?)),
             (SqlType::Is(a), SqlType::Is(b)) if a == b => Ok((left, right)),
-            (SqlType::Is(Type::Int4 | Type::Int8), SqlType::Is(Type::Int4 | Type::Int8)) => Ok((left, right)),
+            (SqlType::Is(a), SqlType::Is(b)) if a.is_whole() && b.is_whole() => Ok((left, right)),
+            // Numbers with numbers, dates with instants: as the wider of both.
+            (SqlType::Is(a), SqlType::Is(b)) if a != Type::Text && b != Type::Text => {
+                let to = if can_cast(found_left, b, CastContext::Implicit) {
+                    b
+                } else {
+                    a
+                };
+                let left = self.try_coerce(left, to, CastContext::Implicit)?;
+                let right = self.try_coerce(right, to, CastContext::Implicit)?;
+                left.zip(right)
+                    .ok_or_else(|| operator_missing(symbol, found_left, found_right, span))
+            }
             (SqlType::Unknown, SqlType::Is(known)) => {
                 let left = self.try_coerce(left, known, CastContext::Implicit)?;
                 left.map(|left| (left, right))
@@ -309,61 +313,6 @@ impl Binder<'_> {
             Comparison::NotEqual => Ok(boolean(BoundKind::Or(parts), span)),
             _ => Err(unsupported("an order of row values").at(span)),
         }
-    }
-
-    fn arithmetic(
-        &mut self,
-        operation: Arithmetic,
-        symbol: &str,
-        left: Bound,
-        right: Bound,
-        span: Span,
-    ) -> Fallible<Bound> {
-        let (found_left, found_right) = (left.data_type, right.data_type);
-        let wanted = match (found_left, found_right) {
-            (SqlType::Is(Type::Int4), SqlType::Is(Type::Int4) | SqlType::Unknown)
-            | (SqlType::Unknown, SqlType::INT4) => Type::Int4,
-            (SqlType::Is(Type::Int4 | Type::Int8), SqlType::INT8)
-            | (SqlType::INT8, SqlType::Is(Type::Int4) | SqlType::Unknown)
-            | (SqlType::Unknown, SqlType::INT8) => Type::Int8,
-            (SqlType::NUMERIC, SqlType::Is(Type::Int4 | Type::Int8 | Type::Numeric) | SqlType::Unknown)
-            | (SqlType::Is(Type::Int4 | Type::Int8) | SqlType::Unknown, SqlType::NUMERIC) => Type::Numeric,
-            (SqlType::TIMESTAMPTZ | SqlType::DATE, _) | (_, SqlType::TIMESTAMPTZ | SqlType::DATE) => {
-                return Err(
-                    unsupported("arithmetic of dates and timestamps other than with an interval literal").at(span),
-                );
-            }
-            (SqlType::Unknown, SqlType::Unknown) => {
-                let message = format!("operator is not unique: unknown {symbol} unknown");
-                return Err(error("42725", message)
-                    .hint("Could not choose a best candidate operator. You might need to add explicit type casts.")
-                    .at(span));
-            }
-            _ => return Err(operator_missing(symbol, found_left, found_right, span)),
-        };
-        let left = self.try_coerce(left, wanted, CastContext::Implicit)?;
-        let right = self.try_coerce(right, wanted, CastContext::Implicit)?;
-        match (left, right) {
-            (Some(left), Some(right)) => Ok(Bound::new(
-                BoundKind::Call(Function::Arithmetic(operation, wanted), vec![left, right]),
-                SqlType::Is(wanted),
-                span,
-            )),
-            _ => Err(operator_missing(symbol, found_left, found_right, span)),
-        }
-    }
-
-    /// `timestamptz ± interval 'literal'`.
-    fn shift(&mut self, operand: &Expr, interval: timestamp::Interval, sign: i64, span: Span) -> Fallible<Bound> {
-        let operand = self.expression(operand)?;
-        let found = operand.data_type;
-        let operand = self.try_coerce(operand, Type::Timestamptz, CastContext::Implicit)?;
-        let operand = operand.ok_or_else(|| unsupported(format!("an interval added to {found}")).at(span))?;
-        Ok(Bound::new(
-            BoundKind::Call(Function::Shift(interval, sign), vec![operand]),
-            SqlType::TIMESTAMPTZ,
-            span,
-        ))
     }
 
     /// `text || anything`, `anything || text`.
@@ -554,11 +503,7 @@ impl Binder<'_> {
 
     fn cast(&mut self, operand: &Expr, data_type: &DataType, span: Span) -> Fallible<Bound> {
         let to = column_type(data_type)?;
-        let outside = self.whole_sums;
-        self.whole_sums = matches!(to, Type::Int4 | Type::Int8) && operand.kind.is_sum();
-        let operand = self.expression(operand);
-        self.whole_sums = outside;
-        let operand = operand?;
+        let operand = self.expression(operand)?;
         let (found, operand_span) = (operand.data_type, operand.span);
         if !can_cast(found, to, CastContext::Explicit) {
             let message = format!("cannot cast type {found} to {}", to.name());
@@ -566,13 +511,14 @@ impl Binder<'_> {
         }
         // Text as text is itself; a literal takes the type here and now.
         let cast = self.try_coerce(operand, to, CastContext::Explicit)?;
-        let digits = column_digits(data_type);
-        cast.map(|cast| fitted(Bound { span, ..cast }, digits)).ok_or_else(|| {
-            error(
-                state::CANNOT_COERCE,
-                format!("cannot cast type {found} to {}", to.name()),
-            )
-        })
+        let modifier = column_modifier(data_type)?;
+        cast.map(|cast| fitted(Bound { span, ..cast }, modifier, true))
+            .ok_or_else(|| {
+                error(
+                    state::CANNOT_COERCE,
+                    format!("cannot cast type {found} to {}", to.name()),
+                )
+            })
     }
 }
 
@@ -601,8 +547,16 @@ fn number(digits: &str, span: Span) -> Fallible<Bound> {
     if let Ok(n) = digits.parse::<i64>() {
         return Ok(literal(Value::Int8(n), SqlType::INT8, span));
     }
-    let number = input::parse(digits, Type::Numeric, 0).map_err(|refusal| refusal.at(span))?;
-    Ok(literal(number, SqlType::NUMERIC, span))
+    // Of more digits than our numeric has: a float, if it is written as one.
+    let numeric = input::parse(digits, Type::Numeric, 0);
+    if let (Err(_), Some(float)) = (&numeric, Float::parse(digits).filter(|_| digits.contains(['e', 'E']))) {
+        return Ok(literal(Value::Float8(float), SqlType::Is(Type::Float8), span));
+    }
+    Ok(literal(
+        numeric.map_err(|refusal| refusal.at(span))?,
+        SqlType::NUMERIC,
+        span,
+    ))
 }
 
 pub(crate) fn comparison(operator: BinaryOperator) -> Option<Comparison> {
@@ -617,56 +571,42 @@ pub(crate) fn comparison(operator: BinaryOperator) -> Option<Comparison> {
     })
 }
 
-/// `interval '1 day'`, `'1 day'::interval`.
-fn interval_literal(expression: &Expr) -> Fallible<Option<timestamp::Interval>> {
-    let ExprKind::Cast { operand, data_type } = &expression.kind else {
-        return Ok(None);
-    };
-    let (DataTypeKind::Other(name), ExprKind::String(text)) = (&data_type.kind, &operand.kind) else {
-        return Ok(None);
-    };
-    if !name.eq_ignore_ascii_case("interval") {
-        return Ok(None);
-    }
-    let refusal = || {
-        error(
-            state::INVALID_DATETIME,
-            format!("invalid input syntax for type interval: \"{text}\""),
-        )
-        .at(operand.span)
-    };
-    timestamp::parse_interval(text).map(Some).ok_or_else(refusal)
-}
-
 /// The type of a column or a cast, as far as it is in the subset.
 pub(crate) fn column_type(data_type: &DataType) -> Fallible<Type> {
     match &data_type.kind {
         DataTypeKind::Known(known) => Ok(*known),
         DataTypeKind::Serial => Ok(Type::Int4),
         DataTypeKind::BigSerial => Ok(Type::Int8),
-        DataTypeKind::Other(name) if **name == *"date" => Ok(Type::Date),
-        DataTypeKind::Other(name) if numeric_digits(name).is_some() => Ok(Type::Numeric),
+        DataTypeKind::Digits { .. } => Ok(Type::Numeric),
+        DataTypeKind::Length(_) => Ok(Type::Text),
         DataTypeKind::Other(name) => Err(unsupported(format!("type {name}")).at(data_type.span)),
     }
 }
 
-/// The digits of `numeric(precision, scale)`, if the type is that.
-pub(crate) fn column_digits(data_type: &DataType) -> Option<Digits> {
-    match &data_type.kind {
-        DataTypeKind::Other(name) => numeric_digits(name).flatten(),
-        _ => None,
-    }
-}
+/// Longest `varchar(n)`.
+const LONGEST: u32 = 10_485_760;
 
-/// Of a name that is `numeric` with or without digits that can be had.
-fn numeric_digits(name: &str) -> Option<Option<Digits>> {
-    let rest = name.strip_prefix("numeric")?;
-    if rest.is_empty() {
-        return Some(None);
-    }
-    let inner = rest.strip_prefix('(')?.strip_suffix(')')?;
-    let (precision, scale) = inner.split_once(',').unwrap_or((inner, "0"));
-    let (precision, scale) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
-    let possible = (1..=38).contains(&precision) && scale <= precision;
-    possible.then_some(Some(Digits { precision, scale }))
+/// What a type takes less of than its plain form.
+pub(crate) fn column_modifier(data_type: &DataType) -> Fallible<Option<Modifier>> {
+    let refuse = |message: String| Err(error(state::INVALID_PARAMETER_VALUE, message).at(data_type.span));
+    Ok(Some(match data_type.kind {
+        DataTypeKind::Digits { precision, scale } => {
+            if !(1..=1000).contains(&precision) {
+                return refuse(format!("NUMERIC precision {precision} must be between 1 and 1000"));
+            }
+            if scale > 1000 {
+                return refuse(format!("NUMERIC scale {scale} must be between -1000 and 1000"));
+            }
+            if u32::from(precision) > MOST_DIGITS || scale > precision {
+                return Err(unsupported(format!("type numeric({precision},{scale})")).at(data_type.span));
+            }
+            Modifier::Digits { precision, scale }
+        }
+        DataTypeKind::Length(0) => return refuse("length for type varchar must be at least 1".into()),
+        DataTypeKind::Length(length) if length > LONGEST => {
+            return refuse(format!("length for type varchar cannot exceed {LONGEST}"));
+        }
+        DataTypeKind::Length(length) => Modifier::Length(length),
+        _ => return Ok(None),
+    }))
 }

@@ -5,7 +5,8 @@ use syntax::{FunctionCall, Span};
 
 use super::Binder;
 use crate::error::{Fallible, error, state, unsupported};
-use crate::expr::function::{Arithmetic, Session, TrimSide};
+use crate::expr::function::{Arithmetic, Rounding, Session, TrimSide};
+use crate::expr::moment::Moment;
 use crate::expr::{Advisory, Bound, BoundKind, Function};
 use crate::types::{CastContext, SqlType, can_cast};
 
@@ -31,10 +32,12 @@ const fn overload(
     }
 }
 
-use Type::{Bool, Int4, Int8, Jsonb, Numeric, Text, Timestamptz};
+use Type::{Bool, Date, Float8, Int2, Int4, Int8, Interval, Jsonb, Numeric, Text, Timestamp, Timestamptz};
 
 /// All of them. Those with special forms (`coalesce`, `greatest`, aggregates, …) are bound apart.
 const OVERLOADS: &[Overload] = &[
+    overload("abs", &[Int2], || Function::Abs(Int2), Int2),
+    overload("abs", &[Float8], || Function::Abs(Float8), Float8),
     overload("abs", &[Int4], || Function::Abs(Int4), Int4),
     overload("abs", &[Int8], || Function::Abs(Int8), Int8),
     overload("abs", &[Numeric], || Function::Abs(Numeric), Numeric),
@@ -75,7 +78,59 @@ const OVERLOADS: &[Overload] = &[
     overload("reverse", &[Text], || Function::Reverse, Text),
     overload("starts_with", &[Text, Text], || Function::StartsWith, Bool),
     overload("split_part", &[Text, Text, Int4], || Function::SplitPart, Text),
-    overload("date_trunc", &[Text, Timestamptz], || Function::DateTrunc, Timestamptz),
+    overload("round", &[Float8], || Function::Round(Rounding::Nearest), Float8),
+    overload("round", &[Numeric], || Function::Round(Rounding::Nearest), Numeric),
+    overload(
+        "round",
+        &[Numeric, Int4],
+        || Function::Round(Rounding::Nearest),
+        Numeric,
+    ),
+    overload("trunc", &[Float8], || Function::Round(Rounding::TowardsZero), Float8),
+    overload("trunc", &[Numeric], || Function::Round(Rounding::TowardsZero), Numeric),
+    overload(
+        "trunc",
+        &[Numeric, Int4],
+        || Function::Round(Rounding::TowardsZero),
+        Numeric,
+    ),
+    overload("floor", &[Float8], || Function::Round(Rounding::Down), Float8),
+    overload("floor", &[Numeric], || Function::Round(Rounding::Down), Numeric),
+    overload("ceil", &[Float8], || Function::Round(Rounding::Up), Float8),
+    overload("ceil", &[Numeric], || Function::Round(Rounding::Up), Numeric),
+    overload("ceiling", &[Float8], || Function::Round(Rounding::Up), Float8),
+    overload("ceiling", &[Numeric], || Function::Round(Rounding::Up), Numeric),
+    overload(
+        "date_trunc",
+        &[Text, Timestamp],
+        || Function::Moment(Moment::Truncate),
+        Timestamp,
+    ),
+    overload(
+        "date_trunc",
+        &[Text, Timestamptz],
+        || Function::Moment(Moment::Truncate),
+        Timestamptz,
+    ),
+    overload("extract", &[Text, Date], || Function::Moment(Moment::Extract), Numeric),
+    overload(
+        "extract",
+        &[Text, Interval],
+        || Function::Moment(Moment::Extract),
+        Numeric,
+    ),
+    overload(
+        "extract",
+        &[Text, Timestamp],
+        || Function::Moment(Moment::Extract),
+        Numeric,
+    ),
+    overload(
+        "extract",
+        &[Text, Timestamptz],
+        || Function::Moment(Moment::Extract),
+        Numeric,
+    ),
     overload(
         "jsonb_extract_path_text",
         &[Jsonb, Text],
@@ -85,6 +140,8 @@ const OVERLOADS: &[Overload] = &[
     overload("jsonb_extract_path", &[Jsonb, Text], || Function::JsonGet, Jsonb),
     overload("now", &[], || Function::Now, Timestamptz),
     overload("transaction_timestamp", &[], || Function::Now, Timestamptz),
+    overload("current_date", &[], || Function::CurrentDate, Date),
+    overload("localtimestamp", &[], || Function::LocalTimestamp, Timestamp),
     overload("current_timestamp", &[], || Function::Now, Timestamptz),
     overload("statement_timestamp", &[], || Function::ClockTimestamp, Timestamptz),
     overload("clock_timestamp", &[], || Function::ClockTimestamp, Timestamptz),

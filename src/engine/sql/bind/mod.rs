@@ -3,6 +3,7 @@
 //! refused here.
 
 mod aggregate;
+mod arithmetic;
 mod coerce;
 mod common;
 mod expression;
@@ -27,7 +28,7 @@ use crate::expr::{Bound, Slot};
 use crate::storage::{DatabaseId, RelationId, Xid};
 use crate::types::SqlType;
 
-pub(crate) use expression::{column_digits, column_type};
+pub(crate) use expression::{column_modifier, column_type};
 pub(crate) use members::{Level, Member};
 pub(crate) use query::column_name;
 pub(crate) use row::RowClause;
@@ -229,8 +230,6 @@ pub(crate) struct Binder<'a> {
     slot_count: u32,
     /// Leave the literals of the next select list untyped.
     keep_unknown: bool,
-    /// What is being bound becomes a whole number: so may a sum of `bigint`, whose type `numeric` we do not have.
-    whole_sums: bool,
     /// Set-returning calls of the select list that is being bound; `None` where there can be none.
     series: Option<Vec<Series>>,
     /// Innermost last.
@@ -257,7 +256,6 @@ impl<'a> Binder<'a> {
             locks: Vec::new(),
             slot_count: 0,
             keep_unknown: false,
-            whole_sums: false,
             series: None,
             scopes: Vec::new(),
             common: Vec::new(),

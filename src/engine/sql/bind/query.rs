@@ -679,6 +679,7 @@ fn type_column_name(data_type: &syntax::DataType) -> Arc<str> {
     match &data_type.kind {
         syntax::DataTypeKind::Known(known) => match known {
             Type::Bool => "bool".into(),
+            Type::Int2 => "int2".into(),
             Type::Int4 => "int4".into(),
             Type::Int8 => "int8".into(),
             Type::Text => "text".into(),
@@ -686,9 +687,13 @@ fn type_column_name(data_type: &syntax::DataType) -> Arc<str> {
             Type::Jsonb => "jsonb".into(),
             Type::Numeric => "numeric".into(),
             Type::Date => "date".into(),
+            Type::Timestamp => "timestamp".into(),
+            Type::Interval => "interval".into(),
+            Type::Float8 => "float8".into(),
+            Type::Uuid => "uuid".into(),
         },
-        syntax::DataTypeKind::Other(name) if name.starts_with("numeric") => "numeric".into(),
-        syntax::DataTypeKind::Other(name) if **name == *"date" => "date".into(),
+        syntax::DataTypeKind::Digits { .. } => "numeric".into(),
+        syntax::DataTypeKind::Length(_) => "varchar".into(),
         _ => "?column?".into(),
     }
 }

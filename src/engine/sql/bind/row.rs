@@ -98,7 +98,7 @@ impl Binder<'_> {
             |binder, bound| {
                 let (found, span) = (bound.data_type, bound.span);
                 let cast = binder.try_coerce(bound, column.data_type, CastContext::Assignment)?;
-                cast.map(|cast| fitted(cast, column.digits)).ok_or_else(|| {
+                cast.map(|cast| fitted(cast, column.modifier, false)).ok_or_else(|| {
                     let message = format!(
                         "column \"{}\" is of type {} but default expression is of type {found}",
                         column.name,

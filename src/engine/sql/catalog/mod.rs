@@ -29,7 +29,7 @@ pub(crate) use access::{Access, Acl, Authority, Grantee, Membership, Privileges,
 pub(crate) use partition::{Edge, Limits, PartitionBound, PartitionKey, PartitionMap, order_of_bounds};
 pub(crate) use policy::{Policy, RowSecurity};
 pub(crate) use table::{
-    Check, Column, Default, Digits, ForeignKey, Index, IndexColumn, IndexKey, RowExpression, Table,
+    Check, Column, Default, ForeignKey, Index, IndexColumn, IndexKey, Modifier, RowExpression, Table,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

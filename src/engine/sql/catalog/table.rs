@@ -41,19 +41,20 @@ pub(crate) struct Table {
     pub(crate) row_security: RowSecurity,
 }
 
-/// How many digits a number may have, and how many of them behind the point.
+/// What a column takes less of than its type has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Digits {
-    pub(crate) precision: u16,
-    pub(crate) scale: u16,
+pub(crate) enum Modifier {
+    /// `numeric(precision, scale)`: how many digits, and how many of them behind the point.
+    Digits { precision: u16, scale: u16 },
+    /// `varchar(length)`, in characters.
+    Length(u32),
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Column {
     pub(crate) name: Arc<str>,
     pub(crate) data_type: Type,
-    /// Of a `numeric(precision, scale)`.
-    pub(crate) digits: Option<Digits>,
+    pub(crate) modifier: Option<Modifier>,
     pub(crate) not_null: bool,
     pub(crate) default: Option<Default>,
     pub(crate) dropped: bool,
@@ -189,7 +190,7 @@ impl Table {
             dropped: false,
             missing: Value::Null,
             acl: Acl::default(),
-            digits: None,
+            modifier: None,
             sequence: None,
         });
         Table {

@@ -166,7 +166,7 @@ impl Definer<'_> {
                 &table.columns[usize::from(*column)],
                 &parent.columns[usize::from(*parent_column)],
             );
-            let integers = |data_type| matches!(data_type, Type::Int4 | Type::Int8);
+            let integers = Type::is_whole;
             if mine.data_type != theirs.data_type && !(integers(mine.data_type) && integers(theirs.data_type)) {
                 let message = format!("foreign key constraint \"{name}\" cannot be implemented");
                 return Err(error(state::DATATYPE_MISMATCH, message).detail(format!(

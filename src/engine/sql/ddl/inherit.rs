@@ -206,7 +206,7 @@ pub(super) fn check_inherited(table: &Table, parents: &[Arc<Table>], action: &Al
 }
 
 fn same_type(a: &Column, b: &Column, what: &str) -> Fallible<()> {
-    if a.data_type == b.data_type && a.digits == b.digits {
+    if a.data_type == b.data_type && a.modifier == b.modifier {
         return Ok(());
     }
     let message = format!("{what} \"{}\" has a type conflict", a.name);

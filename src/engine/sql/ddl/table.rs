@@ -7,7 +7,7 @@ use syntax::{ColumnDef, ConstraintKind, CreateTable, DataTypeKind, ObjectName, P
 
 use super::inherit::{depends, refuse_mixture};
 use super::{Defined, Definer, already_exists};
-use crate::bind::{Binder, column_digits, column_type};
+use crate::bind::{Binder, column_modifier, column_type};
 use crate::catalog::{Access, Acl, Column, Default, RowExpression, RowSecurity, Table};
 use crate::error::{Fallible, error, state};
 use crate::row::Layout;
@@ -175,7 +175,7 @@ impl Definer<'_> {
         let mut column = Column {
             name: definition.name.text.clone(),
             data_type: column_type(&definition.data_type)?,
-            digits: column_digits(&definition.data_type),
+            modifier: column_modifier(&definition.data_type)?,
             not_null: definition.not_null || serial,
             default: None,
             dropped: false,

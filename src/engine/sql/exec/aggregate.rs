@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{Decimal, Type, Value};
+use base::{Decimal, Float, Type, Value};
 
 use super::{Context, State, Step};
 use crate::bind::AggregateFunction;
 use crate::error::Fallible;
-use crate::expr::function::decimal_of;
+use crate::expr::function::{Arithmetic, decimal_of, float_arithmetic};
+use crate::expr::moment::Moment;
 use crate::expr::{Flow, Machine};
 use crate::key;
 use crate::plan::{AggregatePlan, AggregateStep};
@@ -160,6 +161,18 @@ fn add(step: &AggregateStep, accumulator: &mut Accumulator, argument: &Value, se
             let sum = sum.checked_add(argument.as_i64().unwrap_or(0));
             Some(Value::Int8(sum.ok_or_else(|| out_of_range(Type::Int8))?))
         }
+        (AggregateFunction::Total | AggregateFunction::Average, Some(Value::Float8(known))) => {
+            let Value::Float8(argument) = argument else {
+                return Ok(());
+            };
+            Some(float_arithmetic(Arithmetic::Add, known.0, argument.0)?)
+        }
+        (AggregateFunction::Total, Some(known @ Value::Interval(_))) => Some(Moment::Sum(1).call(&known, argument)?),
+        (AggregateFunction::Total | AggregateFunction::Average, None)
+            if matches!(argument, Value::Float8(_) | Value::Interval(_)) =>
+        {
+            Some(argument.clone())
+        }
         (AggregateFunction::Total | AggregateFunction::Average, known) => {
             let sum = known.as_ref().map_or_else(|| Decimal::from(0), decimal_of);
             Some(Value::numeric(sum.plus(decimal_of(argument)).ok_or_else(too_long)?))
@@ -207,6 +220,7 @@ fn give(plan: &AggregatePlan, state: &mut AggregateState, cx: &mut Context<'_>) 
             AggregateFunction::CountRows | AggregateFunction::Count => Value::Int8(accumulator.count),
             AggregateFunction::Average => match &accumulator.value {
                 None => Value::Null,
+                Some(Value::Float8(sum)) => Value::Float8(Float(sum.0 / accumulator.count as f64)),
                 Some(sum) => {
                     let mean = decimal_of(sum).divide(Decimal::from(accumulator.count));
                     Value::numeric(mean.ok_or_else(too_long)?)

@@ -1,13 +1,11 @@
 //! The functions and operators that compute: what each does with arguments that are not NULL.
 
-use std::sync::Arc;
-
-use base::{Decimal, Type, Value};
+use base::{Decimal, Float, Type, Value};
 
 use super::advisory::Advisory;
 use super::machine::Environment;
+use super::moment::Moment;
 use crate::error::{Fallible, error, state};
-use crate::types::timestamp::{self, Interval};
 use crate::types::{input, json};
 
 /// A resolved function or operator. The binder has given it arguments of its types.
@@ -19,8 +17,15 @@ pub(crate) enum Function {
         precision: u16,
         scale: u16,
     },
+    /// To the characters of a `varchar(length)`.
+    Shorten {
+        length: u32,
+        by_cast: bool,
+    },
     Negate(Type),
     Abs(Type),
+    /// To so many digits behind the point, if a second argument says it.
+    Round(Rounding),
     /// `||` of two texts; NULL if one is.
     Append,
     /// `concat(…)`: NULLs are left out.
@@ -50,9 +55,11 @@ pub(crate) enum Function {
     /// Start of the transaction.
     Now,
     ClockTimestamp,
-    /// `timestamptz ± interval`, the interval a constant.
-    Shift(Interval, i64),
-    DateTrunc,
+    /// The transaction's start, without a zone.
+    LocalTimestamp,
+    /// Its day.
+    CurrentDate,
+    Moment(Moment),
     Session(Session),
     Advisory(Advisory),
 }
@@ -64,6 +71,27 @@ pub(crate) enum Arithmetic {
     Multiply,
     Divide,
     Modulo,
+}
+
+impl Arithmetic {
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Arithmetic::Add => "+",
+            Arithmetic::Subtract => "-",
+            Arithmetic::Multiply => "*",
+            Arithmetic::Divide => "/",
+            Arithmetic::Modulo => "%",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Rounding {
+    /// A numeric half away from zero, a float half to even.
+    Nearest,
+    TowardsZero,
+    Down,
+    Up,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,7 +131,12 @@ impl Function {
     pub(crate) fn is_immutable(&self) -> bool {
         let stable = matches!(
             self,
-            Function::Now | Function::Session(_) | Function::DateTrunc | Function::Concat | Function::ConcatWith
+            Function::Now
+                | Function::LocalTimestamp
+                | Function::CurrentDate
+                | Function::Session(_)
+                | Function::Concat
+                | Function::ConcatWith
         );
         !stable && !self.is_volatile()
     }
@@ -123,6 +156,18 @@ impl Function {
         Ok(match (self, arguments) {
             (Function::Arithmetic(operation, data_type), [a, b]) => arithmetic(*operation, *data_type, a, b)?,
             (Function::Fit { precision, scale }, [a]) => Value::numeric(input::fit(decimal_of(a), *precision, *scale)?),
+            (Function::Shorten { length, by_cast }, [a]) => {
+                input::shortened(text(a), *length, *by_cast)?.map_or_else(|| a.clone(), Value::text)
+            }
+            (Function::Negate(Type::Float8), [Value::Float8(a)]) => Value::Float8(Float(-a.0)),
+            (Function::Abs(Type::Float8), [Value::Float8(a)]) => Value::Float8(Float(a.0.abs())),
+            (Function::Negate(Type::Interval), [Value::Interval(a)]) => {
+                let negated = a.checked_neg();
+                Value::Interval(negated.ok_or_else(|| error(state::DATETIME_FIELD_OVERFLOW, "interval out of range"))?)
+            }
+            (Function::Round(rounding), [a]) => round(*rounding, a, 0)?,
+            (Function::Round(rounding), [a, digits]) => round(*rounding, a, integer_of(digits))?,
+            (Function::Moment(moment), [left, right]) => moment.call(left, right)?,
             (Function::Negate(Type::Numeric), [a]) => Value::numeric(decimal_of(a).negated()),
             (Function::Abs(Type::Numeric), [a]) => {
                 let number = decimal_of(a);
@@ -132,24 +177,26 @@ impl Function {
                     number
                 })
             }
-            (Function::Negate(data_type), [a]) => integer(
-                *data_type,
+            (Function::Negate(data_type), [a]) => input::whole(
                 integer_of(a)
                     .checked_neg()
                     .ok_or_else(|| input::out_of_range(*data_type))?,
-            )?,
-            (Function::Abs(data_type), [a]) => integer(
                 *data_type,
+            )?,
+            (Function::Abs(data_type), [a]) => input::whole(
                 integer_of(a)
                     .checked_abs()
                     .ok_or_else(|| input::out_of_range(*data_type))?,
+                *data_type,
             )?,
             (Function::Now, _) => Value::Timestamptz(environment.transaction_time()),
+            (Function::LocalTimestamp, _) => Value::Timestamp(environment.transaction_time()),
+            (Function::CurrentDate, _) => input::cast(
+                Value::Timestamp(environment.transaction_time()),
+                Type::Date,
+                environment.transaction_time(),
+            )?,
             (Function::ClockTimestamp, _) => Value::Timestamptz(environment.clock_time()),
-            (Function::Shift(interval, sign), [Value::Timestamptz(at)]) => {
-                Value::Timestamptz(timestamp::shift(*at, *interval, *sign)?)
-            }
-            (Function::DateTrunc, [field, Value::Timestamptz(at)]) => date_trunc(text(field), *at)?,
             (Function::JsonGet, [document, key]) => {
                 let found = json::get(text(document), key)?;
                 found.map_or(Value::Null, |found| Value::Jsonb(json::spaced(&found).into()))
@@ -233,17 +280,8 @@ fn integer_of(value: &Value) -> i64 {
     value.as_i64().unwrap_or_default()
 }
 
-fn integer(data_type: Type, n: i64) -> Fallible<Value> {
-    match data_type {
-        Type::Int4 => i32::try_from(n)
-            .map(Value::Int4)
-            .map_err(|_| input::out_of_range(data_type)),
-        _ => Ok(Value::Int8(n)),
-    }
-}
-
 fn count(n: usize) -> Fallible<Value> {
-    integer(Type::Int4, n as i64)
+    input::whole(n as i64, Type::Int4)
 }
 
 /// A number of any type.
@@ -268,9 +306,95 @@ fn decimal_arithmetic(operation: Arithmetic, a: Decimal, b: Decimal) -> Fallible
     result.map(Value::numeric).ok_or_else(input::too_long)
 }
 
+pub(crate) fn float_arithmetic(operation: Arithmetic, a: f64, b: f64) -> Fallible<Value> {
+    let result = match operation {
+        Arithmetic::Add => a + b,
+        Arithmetic::Subtract => a - b,
+        Arithmetic::Multiply => a * b,
+        Arithmetic::Divide if b == 0.0 && !a.is_nan() => {
+            return Err(error(state::DIVISION_BY_ZERO, "division by zero"));
+        }
+        Arithmetic::Divide => a / b,
+        Arithmetic::Modulo => a % b,
+    };
+    let limit = |message: &str| {
+        Err(error(
+            state::NUMERIC_OUT_OF_RANGE,
+            format!("value out of range: {message}"),
+        ))
+    };
+    if result.is_infinite() && a.is_finite() && b.is_finite() {
+        return limit("overflow");
+    }
+    let vanishes = match operation {
+        Arithmetic::Multiply => a != 0.0 && b != 0.0,
+        Arithmetic::Divide => a != 0.0 && b.is_finite(),
+        _ => false,
+    };
+    if result == 0.0 && vanishes {
+        return limit("underflow");
+    }
+    Ok(Value::Float8(Float(result)))
+}
+
+/// Of a number: to so many digits behind the point, before it if there are less than none.
+fn round(rounding: Rounding, number: &Value, digits: i64) -> Fallible<Value> {
+    if let Value::Float8(number) = number {
+        return Ok(Value::Float8(Float(match rounding {
+            Rounding::Nearest => number.0.round_ties_even(),
+            Rounding::TowardsZero => number.0.trunc(),
+            Rounding::Down => number.0.floor(),
+            Rounding::Up => number.0.ceil(),
+        })));
+    }
+    let number = decimal_of(number);
+    let digits = digits.clamp(-40, 1000);
+    let Ok(scale) = u16::try_from(digits) else {
+        let by = Decimal::new(10_i128.checked_pow((-digits) as u32).unwrap_or(i128::MAX / 2), 0);
+        let by = by.ok_or_else(input::too_long)?;
+        let part = exact_quotient(rounding, number, by).ok_or_else(input::too_long)?;
+        return Ok(Value::numeric(part.multiply(by).ok_or_else(input::too_long)?));
+    };
+    let rounded = match rounding {
+        Rounding::Nearest => number.rounded(scale),
+        _ if scale >= number.scale() => number.rounded(scale),
+        _ => {
+            let by = 10_i128.pow(u32::from(number.scale() - scale));
+            Decimal::new(quotient(rounding, number.coefficient(), by), scale)
+        }
+    };
+    rounded.map(Value::numeric).ok_or_else(input::too_long)
+}
+
+fn quotient(rounding: Rounding, number: i128, by: i128) -> i128 {
+    match rounding {
+        Rounding::Down => number.div_euclid(by),
+        Rounding::Up => -(-number).div_euclid(by),
+        Rounding::TowardsZero => number / by,
+        Rounding::Nearest => {
+            let rest = (number % by).abs();
+            number / by + i128::from(rest >= by - rest) * number.signum()
+        }
+    }
+}
+
+/// A whole number of times `by`, which is a power of ten.
+fn exact_quotient(rounding: Rounding, number: Decimal, by: Decimal) -> Option<Decimal> {
+    let unit = by
+        .coefficient()
+        .checked_mul(10_i128.checked_pow(u32::from(number.scale()))?);
+    let Some(unit) = unit else {
+        // Less than a half of it.
+        return Decimal::new(0, 0);
+    };
+    Decimal::new(quotient(rounding, number.coefficient(), unit), 0)
+}
+
 fn arithmetic(operation: Arithmetic, data_type: Type, left: &Value, right: &Value) -> Fallible<Value> {
-    if data_type == Type::Numeric {
-        return decimal_arithmetic(operation, decimal_of(left), decimal_of(right));
+    match (data_type, left, right) {
+        (Type::Numeric, ..) => return decimal_arithmetic(operation, decimal_of(left), decimal_of(right)),
+        (Type::Float8, Value::Float8(a), Value::Float8(b)) => return float_arithmetic(operation, a.0, b.0),
+        _ => {}
     }
     let (a, b) = (integer_of(left), integer_of(right));
     let result = match operation {
@@ -284,7 +408,7 @@ fn arithmetic(operation: Arithmetic, data_type: Type, left: &Value, right: &Valu
         // The one case that overflows in hardware is zero in SQL.
         Arithmetic::Modulo => Some(a.checked_rem(b).unwrap_or(0)),
     };
-    integer(data_type, result.ok_or_else(|| input::out_of_range(data_type))?)
+    input::whole(result.ok_or_else(|| input::out_of_range(data_type))?, data_type)
 }
 
 fn join(separator: &str, items: &[Value]) -> String {
@@ -358,16 +482,6 @@ fn split_part(source: &str, separator: &str, field: i64) -> Fallible<Value> {
             .copied()
             .unwrap_or_default(),
     ))
-}
-
-fn date_trunc(field: &str, at: i64) -> Fallible<Value> {
-    let lower: Arc<str> = field.to_ascii_lowercase().into();
-    timestamp::truncate(&lower, at).map(Value::Timestamptz).ok_or_else(|| {
-        error(
-            state::INVALID_PARAMETER_VALUE,
-            format!("unit \"{lower}\" not recognized for type timestamp with time zone"),
-        )
-    })
 }
 
 /// `LIKE`: `%` any run, `_` any one character, backslash escapes. Linear in text × number of `%`.

@@ -13,6 +13,7 @@ mod compile;
 pub(crate) mod function;
 mod implication;
 mod machine;
+pub(crate) mod moment;
 
 use base::{Type, Value};
 use syntax::Span;
@@ -228,12 +229,19 @@ impl Bound {
     /// Whether it gives the same for the same values at any time, in any session.
     pub(crate) fn is_immutable(&self) -> bool {
         let own = match &self.kind {
+            // With a zone, days and months depend on the session's.
+            BoundKind::Call(Function::Moment(_), arguments) => {
+                let zoned = |argument: &Bound| argument.data_type == SqlType::Is(Type::Timestamptz);
+                !arguments.iter().any(zoned)
+            }
             BoundKind::Call(function, _) => function.is_immutable(),
             // Between text and times stands the session's time zone, and `now`.
             BoundKind::Cast(operand, to) => {
-                let timed = |found: SqlType| matches!(found, SqlType::TIMESTAMPTZ | SqlType::DATE);
-                let from = operand.data_type;
-                from == SqlType::Is(*to) || !(timed(from) || timed(SqlType::Is(*to)))
+                let (from, to) = (operand.data_type.settled(), *to);
+                let timed = |of| matches!(of, Type::Timestamptz | Type::Timestamp | Type::Date);
+                let zoned = from == Type::Timestamptz || to == Type::Timestamptz;
+                let read = (from == Type::Text && timed(to)) || (to == Type::Text && timed(from));
+                from == to || !(zoned || read)
             }
             _ => true,
         };

@@ -5,19 +5,20 @@ use std::cmp::Ordering;
 
 use base::Value;
 
-/// Integers of both widths compare with each other. Values of unrelated types never meet here (the
+/// Integers of all widths compare with each other. Values of unrelated types never meet here (the
 /// binder sees to it); were they to, the order is that of their variants.
 #[inline]
 pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
         (Value::Int4(a), Value::Int4(b)) => a.cmp(b),
         (Value::Int8(a), Value::Int8(b)) | (Value::Timestamptz(a), Value::Timestamptz(b)) => a.cmp(b),
-        (Value::Int4(a), Value::Int8(b)) => i64::from(*a).cmp(b),
-        (Value::Int8(a), Value::Int4(b)) => a.cmp(&i64::from(*b)),
         (Value::Text(a), Value::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
         (Value::Numeric(a), Value::Numeric(b)) => a.compare(**b),
         (Value::Jsonb(a), Value::Jsonb(b)) => super::json::compare(a, b),
-        _ => left.cmp(right),
+        _ => match (left.as_i64(), right.as_i64()) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            _ => left.cmp(right),
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{Decimal, Type, Value};
+use base::{Decimal, Float, Type, Uuid, Value};
 
 use super::{json, timestamp};
 use crate::error::{Fallible, error, state, unsupported};
@@ -12,6 +12,12 @@ pub(crate) fn parse(text: &str, to: Type, now: i64) -> Fallible<Value> {
     match to {
         Type::Text => Ok(Value::Text(text.into())),
         Type::Bool => parse_bool(text).map(Value::Bool),
+        Type::Int2 => {
+            let wide = parse_integer(text, to)?;
+            i16::try_from(wide)
+                .map(Value::Int2)
+                .map_err(|_| out_of_range_text(text, to))
+        }
         Type::Int4 => {
             let wide = parse_integer(text, to)?;
             i32::try_from(wide)
@@ -25,6 +31,12 @@ pub(crate) fn parse(text: &str, to: Type, now: i64) -> Fallible<Value> {
                 .map_err(|_| out_of_range_text(text, to))
         }
         Type::Timestamptz => timestamp::parse(text, now).map(Value::Timestamptz),
+        Type::Timestamp => timestamp::parse_local(text, now).map(Value::Timestamp),
+        Type::Interval => timestamp::parse_interval(text)
+            .map(Value::Interval)
+            .ok_or_else(|| bad_interval(text)),
+        Type::Float8 => parse_float(text),
+        Type::Uuid => Uuid::parse(text).map(Value::Uuid).ok_or_else(|| invalid(text, to)),
         Type::Date => timestamp::parse_day(text, now).map(Value::Date),
         Type::Numeric => parse_numeric(text),
         Type::Jsonb => json::validate(text).map(|()| Value::Jsonb(text.into())),
@@ -73,6 +85,27 @@ fn parse_integer(text: &str, to: Type) -> Fallible<i128> {
     Ok(if negative { -magnitude } else { magnitude })
 }
 
+fn bad_interval(text: &str) -> Box<crate::SqlError> {
+    error(
+        state::INVALID_DATETIME,
+        format!("invalid input syntax for type interval: \"{text}\""),
+    )
+}
+
+fn parse_float(text: &str) -> Fallible<Value> {
+    let trimmed = text.trim_matches(is_space);
+    let number = Float::parse(trimmed).ok_or_else(|| invalid(text, Type::Float8))?;
+    let named = trimmed.contains(|c: char| matches!(c, 'i' | 'I'));
+    let vanished = number.0 == 0.0 && trimmed.contains(|c: char| matches!(c, '1'..='9'));
+    if vanished || (number.0.is_infinite() && !named) {
+        return Err(error(
+            state::NUMERIC_OUT_OF_RANGE,
+            format!("\"{trimmed}\" is out of range for type double precision"),
+        ));
+    }
+    Ok(Value::Float8(number))
+}
+
 fn parse_numeric(text: &str) -> Fallible<Value> {
     let trimmed = text.trim_matches(is_space);
     match Decimal::parse(trimmed) {
@@ -110,9 +143,60 @@ pub(crate) fn fit(number: Decimal, precision: u16, scale: u16) -> Fallible<Decim
     )
 }
 
+/// A text as a column of `varchar(length)` keeps it: spaces too many are cut off, other characters only by a cast.
+pub(crate) fn shortened(text: &str, length: u32, by_cast: bool) -> Fallible<Option<&str>> {
+    let Some((at, _)) = text.char_indices().nth(length as usize) else {
+        return Ok(None);
+    };
+    if !by_cast && text[at..].contains(|c| c != ' ') {
+        return Err(error(
+            "22001",
+            format!("value too long for type character varying({length})"),
+        ));
+    }
+    Ok(Some(&text[..at]))
+}
+
+/// A whole number as a value of one of their types.
+pub(crate) fn whole(number: i64, to: Type) -> Fallible<Value> {
+    let fitting = match to {
+        Type::Int2 => i16::try_from(number).ok().map(Value::Int2),
+        Type::Int4 => i32::try_from(number).ok().map(Value::Int4),
+        _ => Some(Value::Int8(number)),
+    };
+    fitting.ok_or_else(|| out_of_range(to))
+}
+
 fn to_integer(number: Decimal, to: Type) -> Fallible<i64> {
     let whole = number.to_integer().and_then(|whole| i64::try_from(whole).ok());
     whole.ok_or_else(|| out_of_range(to))
+}
+
+/// The nearest, of two equally near ones the even one.
+fn float_to_integer(number: f64, to: Type) -> Fallible<i64> {
+    let rounded = number.round_ties_even();
+    // 2^63 is the first that is too large; both bounds are exact.
+    let fits = rounded >= -(2_f64.powi(63)) && rounded < 2_f64.powi(63);
+    fits.then_some(rounded as i64).ok_or_else(|| out_of_range(to))
+}
+
+/// With 15 significant digits, as PostgreSQL.
+fn float_to_numeric(number: f64) -> Fallible<Value> {
+    if !number.is_finite() {
+        return Err(unsupported(format!("the numeric {}", Float(number))));
+    }
+    let scientific = format!("{number:.14e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    parse_numeric(&format!("{digits}e{exponent}"))
+}
+
+pub(crate) fn numeric_to_float(number: Decimal) -> f64 {
+    number.to_string().parse().unwrap_or(f64::NAN)
+}
+
+fn midnight(day: i32) -> i64 {
+    i64::from(day).saturating_mul(timestamp::MICROS_PER_DAY)
 }
 
 /// Any unambiguous prefix of true, false, yes, no; on, off; 1, 0.
@@ -143,21 +227,33 @@ pub(crate) fn cast(value: Value, to: Type, now: i64) -> Fallible<Value> {
     Ok(match (value, to) {
         (Value::Null, _) => Value::Null,
         (Value::Int4(n), Type::Int8) => Value::Int8(i64::from(n)),
-        (Value::Int8(n), Type::Int4) => Value::Int4(i32::try_from(n).map_err(|_| out_of_range(to))?),
         (Value::Int4(n), Type::Bool) => Value::Bool(n != 0),
         (Value::Bool(b), Type::Int4) => Value::Int4(i32::from(b)),
-        (Value::Int4(n), Type::Numeric) => Value::numeric(Decimal::from(i64::from(n))),
-        (Value::Int8(n), Type::Numeric) => Value::numeric(Decimal::from(n)),
-        (Value::Numeric(number), Type::Int8) => Value::Int8(to_integer(*number, to)?),
-        (Value::Numeric(number), Type::Int4) => {
-            Value::Int4(i32::try_from(to_integer(*number, to)?).map_err(|_| out_of_range(to))?)
-        }
-        (Value::Date(day), Type::Timestamptz) => {
-            Value::Timestamptz(i64::from(day).saturating_mul(timestamp::MICROS_PER_DAY))
-        }
-        (Value::Timestamptz(at), Type::Date) => Value::Date(at.div_euclid(timestamp::MICROS_PER_DAY) as i32),
-        (Value::Jsonb(text), Type::Int4 | Type::Int8 | Type::Bool) => json::cast_scalar(&text, to)?,
         (value, to) if value.type_of() == Some(to) => value,
+        (value @ (Value::Int2(_) | Value::Int4(_) | Value::Int8(_)), _) if to.is_whole() => {
+            whole(value.as_i64().unwrap_or_default(), to)?
+        }
+        (value @ (Value::Int2(_) | Value::Int4(_) | Value::Int8(_)), Type::Numeric) => {
+            Value::numeric(Decimal::from(value.as_i64().unwrap_or_default()))
+        }
+        (value @ (Value::Int2(_) | Value::Int4(_) | Value::Int8(_)), Type::Float8) => {
+            Value::Float8(Float(value.as_i64().unwrap_or_default() as f64))
+        }
+        (Value::Numeric(number), _) if to.is_whole() => whole(to_integer(*number, to)?, to)?,
+        (Value::Numeric(number), Type::Float8) => Value::Float8(Float(numeric_to_float(*number))),
+        (Value::Float8(number), _) if to.is_whole() => whole(float_to_integer(number.0, to)?, to)?,
+        (Value::Float8(number), Type::Numeric) => float_to_numeric(number.0)?,
+        (Value::Date(day), Type::Timestamptz) => Value::Timestamptz(midnight(day)),
+        (Value::Date(day), Type::Timestamp) => Value::Timestamp(midnight(day)),
+        // The session's zone is UTC.
+        (Value::Timestamp(at), Type::Timestamptz) => Value::Timestamptz(at),
+        (Value::Timestamptz(at), Type::Timestamp) => Value::Timestamp(at),
+        (Value::Timestamptz(at) | Value::Timestamp(at), Type::Date) => {
+            Value::Date(at.div_euclid(timestamp::MICROS_PER_DAY) as i32)
+        }
+        (Value::Jsonb(text), Type::Bool | Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric) => {
+            json::cast_scalar(&text, to)?
+        }
         (Value::Text(text), to) => parse(&text, to, now)?,
         (value, Type::Text) => Value::Text(cast_to_text(&value)),
         (value, to) => {

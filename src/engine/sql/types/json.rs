@@ -147,7 +147,11 @@ pub(crate) fn cast_scalar(text: &str, to: Type) -> Fallible<Value> {
     let document = parse(text)?;
     match (&document, to) {
         (Json::Bool(b), Type::Bool) => Ok(Value::Bool(*b)),
-        (Json::Number(n), Type::Int4 | Type::Int8) if n.is_i64() => input::parse(&n.to_string(), to, 0),
+        (Json::Number(n), Type::Numeric) => input::parse(&n.to_string(), to, 0),
+        (Json::Number(n), to) if to.is_whole() => {
+            let exact = input::parse(&n.to_string(), Type::Numeric, 0)?;
+            input::cast(exact, to, 0)
+        }
         (other, to) => {
             let kind = match other {
                 Json::Null => "null",

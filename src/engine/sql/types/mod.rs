@@ -23,9 +23,7 @@ impl SqlType {
     pub(crate) const INT4: SqlType = SqlType::Is(Type::Int4);
     pub(crate) const INT8: SqlType = SqlType::Is(Type::Int8);
     pub(crate) const TEXT: SqlType = SqlType::Is(Type::Text);
-    pub(crate) const TIMESTAMPTZ: SqlType = SqlType::Is(Type::Timestamptz);
     pub(crate) const NUMERIC: SqlType = SqlType::Is(Type::Numeric);
-    pub(crate) const DATE: SqlType = SqlType::Is(Type::Date);
     pub(crate) const JSONB: SqlType = SqlType::Is(Type::Jsonb);
 
     /// What a column of this type is at the end: an undecided literal is text.
@@ -57,7 +55,7 @@ pub(crate) enum CastContext {
 
 /// Whether a value of `from` may become `to` in this context.
 pub(crate) fn can_cast(from: SqlType, to: Type, context: CastContext) -> bool {
-    use Type::{Bool, Date, Int4, Int8, Jsonb, Numeric, Text, Timestamptz};
+    use Type::{Bool, Date, Float8, Int2, Int4, Int8, Jsonb, Numeric, Text, Timestamp, Timestamptz};
     let from = match from {
         SqlType::Unknown => return true,
         SqlType::ListOf(_) => return false,
@@ -67,12 +65,15 @@ pub(crate) fn can_cast(from: SqlType, to: Type, context: CastContext) -> bool {
         return true;
     }
     let needed = match (from, to) {
-        (Int4, Int8) => CastContext::Implicit,
-        (Int4 | Int8, Numeric) | (Date, Timestamptz) => CastContext::Implicit,
-        (Int8, Int4) | (Numeric, Int4 | Int8) | (Timestamptz, Date) => CastContext::Assignment,
+        (Int2, Int4 | Int8) | (Int4, Int8) => CastContext::Implicit,
+        (Int2 | Int4 | Int8, Numeric | Float8) | (Numeric, Float8) => CastContext::Implicit,
+        (Date, Timestamp | Timestamptz) | (Timestamp, Timestamptz) => CastContext::Implicit,
+        (Int8, Int4 | Int2) | (Int4, Int2) | (Numeric, Int2 | Int4 | Int8) => CastContext::Assignment,
+        (Float8, Int2 | Int4 | Int8 | Numeric) => CastContext::Assignment,
+        (Timestamptz, Date | Timestamp) | (Timestamp, Date) => CastContext::Assignment,
         // Through the types' text forms: to text by assignment, from text only when asked.
         (_, Text) => CastContext::Assignment,
-        (Text, _) | (Int4, Bool) | (Bool, Int4) | (Jsonb, Int4 | Int8 | Bool) => CastContext::Explicit,
+        (Text, _) | (Int4, Bool) | (Bool, Int4) | (Jsonb, Int2 | Int4 | Int8 | Numeric | Bool) => CastContext::Explicit,
         _ => return false,
     };
     context >= needed

@@ -1,19 +1,12 @@
-//! `timestamptz`: microseconds since 2000-01-01 00:00 UTC; the session's zone is UTC.
+//! Instants: microseconds since 2000-01-01 00:00, of `timestamptz` in UTC; the session's zone is UTC.
 
+use base::Interval;
 use base::value::{POSTGRES_EPOCH_DAYS, civil_from_days, days_from_civil};
 
 use crate::error::{Fallible, error, state};
 
 pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
 pub(crate) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
-
-/// A span as PostgreSQL keeps it: months and days are not a number of seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Interval {
-    pub(crate) months: i32,
-    pub(crate) days: i32,
-    pub(crate) micros: i64,
-}
 
 fn invalid(text: &str) -> Box<crate::SqlError> {
     error(
@@ -32,14 +25,29 @@ fn out_of_range(text: &str) -> Box<crate::SqlError> {
 /// ISO 8601 (`2024-05-01`, `2024-05-01 12:30[:15.5][Z|±hh[:mm]]`, `T` allowed), and the words
 /// `now`, `today`, `yesterday`, `tomorrow`, `epoch`.
 pub(crate) fn parse(text: &str, now: i64) -> Fallible<i64> {
+    let (at, offset) = parse_in_zone(text, now)?;
+    at.checked_sub(offset).ok_or_else(|| out_of_range(text))
+}
+
+/// A `timestamp`: a zone that is written is left out.
+pub(crate) fn parse_local(text: &str, now: i64) -> Fallible<i64> {
+    let (at, _) = parse_in_zone(text, now).map_err(|mut refusal| {
+        refusal.message = refusal.message.replace("timestamp with time zone", "timestamp");
+        refusal
+    })?;
+    Ok(at)
+}
+
+/// As written, and the zone's offset, in microseconds.
+fn parse_in_zone(text: &str, now: i64) -> Fallible<(i64, i64)> {
     let trimmed = text.trim();
     let midnight = now.div_euclid(MICROS_PER_DAY) * MICROS_PER_DAY;
     match trimmed.to_ascii_lowercase().as_str() {
-        "now" => return Ok(now),
-        "today" => return Ok(midnight),
-        "yesterday" => return Ok(midnight.saturating_sub(MICROS_PER_DAY)),
-        "tomorrow" => return Ok(midnight.saturating_add(MICROS_PER_DAY)),
-        "epoch" => return Ok(-POSTGRES_EPOCH_DAYS * MICROS_PER_DAY),
+        "now" => return Ok((now, 0)),
+        "today" => return Ok((midnight, 0)),
+        "yesterday" => return Ok((midnight.saturating_sub(MICROS_PER_DAY), 0)),
+        "tomorrow" => return Ok((midnight.saturating_add(MICROS_PER_DAY), 0)),
+        "epoch" => return Ok((-POSTGRES_EPOCH_DAYS * MICROS_PER_DAY, 0)),
         _ => {}
     }
     let split = trimmed.find([' ', 'T', 't']);
@@ -54,7 +62,7 @@ pub(crate) fn parse(text: &str, now: i64) -> Fallible<i64> {
         parse_clock(clock, text)?
     };
     days.checked_mul(MICROS_PER_DAY)
-        .and_then(|micros| micros.checked_add(of_day - offset))
+        .and_then(|micros| Some((micros.checked_add(of_day)?, offset)))
         .ok_or_else(|| out_of_range(text))
 }
 
@@ -159,28 +167,36 @@ fn parse_zone(zone: &str, text: &str) -> Fallible<i64> {
     Ok(if sign == "-" { -micros } else { micros })
 }
 
-/// `30 days`, `1 hour 30 minutes`, `-2 weeks`, `01:30:00`, in any mix.
+/// `30 days`, `1.5 hours 30 minutes`, `-2 weeks`, `01:30:00`, in any mix; a number alone is seconds.
 pub(crate) fn parse_interval(text: &str) -> Option<Interval> {
     let mut interval = Interval::default();
     let mut words = text.split_ascii_whitespace().peekable();
-    let mut seen = false;
+    words.peek()?;
     while let Some(word) = words.next() {
-        seen = true;
         if let Some(clock) = interval_clock(word) {
             interval.micros = interval.micros.checked_add(clock)?;
             continue;
         }
         let split = word.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(word.len());
         let (digits, attached) = word.split_at(split);
-        let amount: i64 = digits.parse().ok()?;
-        let unit = if attached.is_empty() { words.next()? } else { attached };
-        add_unit(&mut interval, amount, &unit.to_ascii_lowercase())?;
+        let unit = match (attached, words.peek()) {
+            ("", None) => "second",
+            ("", Some(_)) => words.next()?,
+            (attached, _) => attached,
+        };
+        add_unit(&mut interval, millionths(digits)?, &unit.to_ascii_lowercase())?;
     }
-    if words.peek().is_none() && seen {
-        Some(interval)
-    } else {
-        None
-    }
+    Some(interval)
+}
+
+/// Of a decimal number with at most six digits behind its point.
+fn millionths(digits: &str) -> Option<i64> {
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let plain = fraction.len() <= 6 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let whole: i64 = if whole == "-" { 0 } else { whole.parse().ok()? };
+    let fraction: i64 = format!("{fraction:0<6}").parse().ok().filter(|_| plain)?;
+    let signed = if digits.starts_with('-') { -fraction } else { fraction };
+    whole.checked_mul(1_000_000)?.checked_add(signed)
 }
 
 fn interval_clock(word: &str) -> Option<i64> {
@@ -198,30 +214,40 @@ fn interval_clock(word: &str) -> Option<i64> {
     whole.checked_mul(sign * MICROS_PER_SECOND)
 }
 
-fn add_unit(interval: &mut Interval, amount: i64, unit: &str) -> Option<()> {
-    let small = |scale: i64| i32::try_from(amount.checked_mul(scale)?).ok();
+/// So many millionths of a unit: what is not a whole month goes to days, what is not a whole day to the time.
+fn add_unit(interval: &mut Interval, millionths: i64, unit: &str) -> Option<()> {
+    const WHOLE: i128 = 1_000_000;
+    let amount = i128::from(millionths);
     let singular = if unit == "ms" {
         unit
     } else {
         unit.strip_suffix('s').unwrap_or(unit)
     };
-    match singular {
-        "year" | "yr" | "y" => interval.months = interval.months.checked_add(small(12)?)?,
-        "month" | "mon" => interval.months = interval.months.checked_add(small(1)?)?,
-        "week" | "w" => interval.days = interval.days.checked_add(small(7)?)?,
-        "day" | "d" => interval.days = interval.days.checked_add(small(1)?)?,
-        other => {
-            let micros = match other {
-                "hour" | "h" | "hr" => 3600 * MICROS_PER_SECOND,
-                "minute" | "min" | "m" => 60 * MICROS_PER_SECOND,
-                "second" | "sec" | "" => MICROS_PER_SECOND,
-                "millisecond" | "msec" | "ms" => 1_000,
-                "microsecond" | "usec" | "u" => 1,
-                _ => return None,
-            };
-            interval.micros = interval.micros.checked_add(amount.checked_mul(micros)?)?;
-        }
-    }
+    let (months, days, micros) = match singular {
+        "year" | "yr" | "y" => (12 * amount, 0, 0),
+        "month" | "mon" => (amount, 0, 0),
+        "week" | "w" => (0, 7 * amount, 0),
+        "day" | "d" => (0, amount, 0),
+        "hour" | "h" | "hr" => (0, 0, amount * 3600),
+        "minute" | "min" | "m" => (0, 0, amount * 60),
+        "second" | "sec" | "" => (0, 0, amount),
+        "millisecond" | "msec" | "ms" => (0, 0, amount / 1_000),
+        "microsecond" | "usec" | "u" => (0, 0, amount / WHOLE),
+        _ => return None,
+    };
+    // A part of a year is whole months, a part of a month thirtieths.
+    let rest = if singular.starts_with('y') {
+        0
+    } else {
+        months % WHOLE * 30
+    };
+    let days = days + rest;
+    let micros = micros + days % WHOLE * i128::from(MICROS_PER_DAY) / WHOLE;
+    *interval = interval.checked_add(Interval {
+        months: i32::try_from(months / WHOLE).ok()?,
+        days: i32::try_from(days / WHOLE).ok()?,
+        micros: i64::try_from(micros).ok()?,
+    })?;
     Some(())
 }
 
@@ -261,6 +287,45 @@ pub(crate) fn truncate(field: &str, timestamp: i64) -> Option<i64> {
         "month" => first(year, month),
         "quarter" => first(year, (month - 1) / 3 * 3 + 1),
         "year" => first(year, 1),
+        _ => return None,
+    })
+}
+
+/// `extract(field from timestamp)` in whole units; seconds and the epoch in microseconds, milliseconds in microseconds, too.
+/// `None` for a field that is not one.
+pub(crate) fn part(field: &str, timestamp: i64) -> Option<i64> {
+    let day = timestamp.div_euclid(MICROS_PER_DAY);
+    let of_day = timestamp.rem_euclid(MICROS_PER_DAY);
+    let (year, month, of_month) = civil_from_days(day + POSTGRES_EPOCH_DAYS);
+    // Years before 1 AD have no zero among them.
+    let written = if year > 0 { year } else { year - 1 };
+    // 2000-01-02 was a Sunday.
+    let weekday = (day - 1).rem_euclid(7);
+    Some(match field {
+        "microseconds" => of_day % (60 * MICROS_PER_SECOND),
+        "milliseconds" | "second" => of_day % (60 * MICROS_PER_SECOND),
+        "minute" => of_day / (60 * MICROS_PER_SECOND) % 60,
+        "hour" => of_day / (3600 * MICROS_PER_SECOND),
+        "day" => i64::from(of_month),
+        "month" => i64::from(month),
+        "quarter" => i64::from((month - 1) / 3 + 1),
+        "year" => written,
+        "decade" => year.div_euclid(10),
+        "century" => (year + 99).div_euclid(100),
+        "dow" => weekday,
+        "isodow" => (weekday + 6) % 7 + 1,
+        "doy" => day + POSTGRES_EPOCH_DAYS - days_from_civil(year, 1, 1) + 1,
+        "week" | "isoyear" => {
+            // The week of its Thursday.
+            let thursday = day - (weekday + 6) % 7 + 3;
+            let (of_year, _, _) = civil_from_days(thursday + POSTGRES_EPOCH_DAYS);
+            if field == "isoyear" {
+                of_year
+            } else {
+                (thursday + POSTGRES_EPOCH_DAYS - days_from_civil(of_year, 1, 1)) / 7 + 1
+            }
+        }
+        "epoch" => timestamp.checked_add(POSTGRES_EPOCH_DAYS * MICROS_PER_DAY)?,
         _ => return None,
     })
 }

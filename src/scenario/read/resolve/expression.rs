@@ -4,7 +4,7 @@ use base::Type;
 use syntax::{BinaryOperator, DataTypeKind, Expr, ExprKind, FunctionCall, Name, Span};
 
 use super::variables::Origin;
-use super::{Found, Resolver, Scope, whole};
+use super::{Found, Resolver, Scope, alike, is_number};
 use crate::names;
 
 impl Resolver<'_, '_> {
@@ -99,19 +99,19 @@ impl Resolver<'_, '_> {
                 otherwise,
             } => self.case(operand.as_deref(), branches, otherwise.as_deref(), scope),
             ExprKind::Cast { operand, data_type } => {
-                let whole_number = matches!(data_type.kind, DataTypeKind::Known(Type::Int4 | Type::Int8));
-                let outside = std::mem::replace(&mut self.whole_sums, whole_number && operand.kind.is_sum());
                 let found = self.expression(operand, scope);
-                self.whole_sums = outside;
-                let DataTypeKind::Known(target) = data_type.kind else {
-                    return Found::default();
+                let target = match data_type.kind {
+                    DataTypeKind::Known(target) => target,
+                    DataTypeKind::Digits { .. } => Type::Numeric,
+                    DataTypeKind::Length(_) => Type::Text,
+                    _ => return Found::default(),
                 };
                 if let Some(variable) = &found.variable {
                     self.variables.used_as(variable, target, None, false);
                 }
                 Found::of(target)
             }
-            ExprKind::Function(call) => self.function(call, span, scope),
+            ExprKind::Function(call) => self.function(call, scope),
         }
     }
 
@@ -193,12 +193,12 @@ impl Resolver<'_, '_> {
             }
             Op::Add | Op::Subtract | Op::Multiply | Op::Divide | Op::Modulo | Op::Power => {
                 for (found, other) in [(&a, &b), (&b, &a)] {
-                    if let (Some(variable), Some(data_type)) = (&found.variable, other.data_type.filter(|t| whole(*t)))
-                    {
+                    let beside = other.data_type.and_then(|other| beside(operator, other));
+                    if let (Some(variable), Some(data_type)) = (&found.variable, beside) {
                         self.variables.used_as(variable, data_type, None, false);
                     }
                 }
-                arithmetic(a.data_type, b.data_type)
+                Found::maybe(arithmetic(operator, a.data_type, b.data_type))
             }
             Op::Concat => Found::of(Type::Text),
             Op::JsonGet => Found::of(Type::Jsonb),
@@ -223,8 +223,7 @@ impl Resolver<'_, '_> {
             }
         }
         if let (Some(a), Some(b)) = (left.data_type, right.data_type)
-            && a != b
-            && !(whole(a) && whole(b))
+            && !alike(a, b)
         {
             self.error(span, format!("operator does not exist: {a} {operator} {b}"), None);
         }
@@ -279,22 +278,7 @@ impl Resolver<'_, '_> {
         result
     }
 
-    /// There is no `numeric`.
-    fn check_numeric(&mut self, name: &str, argument: Option<Type>, span: Span) {
-        match (name, argument) {
-            ("sum", Some(Type::Int8)) if !self.whole_sums => {
-                let hint = "write sum(…)::bigint, which is a whole number again".to_owned();
-                self.error(span, "the sum of bigint is of type numeric, which there is not", hint);
-            }
-            ("avg", Some(Type::Int4 | Type::Int8)) => {
-                let hint = "return the sum and the count: sum(…)::bigint, count(*)".to_owned();
-                self.error(span, "an average is of type numeric, which there is not", hint);
-            }
-            _ => {}
-        }
-    }
-
-    fn function(&mut self, call: &FunctionCall, span: Span, scope: &Scope<'_>) -> Found {
+    fn function(&mut self, call: &FunctionCall, scope: &Scope<'_>) -> Found {
         let arguments: Vec<Found> = call
             .arguments
             .iter()
@@ -305,10 +289,25 @@ impl Resolver<'_, '_> {
             self.boolean(&found, filter.span);
         }
         let first = arguments.iter().find_map(|found| found.data_type);
-        self.check_numeric(call.name.name.as_str(), first, span);
         let data_type = match call.name.name.as_str() {
             "count" => Some(Type::Int8),
-            "sum" => first.filter(|t| whole(*t)).map(|_| Type::Int8),
+            "sum" => first.map(|of| match of {
+                Type::Int2 | Type::Int4 => Type::Int8,
+                Type::Int8 => Type::Numeric,
+                other => other,
+            }),
+            "avg" => first.map(|of| if of == Type::Float8 { of } else { Type::Numeric }),
+            "round" | "trunc" | "floor" | "ceil" | "ceiling" => first.map(|of| {
+                if of.is_whole() && arguments.len() == 1 {
+                    Type::Float8
+                } else {
+                    of
+                }
+            }),
+            "extract" => Some(Type::Numeric),
+            "current_date" => Some(Type::Date),
+            "localtimestamp" => Some(Type::Timestamp),
+            "date_trunc" => arguments.get(1).and_then(|found| found.data_type),
             "min" | "max" | "abs" | "greatest" | "least" | "nullif" => first,
             "coalesce" => {
                 for found in &arguments {
@@ -373,25 +372,45 @@ impl Scope<'_> {
 }
 
 fn number(digits: &str) -> Found {
-    if digits.parse::<i32>().is_ok() {
-        Found::of(Type::Int4)
+    Found::of(if digits.parse::<i32>().is_ok() {
+        Type::Int4
     } else if digits.parse::<i64>().is_ok() {
-        Found::of(Type::Int8)
+        Type::Int8
     } else {
-        Found::default()
+        Type::Numeric
+    })
+}
+
+/// What a variable is taken for beside a value of this type.
+fn beside(operator: BinaryOperator, other: Type) -> Option<Type> {
+    match other {
+        Type::Date if matches!(operator, BinaryOperator::Add | BinaryOperator::Subtract) => Some(Type::Int4),
+        other => is_number(other).then_some(other),
     }
 }
 
-/// Whole numbers give the wider of the two; anything else is left to the engine.
-fn arithmetic(left: Option<Type>, right: Option<Type>) -> Found {
-    let data_type = match (left, right) {
-        (Some(a), Some(b)) if whole(a) && whole(b) => Some(a.max(b)),
-        (Some(Type::Timestamptz), _) | (_, Some(Type::Timestamptz)) => None,
-        (Some(a), None) | (None, Some(a)) if whole(a) => Some(a),
-        _ => None,
+/// Numbers give the wider of the two; a day moves by days, an instant by intervals.
+fn arithmetic(operator: BinaryOperator, left: Option<Type>, right: Option<Type>) -> Option<Type> {
+    let width = |of: Type| {
+        [Type::Int2, Type::Int4, Type::Int8, Type::Numeric, Type::Float8]
+            .iter()
+            .position(|t| *t == of)
     };
-    Found {
-        data_type,
-        ..Found::default()
+    match (left, right) {
+        (Some(a), Some(b)) if is_number(a) && is_number(b) => Some(if width(a) >= width(b) { a } else { b }),
+        (Some(Type::Date), Some(b)) if b.is_whole() => Some(Type::Date),
+        (Some(a), Some(Type::Date)) if a.is_whole() => Some(Type::Date),
+        (Some(Type::Date), Some(Type::Date)) if operator == BinaryOperator::Subtract => Some(Type::Int4),
+        (Some(Type::Date), Some(Type::Interval)) | (Some(Type::Interval), Some(Type::Date)) => Some(Type::Timestamp),
+        (Some(at @ (Type::Timestamp | Type::Timestamptz)), Some(Type::Interval))
+        | (Some(Type::Interval), Some(at @ (Type::Timestamp | Type::Timestamptz))) => Some(at),
+        (Some(Type::Date | Type::Timestamp | Type::Timestamptz), Some(_))
+        | (Some(_), Some(Type::Date | Type::Timestamp | Type::Timestamptz))
+            if operator == BinaryOperator::Subtract =>
+        {
+            Some(Type::Interval)
+        }
+        (Some(a), None) | (None, Some(a)) if is_number(a) => Some(a),
+        _ => None,
     }
 }

@@ -32,8 +32,12 @@ pub(super) struct Found {
 
 impl Found {
     fn of(data_type: Type) -> Found {
+        Found::maybe(Some(data_type))
+    }
+
+    fn maybe(data_type: Option<Type>) -> Found {
         Found {
-            data_type: Some(data_type),
+            data_type,
             ..Found::default()
         }
     }
@@ -75,8 +79,6 @@ pub(super) struct Resolver<'r, 'a> {
     reading: &'r mut Reading<'a>,
     /// Common table expressions in sight.
     common: Vec<(Arc<str>, Vec<Output>)>,
-    /// What is being read becomes a whole number.
-    whole_sums: bool,
     pub(super) variables: Variables,
     pub(super) reads: BTreeSet<TableId>,
     pub(super) writes: BTreeSet<TableId>,
@@ -89,7 +91,6 @@ impl<'r, 'a> Resolver<'r, 'a> {
             source,
             reading,
             common: vec![],
-            whole_sums: false,
             variables: Variables::default(),
             reads: BTreeSet::new(),
             writes: BTreeSet::new(),
@@ -181,7 +182,7 @@ impl<'r, 'a> Resolver<'r, 'a> {
         if let Some(variable) = &found.variable {
             self.variables.used_as(variable, data_type, found.column, true);
         }
-        let fits = |from: Type| from == data_type || data_type == Type::Text || (whole(from) && whole(data_type));
+        let fits = |from: Type| data_type == Type::Text || alike(from, data_type);
         if let Some(from) = found.data_type.filter(|from| !fits(*from)) {
             let message = format!("column \"{column}\" is of type {data_type} but expression is of type {from}");
             self.error(span, message, None);
@@ -201,6 +202,12 @@ impl<'r, 'a> Resolver<'r, 'a> {
     }
 }
 
-fn whole(data_type: Type) -> bool {
-    matches!(data_type, Type::Int4 | Type::Int8)
+fn is_number(data_type: Type) -> bool {
+    data_type.is_whole() || matches!(data_type, Type::Numeric | Type::Float8)
+}
+
+/// Can they be compared with each other, and stored as each other?
+fn alike(a: Type, b: Type) -> bool {
+    let instant = |of: Type| matches!(of, Type::Date | Type::Timestamp | Type::Timestamptz);
+    a == b || (is_number(a) && is_number(b)) || (instant(a) && instant(b))
 }
