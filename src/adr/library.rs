@@ -35,6 +35,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "messages-go-over-a-bus",
     "": "serializable-as-postgresql",
     "": "anomalies-are-circles",
+    "": "two-phase-commit-is-a-design",
     "": "tenants-are-walls",
     "": "policies-name-their-tenant",
     "": "scenarios-are-toml-with-phrases",

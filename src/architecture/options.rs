@@ -139,16 +139,19 @@ pub enum Sabotage {
     WithoutGuards,
     /// A row is written over, whatever has become of it since it was read.
     WithoutConditions,
+    /// A coordinator tells the participants to commit before its log says so.
+    WithoutDecisionLog,
 }
 
 impl Sabotage {
-    pub const ALL: [Sabotage; 6] = [
+    pub const ALL: [Sabotage; 7] = [
         Sabotage::WithoutCompensation,
         Sabotage::WithoutIdempotencyKey,
         Sabotage::WithoutInbox,
         Sabotage::WithoutReplicas,
         Sabotage::WithoutGuards,
         Sabotage::WithoutConditions,
+        Sabotage::WithoutDecisionLog,
     ];
 
     pub fn slug(self) -> &'static str {
@@ -159,6 +162,7 @@ impl Sabotage {
             Sabotage::WithoutReplicas => "without-replicas",
             Sabotage::WithoutGuards => "without-guards",
             Sabotage::WithoutConditions => "without-conditions",
+            Sabotage::WithoutDecisionLog => "without-decision-log",
         }
     }
 

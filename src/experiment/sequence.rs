@@ -252,7 +252,9 @@ impl<'a> Drawing<'a> {
             EventKind::MessageSent { to, reply, arrives, .. } => self.message(event, *to, Some(*arrives), *reply),
             EventKind::MessageLost { to, reply, .. } => self.message(event, *to, None, *reply),
             EventKind::TransactionBegun { activation, .. } => self.transactions.push((*activation, event.node, at)),
-            EventKind::TransactionCommitted { activation, .. } => self.end_transaction(Some(*activation), event, true),
+            EventKind::TransactionCommitted { activation, .. } | EventKind::TransactionPrepared { activation, .. } => {
+                self.end_transaction(Some(*activation), event, true);
+            }
             EventKind::TransactionRolledBack { activation } => self.end_transaction(*activation, event, false),
             EventKind::NodeCrashed => {
                 let lane = self.lane(event.node);
@@ -367,6 +369,7 @@ impl<'a> Drawing<'a> {
         let tone = match &event.kind {
             EventKind::RequestIssued { .. }
             | EventKind::TransactionCommitted { .. }
+            | EventKind::TransactionPrepared { .. }
             | EventKind::CapacityConsumed { .. }
             | EventKind::RequestAnswered {
                 outcome: Outcome::Done, ..

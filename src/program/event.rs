@@ -121,6 +121,11 @@ pub enum EventKind {
     InvariantHolds {
         invariant: u16,
     },
+    /// It is the session's no longer: it waits, with its locks, until somebody commits it or rolls it back.
+    TransactionPrepared {
+        activation: Activation,
+        step: StepId,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -340,6 +345,9 @@ impl fmt::Display for Sentence<'_> {
             }
             EventKind::TransactionCommitted { activation, .. } => {
                 write!(f, "{here} commits for {}", self.program(activation))
+            }
+            EventKind::TransactionPrepared { activation, .. } => {
+                write!(f, "{here} is prepared to commit for {}", self.program(activation))
             }
             EventKind::TransactionRolledBack {
                 activation: Some(activation),

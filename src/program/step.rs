@@ -132,7 +132,8 @@ pub enum Op {
     Release {
         connection: ConnectionId,
     },
-    /// One round trip: an SQL text with `$1…` and its operands. Text is prepared once per connection.
+    /// One round trip: an SQL text with `$1…` and its operands. Text is prepared once per connection; but the
+    /// commands of two-phase commit take no parameters, and their `$1` is written into them.
     Statement {
         connection: ConnectionId,
         sql: String,

@@ -9,16 +9,16 @@
 //! service ◀──────────────────────────┘ Done
 //! ```
 
-use base::Nanos;
-use engine_sql::{Progress, SessionId, TransactionStatus, Usage};
+use base::{Nanos, Time, Value};
+use engine_sql::{Progress, SessionId, SqlError, StatementId, TransactionStatus, Usage};
 use program::profile::SqlCosts;
 use program::{EventKind, NodeId, RequestId, StepId, WaitCause};
 
 use crate::arena::Key;
-use crate::plan::Plan;
-use crate::statement::Phase;
+use crate::plan::{Plan, TextId};
+use crate::statement::{Phase, Running};
 use crate::station::Flush;
-use crate::world::{Happening, Job, World};
+use crate::world::{Happening, Job, ServerState, World};
 
 /// So much an engine may do before others have their turn at the core.
 const FUEL_OF_A_SLICE: u64 = 10_000;
@@ -53,38 +53,35 @@ impl World {
         if !running.begun {
             running.begun = true;
             work += costs.statement_ns;
-            let prepared = connection
-                .prepared
-                .binary_search_by_key(&running.text, |(text, _)| *text);
-            let statement = match prepared {
-                Ok(index) => connection.prepared[index].1,
-                Err(index) => {
-                    work += costs.prepare_ns;
-                    match server.engine.prepare(session, &plan.texts[running.text.0 as usize]) {
-                        Ok(statement) => {
-                            connection.prepared.insert(index, (running.text, statement));
-                            statement
-                        }
-                        Err(error) => {
-                            running.phase = Phase::Slice(Progress::Done(Err(error)));
-                            connection.status = server.engine.transaction_status(session);
-                            return work;
-                        }
-                    }
-                }
-            };
-            server.engine.start(session, statement, &running.operands, now);
+            let (started, prepared) = start(server, plan, session, running, &mut connection.prepared, now);
+            if prepared {
+                work += costs.prepare_ns;
+            }
+            if let Err(error) = started {
+                running.phase = Phase::Slice(Progress::Done(Err(error)));
+                connection.status = server.engine.transaction_status(session);
+                return work;
+            }
             if running.armed.refuse.is_some() {
                 server.engine.cancel(session);
             }
         }
         let mut fuel = FUEL_OF_A_SLICE;
+        let written = server.engine.wal_position();
         let progress = server.engine.resume(session, now, &mut fuel);
         let usage = server.engine.take_usage(session);
         work += cost(costs, &usage);
         let before = std::mem::replace(&mut connection.status, server.engine.transaction_status(session));
-        running.wrote |= matches!(progress, Progress::Flush(_));
         let after = connection.status;
+        running.wrote |= match &progress {
+            Progress::Flush(_) => true,
+            // A commit that does not wait for its flush.
+            Progress::Done(Ok(output)) => {
+                let moved = server.engine.wal_position() > written;
+                moved && after == TransactionStatus::Idle && output.tag.verb != "ROLLBACK"
+            }
+            _ => false,
+        };
         let ended = match &progress {
             Progress::Done(Ok(output)) => Some(output.tag.verb),
             Progress::Done(Err(_)) => Some(""),
@@ -99,7 +96,32 @@ impl World {
             self.tell_transaction(plan, key, (before, after), verb, (activation, step, request), wrote);
         }
         self.woken(plan, node);
+        self.plan_wal_writer(node);
         work
+    }
+
+    /// Commits that have not waited for their flush: the WAL writer has something to do at its next turn.
+    fn plan_wal_writer(&mut self, node: NodeId) {
+        let now = self.now();
+        let state = &mut self.nodes[node.index()];
+        let Some(server) = state.server.as_mut().filter(|server| !server.wal_writer) else {
+            return;
+        };
+        if let Some(due) = server.engine.wal_writer_due(now) {
+            server.wal_writer = true;
+            let epoch = state.epoch;
+            self.scheduler.at(due, Happening::WalWriterTurn { node, epoch });
+        }
+    }
+
+    pub(crate) fn wal_writer_turn(&mut self, plan: &Plan, node: NodeId, epoch: u32) {
+        let state = &mut self.nodes[node.index()];
+        let Some(server) = state.server.as_mut().filter(|_| state.epoch == epoch) else {
+            return;
+        };
+        server.wal_writer = false;
+        let flush = server.wal.flush(server.engine.wal_position());
+        self.start_flush(plan, node, flush);
     }
 
     /// Says what has become of the session's transaction.
@@ -127,6 +149,9 @@ impl World {
         };
         if before == Idle && after != Idle {
             self.emit(node, request, EventKind::TransactionBegun { activation, step });
+        } else if committed && verb == "PREPARE TRANSACTION" {
+            self.emit(node, request, EventKind::TransactionPrepared { activation, step });
+            self.quiet.changes += 1;
         } else if committed {
             if let Some(server) = &mut self.nodes[node.index()].server {
                 server.commits += 1;
@@ -240,6 +265,7 @@ impl World {
             self.end_wait(plan, key, WaitCause::Flush);
         }
         self.woken(plan, node);
+        self.plan_wal_writer(node);
     }
 
     /// A wait at the server is over: the statement wants a core again.
@@ -303,6 +329,36 @@ impl World {
             self.end_wait(plan, key, cause);
         }
     }
+}
+
+/// Starts a connection's statement; whether its text had to be prepared for that.
+fn start(
+    server: &mut ServerState,
+    plan: &Plan,
+    session: SessionId,
+    running: &Running,
+    known: &mut Vec<(TextId, StatementId)>,
+    now: Time,
+) -> (Result<(), SqlError>, bool) {
+    let (text, operands) = (running.text, &running.operands);
+    let sql = &plan.texts[text.0 as usize];
+    if plan.is_written(text) {
+        let operand = operands.first().unwrap_or(&Value::Null);
+        return (server.engine.start_written(session, sql, operand, now), true);
+    }
+    let place = known.binary_search_by_key(&text, |(text, _)| *text);
+    let statement = match place {
+        Ok(index) => known[index].1,
+        Err(index) => match server.engine.prepare(session, sql) {
+            Ok(statement) => {
+                known.insert(index, (text, statement));
+                statement
+            }
+            Err(error) => return (Err(error), true),
+        },
+    };
+    server.engine.start(session, statement, operands, now);
+    (Ok(()), place.is_err())
 }
 
 /// Counted work as processor time.

@@ -63,6 +63,7 @@ impl World {
         };
         server.engine.crash();
         server.wal.clear();
+        server.wal_writer = false;
         server.sessions.clear();
         for key in self.connections.keys(|connection| connection.server == node) {
             let Some(connection) = self.connections.get_mut(key) else {

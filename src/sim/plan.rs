@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) population: Population,
     pub(crate) requests: Requests,
     pub(crate) texts: Vec<Arc<str>>,
+    /// Those that take no parameters: the driver writes the operand into them.
+    written: Vec<bool>,
     /// What gives a connection back in order.
     pub(crate) rollback: TextId,
     /// Program → step → its text.
@@ -87,6 +89,7 @@ impl Plan {
             joins: compilation.programs.iter().map(joins).collect(),
             population: Population::new(&compilation.workload),
             requests: Requests::new(&compilation.workload),
+            written: texts.texts.iter().map(|text| takes_no_parameters(text)).collect(),
             texts: texts.texts,
             rollback,
             statements,
@@ -100,6 +103,11 @@ impl Plan {
             faults,
             compilation,
         }
+    }
+
+    /// Whether the text's operand is written into it when it is sent.
+    pub(crate) fn is_written(&self, text: TextId) -> bool {
+        self.written[text.0 as usize]
     }
 
     pub(crate) fn program(&self, id: ProgramId) -> &Program {
@@ -169,6 +177,12 @@ impl Route {
 /// Integers of any width are one key.
 pub(crate) fn route_key(key: &Value) -> Value {
     key.as_i64().map_or_else(|| key.clone(), Value::Int8)
+}
+
+/// The commands of two-phase commit name a transaction by a literal.
+fn takes_no_parameters(sql: &str) -> bool {
+    let verbs = ["PREPARE TRANSACTION ", "COMMIT PREPARED ", "ROLLBACK PREPARED "];
+    verbs.iter().any(|verb| sql.starts_with(verb))
 }
 
 #[derive(Default)]

@@ -104,6 +104,8 @@ pub(crate) enum Life {
 pub(crate) struct ServerState {
     pub(crate) engine: Server,
     pub(crate) wal: GroupCommit<Key, Lsn>,
+    /// The WAL writer's next turn is planned.
+    pub(crate) wal_writer: bool,
     pub(crate) sessions: BTreeMap<SessionId, Key>,
     pub(crate) statements: u64,
     pub(crate) flushes: u64,
@@ -113,7 +115,8 @@ pub(crate) struct ServerState {
 impl Hash for ServerState {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.engine.fingerprint().hash(state);
-        (&self.wal, &self.sessions, self.statements, self.flushes, self.commits).hash(state);
+        (&self.wal, self.wal_writer, &self.sessions).hash(state);
+        (self.statements, self.flushes, self.commits).hash(state);
     }
 }
 
@@ -192,6 +195,11 @@ pub(crate) enum Happening {
         epoch: u32,
     },
     FlushEnds {
+        node: NodeId,
+        epoch: u32,
+    },
+    /// The WAL writer's turn: it flushes what commits have not waited for.
+    WalWriterTurn {
         node: NodeId,
         epoch: u32,
     },
@@ -301,6 +309,7 @@ impl World {
             Happening::BusWaitEnds(request) => self.bus_wait_ends(plan, request),
             Happening::Replicated { node, epoch } => self.replicated(plan, node, epoch),
             Happening::FlushEnds { node, epoch } => self.flush_ends(plan, node, epoch),
+            Happening::WalWriterTurn { node, epoch } => self.wal_writer_turn(plan, node, epoch),
             Happening::LockDeadline { connection, serial } => self.lock_deadline(plan, connection, serial),
             Happening::PeriodicTurn { index, epoch } => self.relay_turn(plan, index, epoch),
             Happening::FaultDue(index) => self.fault_due(plan, index),
@@ -437,12 +446,19 @@ impl World {
         }
     }
 
+    /// Commits there have not been flushed, and nobody waits for that.
+    fn will_flush(&self, node: &NodeState) -> bool {
+        let server = node.server.as_ref();
+        server.is_some_and(|server| server.engine.wal_writer_due(self.now()).is_some())
+    }
+
     /// Has everything come to rest? Relays may go round, but find nothing to do.
     pub(crate) fn is_quiet(&self, plan: &Plan) -> bool {
         let quiet = &self.quiet;
         quiet.running == 0
             && quiet.travelling == 0
             && quiet.restarting == 0
+            && !self.nodes.iter().any(|node| self.will_flush(node))
             && (0..).zip(&plan.periodic).all(|(index, periodic)| {
                 let home = plan.program(periodic.program).home;
                 self.nodes[home.index()].life == Life::Down
@@ -488,6 +504,7 @@ impl ServerState {
         ServerState {
             engine,
             wal: GroupCommit::new(),
+            wal_writer: false,
             sessions: BTreeMap::new(),
             statements: 0,
             flushes: 0,

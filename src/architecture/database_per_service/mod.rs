@@ -8,6 +8,9 @@
 //! auth-service ──▶ event bus ──▶ audit-service     what may happen later: outbox, bus, inbox
 //! ```
 //!
+//! The variant `two-phase` has no services either: one application prepares a transaction at each owner, decides, and
+//! commits them all.
+//!
 //! The variant `unprotected` has no services and no saga: one application writes to each database in turn and
 //! tries to clean up when a later write fails.
 
@@ -19,8 +22,10 @@ mod memory;
 mod outbox;
 mod participant;
 mod plan;
+mod reading;
 mod saga;
 mod services;
+mod two_phase;
 mod undo;
 mod unprotected;
 mod weakening;
@@ -37,6 +42,7 @@ use crate::{Architecture, Options, Sabotage, Setting, Variant};
 pub(crate) struct DatabasePerService;
 
 const SLUG: &str = "database-per-service";
+const TWO_PHASE: &str = "two-phase";
 const UNPROTECTED: &str = "unprotected";
 
 const POOL: Setting = Setting {
@@ -87,6 +93,11 @@ impl Architecture for DatabasePerService {
                 summary: "An orchestrator with a durable log; idempotency keys, compensations; outbox, event bus and inbox.",
             },
             Variant {
+                slug: TWO_PHASE,
+                title: "Database per service, with two-phase commit",
+                summary: "One application prepares a transaction at each database, writes its decision down, and commits them all; locks are held until it has.",
+            },
+            Variant {
                 slug: UNPROTECTED,
                 title: "Database per service, unprotected writes",
                 summary: "One application writes to each database in turn and tries once to clean up after a failure.",
@@ -104,6 +115,7 @@ impl Architecture for DatabasePerService {
             Sabotage::WithoutIdempotencyKey,
             Sabotage::WithoutInbox,
             Sabotage::WithoutReplicas,
+            Sabotage::WithoutDecisionLog,
         ]
     }
 
@@ -117,6 +129,7 @@ impl Architecture for DatabasePerService {
             .find(|v| v.slug == options.variant)
             .unwrap_or(&self.variants()[0]);
         let databases = match variant.slug {
+            TWO_PHASE => two_phase::compile(&mut assembly, &options.sabotage),
             UNPROTECTED => unprotected::compile(&mut assembly),
             _ => services::compile(&mut assembly, &options.sabotage),
         };

@@ -10,9 +10,9 @@ use super::outbox;
 use super::participant::{self, Contract};
 use super::plan::{Part, PartKind, Plan, STARTED, Shape, plan};
 use super::saga;
-use super::{POOL, SLUG, owner_databases, service_node, weakening};
+use super::{POOL, SLUG, owner_databases, reading, service_node, weakening};
 use crate::Sabotage;
-use crate::composition::lower::{Caller, compose, prefetch_into, target};
+use crate::composition::lower::Caller;
 use crate::composition::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark};
@@ -245,16 +245,8 @@ pub(crate) fn part_steps(
     let mut program = None;
     let steps = match &part.kind {
         PartKind::Local { prefetches, .. } => {
-            let mut steps = Block::new();
-            for (index, prefetch) in prefetches {
-                steps.extend(prefetch_into(
-                    assembly,
-                    builder,
-                    &site.landscape,
-                    subject.caller(*index),
-                    prefetch,
-                ));
-            }
+            let caller = subject.caller(0);
+            let mut steps = reading::prefetches(assembly, builder, &site.landscape, caller, prefetches);
             let action = participant::action(assembly, site, subject, part, contract);
             steps.push(participant::call(
                 assembly, builder, subject, action, part, contract, false,
@@ -263,30 +255,12 @@ pub(crate) fn part_steps(
             steps
         }
         PartKind::Composed { item, checks } => {
-            let Some(syntax::Statement::Query(query)) = item.sql() else {
-                return (Block::new(), None);
-            };
-            let into = target(builder, item.index, query);
-            let mut steps = compose(
-                assembly,
-                builder,
-                &site.landscape,
-                subject.caller(item.index),
-                query,
-                into,
-            );
-            for check in checks {
-                steps.extend(statement::lower(assembly, builder, check, None, Role::Work));
-            }
-            steps
+            let caller = subject.caller(item.index);
+            let query = reading::composed(assembly, builder, &site.landscape, caller, item);
+            [query, reading::checks(assembly, builder, checks, Role::Work)].concat()
         }
         PartKind::External { item } => statement::lower(assembly, builder, item, None, part.role),
-        PartKind::Checks { items } => {
-            let each = items
-                .iter()
-                .map(|item| statement::lower(assembly, builder, item, None, Role::Work));
-            each.collect::<Vec<_>>().concat()
-        }
+        PartKind::Checks { items } => reading::checks(assembly, builder, items, Role::Work),
     };
     (steps, program)
 }

@@ -20,9 +20,8 @@ use scenario::Operation;
 use super::memory::Memory;
 use super::plan::{Message, Part, PartKind, Plan, STARTED, Shape, plan};
 use super::undo::{self, Undo};
-use super::{POOL, SLUG, owner_databases, service_node, weakening};
-use crate::composition::foreign;
-use crate::composition::lower::{Caller, compose, prefetch_into, target};
+use super::{POOL, SLUG, owner_databases, reading, service_node, weakening};
+use crate::composition::lower::Caller;
 use crate::composition::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark};
@@ -134,19 +133,16 @@ impl Writer<'_, '_> {
                 prefetches,
                 items,
             } => {
-                let mut steps = Block::new();
-                for (index, prefetch) in prefetches {
-                    steps.extend(self.prefetch(builder, *index, prefetch));
-                }
+                let landscape = self.landscape(builder);
+                let mut steps = reading::prefetches(self.assembly, builder, &landscape, self.caller, prefetches);
                 let follow = |writer: &mut Self, builder: &mut Builder| writer.parts(builder, plan, rest, last);
                 steps.extend(self.writes(builder, *owner, items, !rest.is_empty(), follow));
                 steps
             }
             PartKind::Composed { item, checks } => {
-                let mut steps = self.composed(builder, item);
-                for check in checks {
-                    steps.extend(statement::lower(self.assembly, builder, check, None, Role::Work));
-                }
+                let landscape = self.landscape(builder);
+                let mut steps = reading::composed(self.assembly, builder, &landscape, self.caller, item);
+                steps.extend(reading::checks(self.assembly, builder, checks, Role::Work));
                 [steps, self.parts(builder, plan, rest, last)].concat()
             }
             PartKind::External { item } => {
@@ -169,10 +165,7 @@ impl Writer<'_, '_> {
                 [call, guard(builder, follow, clean_up)].concat()
             }
             PartKind::Checks { items } => {
-                let mut steps = Block::new();
-                for item in items {
-                    steps.extend(statement::lower(self.assembly, builder, item, None, Role::Work));
-                }
+                let steps = reading::checks(self.assembly, builder, items, Role::Work);
                 [steps, self.parts(builder, plan, rest, last)].concat()
             }
         }
@@ -218,25 +211,6 @@ impl Writer<'_, '_> {
         };
         steps.extend(guard(builder, then, clean_up));
         steps
-    }
-
-    fn composed(&mut self, builder: &mut Builder, item: &Item) -> Block {
-        let Some(syntax::Statement::Query(query)) = item.sql() else {
-            return Block::new();
-        };
-        let caller = Caller {
-            index: item.index,
-            ..self.caller
-        };
-        let into = target(builder, item.index, query);
-        let landscape = self.landscape(builder);
-        compose(self.assembly, builder, &landscape, caller, query, into)
-    }
-
-    fn prefetch(&mut self, builder: &mut Builder, index: u16, prefetch: &foreign::Prefetch) -> Block {
-        let caller = Caller { index, ..self.caller };
-        let landscape = self.landscape(builder);
-        prefetch_into(self.assembly, builder, &landscape, caller, prefetch)
     }
 
     /// A program of its own in the background, and the step that starts it.

@@ -75,3 +75,23 @@ pub(crate) fn operation(operation: &Operation, plan: &Plan, protected: bool) -> 
         reason: reason.to_owned(),
     })
 }
+
+/// What an operation over several owners is with two-phase commit: all or nothing, and yet not quite one transaction.
+pub(crate) fn two_phase(operation: &Operation, touched: usize, writers: usize) -> Option<Weakening> {
+    let (becomes, reason) = match (touched, writers) {
+        (0 | 1, _) => return None,
+        (_, 0 | 1) => (
+            "each service is read at its own time",
+            "no snapshot spans several databases",
+        ),
+        _ => (
+            "all or nothing; one service's part may be seen a moment before another's, and locks are held while the coordinator is down",
+            "two-phase commit makes the outcome one, not the moment at which it is seen",
+        ),
+    };
+    Some(Weakening {
+        constraint: format!("operation {}: one transaction", operation.name),
+        becomes: becomes.to_owned(),
+        reason: reason.to_owned(),
+    })
+}

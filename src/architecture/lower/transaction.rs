@@ -42,7 +42,7 @@ pub(crate) fn again_after_conflict(builder: &mut Builder, body: Block) -> StepId
     builder.retry(body, &[ErrorClass::Transient], AFTER_CONFLICT)
 }
 
-fn begin(isolation: Option<IsolationLevel>) -> &'static str {
+pub(crate) fn begin(isolation: Option<IsolationLevel>) -> &'static str {
     match isolation {
         None => "BEGIN",
         Some(IsolationLevel::ReadCommitted) => "BEGIN ISOLATION LEVEL READ COMMITTED",

@@ -16,6 +16,7 @@ mod catalog;
 mod control;
 mod database;
 mod ddl;
+mod ending;
 mod error;
 mod evaluate;
 mod exec;
@@ -25,10 +26,12 @@ mod memory;
 mod observer;
 mod plan;
 mod planning;
+mod replication;
 mod row;
 mod running;
 mod server;
 mod session;
+mod standby;
 #[allow(unreachable_pub)]
 mod storage;
 mod system;
@@ -41,7 +44,9 @@ use base::{Row, Time, Type};
 pub use evaluate::{EphemeralTable, Evaluation, evaluate};
 pub use memory::TableMemory;
 pub use observer::TableOutline;
+pub use replication::Progressed;
 pub use server::{Server, ServerConfig};
+pub use standby::Standby;
 
 /// A connection's number, never used twice in one server's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

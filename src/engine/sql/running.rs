@@ -15,13 +15,14 @@ use syntax::Statement;
 
 use crate::control;
 use crate::ddl;
+use crate::ending::{End, Wrote};
 use crate::error::{Fallible, error, state};
 use crate::exec::{Context, ForeignRun, Run, Step, Work, acquire, bind_parameters, deadlock, finish_commons};
 use crate::plan::Plan;
 use crate::server::{CachedPlan, Core, Prepared, names};
-use crate::session::{Ending, SessionState};
-use crate::storage::{DeadlockCheck, LockMode, LockTag, Xid};
-use crate::{Blocker, Lsn, Output, Progress, SqlError, StatementId, Tag, TransactionStatus};
+use crate::session::SessionState;
+use crate::storage::{DeadlockCheck, LockMode, LockTag};
+use crate::{Blocker, Output, Progress, SqlError, StatementId, Tag, TransactionStatus};
 
 /// Where a running statement came from.
 #[derive(Clone, Debug, Hash)]
@@ -60,22 +61,8 @@ enum Phase {
     Rows(Box<Rows>),
     /// A definition or a LOCK TABLE that waits for a table lock: it begins anew when it has it.
     Utility,
-    /// The record of a transaction's end is written up to here.
-    Flush {
-        of: Written,
-        lsn: Lsn,
-        output: Output,
-    },
-}
-
-/// What is done once its record has been flushed.
-#[derive(Clone, Copy, Debug, Hash)]
-enum Written {
-    /// The session's own transaction commits, or is prepared.
-    Commit(Xid),
-    Prepare(Xid),
-    /// A prepared transaction ends: whether it is committed or rolled back stands in the record.
-    EndOfPrepared(Xid),
+    /// The record of a transaction's end is written.
+    End(Box<End>),
 }
 
 /// A shared plan; hashed by nothing, since it follows from the statement and the catalog.
@@ -135,8 +122,8 @@ impl Running {
         now: Time,
         fuel: &mut u64,
     ) -> Progress {
-        if let Phase::Flush { .. } = self.phase {
-            return self.flush(session, core);
+        if let Phase::End(_) = self.phase {
+            return self.end(session, core, cancelled);
         }
         match self.still_waits(session, core, cancelled, now) {
             Ok(None) => {}
@@ -145,7 +132,7 @@ impl Running {
         }
         match self.go_on(session, core, prepared, now, fuel) {
             Ok(Came::Done(output)) => self.ended(output, session, core, now),
-            Ok(Came::Suspended) if matches!(self.phase, Phase::Flush { .. }) => self.flush(session, core),
+            Ok(Came::Suspended) if matches!(self.phase, Phase::End(_)) => self.end(session, core, false),
             Ok(Came::Suspended) => match self.waits_for(session, core, now) {
                 Some(blocker) => Progress::Blocked(blocker),
                 None => Progress::OutOfFuel,
@@ -270,8 +257,8 @@ impl Running {
                             "current transaction is aborted, commands ignored until end of transaction block",
                         ));
                     }
-                    if let Some((id, commits)) = end_of_prepared(&statement) {
-                        self.phase = end_prepared(id, commits, session, core)?;
+                    if let Some(end) = End::of_prepared(&statement, session, core)? {
+                        self.phase = Phase::End(Box::new(end));
                         continue;
                     }
                     session.begin(false, now);
@@ -313,7 +300,7 @@ impl Running {
                     }
                     return Ok(came);
                 }
-                Phase::Flush { .. } => return Ok(Came::Suspended),
+                Phase::End(_) => return Ok(Came::Suspended),
             }
         }
     }
@@ -428,106 +415,44 @@ impl Running {
             }
             return Progress::Done(Ok(output));
         }
-        let before = core.storage.wal_position();
-        match write_end(session, core, now) {
+        match End::write(output, session, core, now) {
             Err(refusal) => {
                 session.transaction.chain = None;
                 session.rollback(core);
                 Progress::Done(Err(*refusal))
             }
-            Ok(None) => {
+            Ok(Wrote::Nothing(output)) => {
                 session.finish(core);
                 Progress::Done(Ok(output))
             }
-            Ok(Some((of, lsn))) => {
-                session.usage.wal_bytes += lsn.0.saturating_sub(before.0);
-                self.phase = Phase::Flush { of, lsn, output };
-                Progress::Flush(lsn)
+            Ok(Wrote::End(end)) => {
+                self.phase = Phase::End(Box::new(end));
+                self.end(session, core, false)
             }
         }
     }
 
-    fn flush(&mut self, session: &mut SessionState, core: &mut Core) -> Progress {
-        if let Phase::Flush { lsn, .. } = &self.phase
-            && core.storage.flushed_position() < *lsn
+    /// Goes on with the end of a transaction, as far as its flush and a standby let it.
+    fn end(&mut self, session: &mut SessionState, core: &mut Core, gives_up: bool) -> Progress {
+        if let Phase::End(end) = &mut self.phase
+            && let Some(progress) = end.go_on(session, core, gives_up)
         {
-            return Progress::Flush(*lsn);
+            return progress;
         }
-        self.finish_end(session, core);
+        self.finish_end(session, core)
+            .map_or(Progress::OutOfFuel, |output| Progress::Done(Ok(output)))
+    }
+
+    /// What a written record says takes effect. `None`: there is none.
+    pub(crate) fn finish_end(&mut self, session: &mut SessionState, core: &mut Core) -> Option<Output> {
         match std::mem::replace(&mut self.phase, Phase::Start) {
-            Phase::Flush { output, .. } => Progress::Done(Ok(output)),
-            _ => Progress::OutOfFuel,
-        }
-    }
-
-    /// Does what a written record of a transaction's end says: makes a commit visible, gives locks back or hands
-    /// them on. False: there is none.
-    pub(crate) fn finish_end(&mut self, session: &mut SessionState, core: &mut Core) -> bool {
-        let Phase::Flush { of, .. } = &self.phase else {
-            return false;
-        };
-        match *of {
-            Written::Commit(xid) => {
-                core.storage.finish_commit(xid);
-                core.commit_catalog(&session.transaction.xids);
-                session.finish(core);
+            Phase::End(end) => Some(end.take_effect(session, core)),
+            other => {
+                self.phase = other;
+                None
             }
-            Written::Prepare(xid) => {
-                core.storage.finish_prepare(session.id, xid);
-                session.hand_over(core);
-            }
-            Written::EndOfPrepared(xid) => core.finish_prepared(xid),
         }
-        true
     }
-}
-
-/// Writes the record of the end of the session's transaction; nothing if that has written nothing.
-fn write_end(session: &mut SessionState, core: &mut Core, now: Time) -> Fallible<Option<(Written, Lsn)>> {
-    session.check_commit(core)?;
-    let (written, lsn) = match (session.transaction.ending.take(), session.transaction.xid) {
-        (Some(Ending::Prepare(id)), _) => {
-            let (xid, lsn) = session.prepare(id, core, now)?;
-            (Written::Prepare(xid), lsn)
-        }
-        (_, Some(xid)) => (Written::Commit(xid), core.storage.commit(xid)),
-        (_, None) => return Ok(None),
-    };
-    core.note_catalog(lsn);
-    Ok(Some((written, lsn)))
-}
-
-/// COMMIT PREPARED and ROLLBACK PREPARED.
-fn end_of_prepared(statement: &Statement) -> Option<(&str, bool)> {
-    match statement {
-        Statement::CommitPrepared(id) => Some((id, true)),
-        Statement::RollbackPrepared(id) => Some((id, false)),
-        _ => None,
-    }
-}
-
-fn end_prepared(id: &str, commits: bool, session: &mut SessionState, core: &mut Core) -> Fallible<Phase> {
-    let verb = if commits {
-        "COMMIT PREPARED"
-    } else {
-        "ROLLBACK PREPARED"
-    };
-    if session.transaction.explicit {
-        let message = format!("{verb} cannot run inside a transaction block");
-        return Err(error(state::ACTIVE_SQL_TRANSACTION, message));
-    }
-    let role = session.current_user();
-    let superuser = core.catalog.authority(role, &[]).superuser;
-    let xid = core.storage.find_prepared(id, role, superuser, session.database)?;
-    let before = core.storage.wal_position();
-    let lsn = core.storage.end_prepared(xid, commits);
-    session.usage.wal_bytes += lsn.0.saturating_sub(before.0);
-    core.note_catalog(lsn);
-    Ok(Phase::Flush {
-        of: Written::EndOfPrepared(xid),
-        lsn,
-        output: control::tagged(verb),
-    })
 }
 
 /// What it does that a read-only transaction must not: write, or lock rows.

@@ -12,6 +12,7 @@ use crate::catalog::{Catalog, Table};
 use crate::error::{Fallible, error, state};
 use crate::exec::{check_values, contains, duplicate, index_key};
 use crate::plan::Plan;
+use crate::replication::{Progressed, Replication};
 use crate::running::{Running, Source};
 use crate::session::SessionState;
 use crate::storage::{DatabaseId, Storage, Unique, Xid};
@@ -24,6 +25,8 @@ pub struct ServerConfig {
     pub deadlock_timeout: Nanos,
     /// The `timestamptz` (microseconds since 2000-01-01 UTC) at `Time::ZERO`.
     pub epoch_micros: i64,
+    /// How often the WAL writer flushes what commits have not waited for (`synchronous_commit = off`).
+    pub wal_writer_delay: Nanos,
     /// Zero: none may be prepared, as in a PostgreSQL that nobody has told otherwise.
     pub max_prepared_transactions: u32,
 }
@@ -34,6 +37,7 @@ impl Default for ServerConfig {
             deadlock_timeout: Nanos::from_secs(1),
             // 2024-01-01 00:00 UTC.
             epoch_micros: 757_382_400_000_000,
+            wal_writer_delay: Nanos::from_millis(200),
             max_prepared_transactions: 64,
         }
     }
@@ -48,6 +52,9 @@ pub(crate) struct Core {
     pub(crate) config: ServerConfig,
     /// Scratch for the bytes of a row or a key; empty between uses as far as anyone can tell.
     pub(crate) buffer: Vec<u8>,
+    /// The end of the last commit that nobody has waited for.
+    pub(crate) unawaited: Lsn,
+    pub(crate) replication: Replication,
     /// Committed catalogs with the WAL positions at which they became so: what a crash goes back to.
     pub(crate) history: Vec<(Lsn, Arc<Catalog>)>,
 }
@@ -177,6 +184,8 @@ impl Server {
                 sequences: BTreeMap::new(),
                 config,
                 buffer: Vec::new(),
+                unawaited: Lsn(0),
+                replication: Replication::default(),
                 history: vec![(Lsn(0), catalog)],
             },
             sessions: BTreeMap::new(),
@@ -221,9 +230,10 @@ impl Server {
     pub fn disconnect(&mut self, session: SessionId, _now: Time) {
         if let Some(mut session) = self.sessions.remove(&session) {
             self.core.storage.cancel_wait(session.state.id);
+            self.core.replication.cancel_wait(session.state.id);
             // A commit record that was written stays written, whoever has gone away.
             if let Some(running) = &mut session.running
-                && running.finish_end(&mut session.state, &mut self.core)
+                && running.finish_end(&mut session.state, &mut self.core).is_some()
             {
             } else {
                 session.state.rollback(&mut self.core);
@@ -282,6 +292,19 @@ impl Server {
     /// Starts a statement that is run once (scripts).
     pub fn start_parsed(&mut self, session: SessionId, statement: &Statement, parameters: &[Value], now: Time) {
         self.start_source(session, Source::Parsed(Arc::new(statement.clone())), parameters, now);
+    }
+
+    /// Starts a text that is run once and takes no parameters: `$1`, if it has one, is written into it as a literal, as
+    /// a driver does for PREPARE TRANSACTION. As any error, a refusal fails the transaction that the session is in.
+    pub fn start_written(&mut self, session: SessionId, sql: &str, operand: &Value, now: Time) -> Result<(), SqlError> {
+        let text = sql.replace("$1", &syntax::literal(operand));
+        match syntax::parse_statement(&text, Dialect::Postgres) {
+            Ok(statement) => {
+                self.start_parsed(session, &statement, &[], now);
+                Ok(())
+            }
+            Err(refusal) => Err(self.refuse(session, refusal)),
+        }
     }
 
     fn start_source(&mut self, session: SessionId, source: Source, parameters: &[Value], now: Time) {
@@ -344,18 +367,33 @@ impl Server {
         self.core.storage.flushed_position()
     }
 
+    /// When the WAL writer flushes next, if commits have not waited for their flush: the caller does so then, as
+    /// for a [`Progress::Flush`], up to [`Server::wal_position`].
+    pub fn wal_writer_due(&self, now: Time) -> Option<Time> {
+        let delay = self.core.config.wal_writer_delay.0.max(1);
+        let next = Time((now.0 / delay).saturating_add(1).saturating_mul(delay));
+        (self.core.unawaited > self.flushed_position()).then_some(next)
+    }
+
     /// The WAL up to here is durable.
     pub fn flushed(&mut self, up_to: Lsn) {
         self.core.storage.flushed(up_to);
-        let flushed = self.flushed_position();
+        // As long as the WAL is kept: a standby that lags reads by older ones.
+        let start = self.core.storage.wal_start();
         let history = &mut self.core.history;
-        let durable = history.iter().rposition(|(lsn, _)| *lsn <= flushed).unwrap_or(0);
-        history.drain(..durable);
+        let needed = history.iter().rposition(|(lsn, _)| *lsn <= start).unwrap_or(0);
+        history.drain(..needed);
+    }
+
+    /// Whether commits wait for a synchronous standby (`synchronous_standby_names`), and how far that has come.
+    pub fn acknowledge(&mut self, synchronous: bool, standby: Progressed) {
+        self.core.replication.changed(synchronous, standby);
     }
 
     /// Sessions whose lock was granted since the last call, in order.
     pub fn drain_woken(&mut self, into: &mut Vec<SessionId>) {
         self.core.storage.drain_woken(into);
+        self.core.replication.drain_woken(into);
     }
 
     /// The work that a session has done since the last call.
@@ -447,6 +485,7 @@ impl Server {
     pub fn crash(&mut self) {
         self.sessions.clear();
         self.core.storage.crash();
+        self.core.replication.forget_waits();
         self.down = true;
     }
 
@@ -464,6 +503,7 @@ impl Server {
             self.core.catalog = Arc::new(catalog);
         }
         self.core.history = vec![(Lsn(0), self.core.catalog.clone())];
+        self.core.unawaited = Lsn(0);
         self.down = false;
         Recovery {
             wal_bytes_replayed: replayed.wal_bytes,
@@ -498,6 +538,8 @@ impl Server {
         self.core.catalog.hash(&mut hasher);
         self.core.sequences.hash(&mut hasher);
         self.core.config.hash(&mut hasher);
+        (self.core.unawaited > self.flushed_position()).hash(&mut hasher);
+        self.core.replication.hash(&mut hasher);
         self.sessions.hash(&mut hasher);
         (self.next_session, self.down).hash(&mut hasher);
         hasher.fingerprint()

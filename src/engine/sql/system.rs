@@ -8,11 +8,13 @@ use syntax::{ObjectName, Privilege};
 
 use crate::catalog::{Access, Privileges, Table};
 use crate::server::Core;
+use crate::session::SessionState;
 use crate::storage::{DatabaseId, RelationId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     PreparedXacts,
+    StatUserTables,
 }
 
 /// Below the first number that a user's table gets.
@@ -25,17 +27,31 @@ struct Definition {
 }
 
 /// By their numbers, from [`FIRST`] on.
-const VIEWS: &[Definition] = &[Definition {
-    view: View::PreparedXacts,
-    name: "pg_prepared_xacts",
-    columns: &[
-        ("transaction", Type::Int8),
-        ("gid", Type::Text),
-        ("prepared", Type::Timestamptz),
-        ("owner", Type::Text),
-        ("database", Type::Text),
-    ],
-}];
+const VIEWS: &[Definition] = &[
+    Definition {
+        view: View::PreparedXacts,
+        name: "pg_prepared_xacts",
+        columns: &[
+            ("transaction", Type::Int8),
+            ("gid", Type::Text),
+            ("prepared", Type::Timestamptz),
+            ("owner", Type::Text),
+            ("database", Type::Text),
+        ],
+    },
+    // Of its columns those that are counted here.
+    Definition {
+        view: View::StatUserTables,
+        name: "pg_stat_user_tables",
+        columns: &[
+            ("relid", Type::Int8),
+            ("schemaname", Type::Text),
+            ("relname", Type::Text),
+            ("n_live_tup", Type::Int8),
+            ("n_dead_tup", Type::Int8),
+        ],
+    },
+];
 
 static TABLES: LazyLock<Vec<Arc<Table>>> = LazyLock::new(|| {
     let numbered = VIEWS.iter().zip(FIRST..);
@@ -67,10 +83,27 @@ pub(crate) fn view(id: RelationId) -> Option<View> {
 }
 
 /// What a view shows now.
-pub(crate) fn rows(view: View, core: &Core) -> Vec<Row> {
+pub(crate) fn rows(view: View, core: &Core, session: &SessionState) -> Vec<Row> {
     match view {
         View::PreparedXacts => prepared_xacts(core),
+        View::StatUserTables => stat_user_tables(core, session),
     }
+}
+
+fn stat_user_tables(core: &Core, session: &SessionState) -> Vec<Row> {
+    let number = |number: u64| Value::Int8(i64::try_from(number).unwrap_or(i64::MAX));
+    let row = |table: &Arc<Table>| {
+        let (live, dead) = core.storage.tuple_counts(table.heap);
+        Arc::from([
+            number(u64::from(table.id.0)),
+            Value::Text(table.schema.clone()),
+            Value::Text(table.name.clone()),
+            number(live),
+            number(dead),
+        ])
+    };
+    let tables = core.catalog.tables_of(session.database, &session.transaction.xids);
+    tables.map(row).collect()
 }
 
 fn prepared_xacts(core: &Core) -> Vec<Row> {

@@ -40,6 +40,15 @@ impl<W, P: Copy + Ord + Default> GroupCommit<W, P> {
         self.start(written)
     }
 
+    /// Flushes what nobody waits for; a flush that is running will do.
+    pub(crate) fn flush(&mut self, written: P) -> Flush {
+        if self.running.is_some() {
+            return Flush::Nothing;
+        }
+        self.running = Some(written);
+        Flush::Starts
+    }
+
     fn start(&mut self, written: P) -> Flush {
         if self.running.is_some() || self.waiting.is_empty() {
             return Flush::Nothing;

@@ -197,6 +197,14 @@ impl Builder {
         RegisterId(self.0.registers.len() as u16 - 1)
     }
 
+    pub(crate) fn rows(&mut self, name: &str) -> RegisterId {
+        self.0.registers.push(Register {
+            name: name.to_owned(),
+            kind: RegisterKind::Rows,
+        });
+        RegisterId(self.0.registers.len() as u16 - 1)
+    }
+
     pub(crate) fn parameter(&mut self, name: &str) -> RegisterId {
         let register = self.register(name);
         self.0.parameters.push(register);

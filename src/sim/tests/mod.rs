@@ -12,3 +12,4 @@ mod item;
 mod queueing;
 mod route;
 mod statement;
+mod two_phase;

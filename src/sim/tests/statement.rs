@@ -510,3 +510,61 @@ fn requests_name_rows_that_exist() {
         story(&simulation)
     );
 }
+
+/// A deposit that does not wait for its flush, and one that does not wait long enough.
+fn hasty_deposit(compilation: &mut Compilation) -> ProgramId {
+    let mut program = Builder::entry("deposit");
+    let id = program.parameter("id");
+    program.acquire();
+    program.sql("SET synchronous_commit = off", Vec::new(), Into::Nothing);
+    program.sql(
+        "UPDATE accounts SET balance = balance + 1 WHERE id = $1",
+        vec![Expression::Register(id)],
+        Into::Nothing,
+    );
+    program.release();
+    program.operation(compilation, 1, vec![existing_account()])
+}
+
+/// `synchronous_commit = off`: the client is answered at once, the WAL writer flushes at its next turn, and a crash
+/// before that loses what was answered.
+#[test]
+fn a_commit_that_does_not_wait_is_lost_in_a_crash_before_the_wal_writers_turn() {
+    let run = |crash: Option<Nanos>| {
+        let mut compilation = accounts(10, 1);
+        hasty_deposit(&mut compilation);
+        let crash = crash.map(|at| Fault {
+            trigger: Trigger::At(Time(at.0)),
+            action: FaultAction::Crash {
+                node: SERVER,
+                restart_after: Some(Nanos::from_millis(1)),
+            },
+        });
+        let mut simulation = simulation(&compilation, crash.into_iter().collect());
+        simulation.run();
+        assert_eq!(answer(&simulation), Outcome::Done, "{}", story(&simulation));
+        let waits = |event: &&Event| {
+            matches!(
+                &event.kind,
+                EventKind::WaitStarted {
+                    cause: WaitCause::Flush,
+                    ..
+                }
+            )
+        };
+        assert_eq!(simulation.recorded().iter().filter(waits).count(), 0);
+        let flushed = |event: &Event| matches!(event.kind, EventKind::WalFlushed { .. }).then_some(event.at);
+        let flush = simulation.recorded().iter().find_map(flushed);
+        (total(&simulation), flush)
+    };
+    let (balance, flush) = run(None);
+    assert_eq!(balance, 1_001);
+    let flush = flush.expect("the WAL writer flushes");
+    assert!(flush >= Time(200_000_000) && flush < Time(210_000_000), "{flush:?}");
+    assert_eq!(
+        run(Some(Nanos::from_millis(150))).0,
+        1_000,
+        "lost, though it was answered"
+    );
+    assert_eq!(run(Some(Nanos::from_millis(300))).0, 1_001);
+}

@@ -10,6 +10,7 @@ mod refusal;
 mod saga;
 mod shared_tables;
 mod spelling;
+mod two_phase;
 mod unprotected;
 
 use program::{Compilation, Op, Program, Step};
@@ -26,6 +27,7 @@ pub(crate) const SHARED: &str = "shared-tables-with-row-level-security";
 pub(crate) const SAGA: &str = "database-per-service";
 pub(crate) const TENANT: &str = "database-per-tenant";
 pub(crate) const DYNAMO: &str = "dynamodb-single-table";
+pub(crate) const TWO_PHASE: &str = "database-per-service+two-phase";
 pub(crate) const UNPROTECTED: &str = "database-per-service+unprotected";
 
 pub(crate) fn scenario(text: &str) -> Scenario {

@@ -179,6 +179,12 @@ const OVERLOADS: &[Overload] = &[
         || Function::Session(Session::CurrentSchema),
         Text,
     ),
+    overload(
+        "pg_relation_size",
+        &[Text],
+        || Function::Session(Session::RelationSize),
+        Int8,
+    ),
     overload("pg_backend_pid", &[], || Function::Session(Session::BackendPid), Int4),
     overload("txid_current", &[], || Function::Session(Session::TransactionId), Int8),
     overload("nextval", &[Text], || Function::Session(Session::NextValue), Int8),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use base::{Row, Time, Value};
+use syntax::{Name, ObjectName};
 
 use super::subquery::SubqueryRun;
 use super::{CommonRun, ForeignEvent, NO_ROW, Place, State};
@@ -294,6 +295,16 @@ impl Environment for Context<'_> {
                 found.cloned().map_or(Value::Null, Value::Text)
             }
             SessionFunction::BackendPid => Value::Int4(i32::try_from(self.session.id.0).unwrap_or(i32::MAX)),
+            SessionFunction::RelationSize => {
+                let names = crate::server::names(self.core, self.session);
+                let (schema, name) = match text(0).split_once('.') {
+                    Some((schema, name)) => (Some(Name::new(schema)), Name::new(name)),
+                    None => (None, Name::new(text(0))),
+                };
+                let heap = names.table(&ObjectName { schema, name })?.heap;
+                let bytes = self.core.storage.heap_bytes(heap);
+                Value::Int8(i64::try_from(bytes).unwrap_or(i64::MAX))
+            }
             SessionFunction::TransactionId => {
                 self.xid()?;
                 let top = self.session.transaction.xid.map_or(0, |xid| xid.0);

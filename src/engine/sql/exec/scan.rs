@@ -98,7 +98,9 @@ fn fetch_ephemeral(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>)
 }
 
 fn fetch_from_view(view: View, table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> bool {
-    let rows = state.view.get_or_insert_with(|| system::rows(view, cx.core).into());
+    let rows = state
+        .view
+        .get_or_insert_with(|| system::rows(view, cx.core, cx.session).into());
     let Some(row) = rows.get(state.at) else {
         return false;
     };

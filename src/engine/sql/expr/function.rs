@@ -113,6 +113,8 @@ pub(crate) enum Session {
     CurrentDatabase,
     CurrentSchema,
     BackendPid,
+    /// `pg_relation_size('table')`, in bytes.
+    RelationSize,
     TransactionId,
     /// `nextval('sequence')`.
     NextValue,

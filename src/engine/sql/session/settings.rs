@@ -10,6 +10,7 @@ use super::{Modes, SessionState, Settings, isolation_name};
 use crate::SqlError;
 use crate::catalog::Catalog;
 use crate::error::{Fallible, error, state};
+use crate::replication::Asks;
 use crate::server::ServerConfig;
 
 /// The settings that exist, in lower case, with their values at the start.
@@ -94,6 +95,10 @@ impl SessionState {
             "transaction_deferrable" => Some(on_or_off(self.modes().deferrable).into()),
             "session_authorization" => Some(self.session_user().clone()),
             "server_version" => Some("15.0".into()),
+            "wal_writer_delay" => {
+                let time = i32::try_from(config.wal_writer_delay.0 / 1_000_000).unwrap_or(i32::MAX);
+                Some(show_milliseconds(time).into())
+            }
             "max_prepared_transactions" => Some(config.max_prepared_transactions.to_string().into()),
             "deadlock_timeout" if self.setting_text(&name).is_none() => {
                 let time = i32::try_from(config.deadlock_timeout.0 / 1_000_000).unwrap_or(i32::MAX);
@@ -108,6 +113,10 @@ impl SessionState {
         let name: Arc<str> = name.to_ascii_lowercase().into();
         if &*name == "max_prepared_transactions" {
             let message = format!("parameter \"{name}\" cannot be changed without restarting the server");
+            return Err(error("55P02", message));
+        }
+        if &*name == "wal_writer_delay" {
+            let message = format!("parameter \"{name}\" cannot be changed now");
             return Err(error("55P02", message));
         }
         let known = KNOWN_SETTINGS.iter().any(|(known, _)| *known == &*name)
@@ -191,6 +200,21 @@ impl SessionState {
         }
         let message = "permission denied to set session authorization";
         Err(error(state::INSUFFICIENT_PRIVILEGE, message))
+    }
+
+    /// `synchronous_commit` is not off.
+    pub(crate) fn waits_for_flush(&self) -> bool {
+        self.set_text("synchronous_commit").is_none_or(|text| &**text != "off")
+    }
+
+    /// What `synchronous_commit` asks of a synchronous standby.
+    pub(crate) fn asks_of_standby(&self) -> Option<Asks> {
+        match self.set_text("synchronous_commit").map_or("on", |text| text) {
+            "local" | "off" => None,
+            "remote_write" => Some(Asks::Written),
+            "remote_apply" => Some(Asks::Applied),
+            _ => Some(Asks::Flushed),
+        }
     }
 
     /// Whether `client_min_messages` lets a message of this severity through.

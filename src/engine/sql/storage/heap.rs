@@ -27,8 +27,10 @@ pub(crate) struct Heap {
     pub(crate) indexes: Vec<IndexId>,
     /// Versions inserted less versions removed or replaced, committed or not: an estimate.
     pub(crate) live: u64,
-    /// Versions removed or replaced and not cleared away: an estimate.
+    /// Versions removed or replaced since the last vacuum and not cleared away: an estimate.
     pub(crate) dead: u64,
+    /// Those that the last vacuum had to leave, because somebody could still see them.
+    pub(crate) kept: u64,
 }
 
 /// Bytes that a row takes on its page, header included.
@@ -51,6 +53,7 @@ impl Heap {
             indexes: Vec::new(),
             live: 0,
             dead: 0,
+            kept: 0,
         }
     }
 
@@ -189,6 +192,7 @@ impl Heap {
                     self.long.remove(&number);
                 }
             }
+            self.kept = self.kept.saturating_sub(cleared.saturating_sub(self.dead));
             self.dead = self.dead.saturating_sub(cleared);
             if let Some(target) = self.page_mut(page) {
                 target.clear(slot, value);

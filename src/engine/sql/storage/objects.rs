@@ -217,6 +217,17 @@ impl Storage {
         self.objects.index(index).map_or(0, |tree| tree.allocated() as u64)
     }
 
+    /// Bytes of a heap's pages.
+    pub fn heap_bytes(&self, relation: RelationId) -> u64 {
+        u64::from(self.page_count(relation)) * super::page::PAGE as u64
+    }
+
+    /// Rows of a heap, and versions of which nobody needs more than those who look at the past: estimates.
+    pub fn tuple_counts(&self, relation: RelationId) -> (u64, u64) {
+        self.heap(relation)
+            .map_or((0, 0), |heap| (heap.live, heap.dead + heap.kept))
+    }
+
     /// Pages of a heap.
     pub fn page_count(&self, relation: RelationId) -> u32 {
         self.heap(relation).map_or(0, Heap::page_count)

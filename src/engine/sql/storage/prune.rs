@@ -44,9 +44,10 @@ impl Storage {
         }
     }
 
-    fn prune(&mut self, relation: RelationId, number: u32, horizon: Xid, scope: Scope) {
-        let Some(heap) = self.heap(relation) else { return };
-        let Some(page) = heap.page(number) else { return };
+    /// How many removed or replaced versions are still needed.
+    fn prune(&mut self, relation: RelationId, number: u32, horizon: Xid, scope: Scope) -> u64 {
+        let Some(heap) = self.heap(relation) else { return 0 };
+        let Some(page) = heap.page(number) else { return 0 };
         let indexed = !heap.indexes.is_empty();
         let mut pruning = Pruning::new(page, number, self.visibility(), horizon, indexed);
         match scope {
@@ -65,6 +66,7 @@ impl Storage {
                 },
             );
         }
+        waiting.len() as u64
     }
 
     /// Clears away all versions that nobody can see any more, with their index entries. Returns how many
@@ -73,9 +75,9 @@ impl Storage {
         let horizon = self.transactions.horizon();
         let Some(heap) = self.heap(relation) else { return 0 };
         let (pages, indexes) = (heap.page_count(), heap.indexes.clone());
-        for page in 0..pages {
-            self.prune(relation, page, horizon, Scope::Page);
-        }
+        let kept = (0..pages)
+            .map(|page| self.prune(relation, page, horizon, Scope::Page))
+            .sum();
         for index in indexes {
             self.remove_dead_entries(index);
         }
@@ -102,8 +104,9 @@ impl Storage {
                 },
             );
         }
-        // What is still needed is counted again only when as much has come together anew.
-        self.heap_mut(relation).dead = 0;
+        // What is still needed is looked at again only when as much has come together anew.
+        let heap = self.heap_mut(relation);
+        (heap.dead, heap.kept) = (0, kept);
         freed
     }
 

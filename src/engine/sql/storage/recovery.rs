@@ -137,6 +137,18 @@ impl Storage {
 
     /// Last checkpoint, then the flushed records after it.
     pub fn recover(&mut self) -> Replayed {
+        let from = self.begin_recovery();
+        let (end, records) = self.replay_until(from, self.wal.position());
+        self.end_recovery();
+        Replayed {
+            wal_bytes: end.0 - from.0,
+            records,
+        }
+    }
+
+    /// As the last checkpoint has it; the position from which the WAL says more. No transaction can begin before
+    /// [`Storage::end_recovery`].
+    pub fn begin_recovery(&mut self) -> Lsn {
         let checkpoint = self.checkpoint.clone();
         self.objects = checkpoint.objects.clone();
         self.multixacts = checkpoint.multixacts.clone();
@@ -145,18 +157,40 @@ impl Storage {
         for prepared in &checkpoint.prepared {
             self.prepared.restore(prepared.clone());
         }
+        checkpoint.lsn
+    }
+
+    /// Does again what the whole records between two positions say; where the last of them ends, and how many.
+    pub fn replay_until(&mut self, from: Lsn, until: Lsn) -> (Lsn, u64) {
         let wal = self.wal.clone();
-        let mut records = 0;
-        for (xid, record) in wal.records(checkpoint.lsn) {
+        let (mut end, mut records) = (from, 0);
+        for (after, xid, record) in wal.records(from) {
+            if after > until {
+                break;
+            }
             self.replay(xid, record);
+            end = after;
             records += 1;
         }
+        (end, records)
+    }
+
+    /// Transactions without an end are rolled back, prepared ones hold again what they held.
+    pub fn end_recovery(&mut self) {
         self.objects.drop_created_but(&self.lasting_xids());
         self.revive_prepared();
-        Replayed {
-            wal_bytes: self.wal.position().0 - checkpoint.lsn.0,
-            records,
-        }
+    }
+
+    /// The first position that the WAL still has.
+    pub fn wal_start(&self) -> Lsn {
+        self.checkpoint.lsn
+    }
+
+    /// Takes over the WAL of another server, as far as that has been flushed and not beyond a position. `from`: where a
+    /// record begins that both have.
+    pub fn receive_wal(&mut self, source: &Storage, from: Lsn, up_to: Lsn) {
+        self.wal = source.wal.clone();
+        self.wal.cut(from, up_to.min(source.wal.flushed()));
     }
 
     fn replay(&mut self, xid: Xid, record: Record<'_>) {

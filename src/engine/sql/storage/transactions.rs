@@ -67,6 +67,12 @@ impl Storage {
         lsn
     }
 
+    /// Whether its commit will drop something: that is flushed before anything is gone.
+    pub fn drops(&self, xid: Xid) -> bool {
+        let own = |by: Xid| by == xid || self.transactions.top_of(by) == xid;
+        self.drops.iter().any(|(by, _)| own(*by))
+    }
+
     /// Makes it visible and ends the waiting of those who wait for `Transaction(xid)`.
     pub fn finish_commit(&mut self, xid: Xid) {
         let Some(at) = self.committing.iter().position(|one| one.xid == xid) else {

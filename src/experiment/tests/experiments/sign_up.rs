@@ -9,6 +9,7 @@ use crate::finish;
 const SCHEMAS: &str = "schemas-in-one-database";
 const TENANT: &str = "database-per-tenant";
 const SAGA: &str = "database-per-service";
+const TWO_PHASE: &str = "database-per-service+two-phase";
 const UNPROTECTED: &str = "database-per-service+unprotected";
 
 fn text() -> &'static str {
@@ -158,6 +159,30 @@ fn a_saga_mends_everything_but_others_see_half_of_it_meanwhile() {
         windows > design.points.len() / 2,
         "{windows} of {} had a window",
         design.points.len()
+    );
+}
+
+#[test]
+fn with_two_phase_commit_no_fault_breaks_anything() {
+    let design = explore(TWO_PHASE, &[]);
+    assert!(design.points.len() > 80, "{} points", design.points.len());
+    assert_eq!(broken(&design), Vec::<&str>::new());
+    let crashes = design
+        .points
+        .iter()
+        .filter(|point| point.fault.starts_with("coordinator crashes"));
+    assert!(crashes.count() >= 10, "the coordinator can be crashed at every step");
+}
+
+#[test]
+fn a_decision_that_is_written_down_too_late_is_found() {
+    let design = explore(TWO_PHASE, &["without-decision-log"]);
+    assert!(
+        broken(&design)
+            .iter()
+            .any(|fault| fault.contains("coordinator crashes")),
+        "{:?}",
+        broken(&design)
     );
 }
 

@@ -134,10 +134,15 @@ impl Wal {
 
     /// A crash: what was not flushed is gone, and so is the record in which the flush ended.
     pub(crate) fn lose_unflushed(&mut self, from: Lsn) {
+        self.cut(from, self.flushed());
+    }
+
+    /// Ends with the last whole record before a position. `from`: where a record begins that is kept.
+    pub(crate) fn cut(&mut self, from: Lsn, at: Lsn) {
         let mut end = from.0;
         let mut last = self.last.min(end);
         for (start, record) in self.raw_records(from) {
-            if start + record.len() as u64 > self.flushed {
+            if start + record.len() as u64 > at.0 {
                 break;
             }
             last = start;
@@ -176,16 +181,17 @@ impl Wal {
             })
     }
 
-    /// The records from a record's start on, with their transactions.
-    pub(crate) fn records(&self, from: Lsn) -> impl Iterator<Item = (Xid, Record<'_>)> {
-        self.raw_records(from).filter_map(|(_, bytes)| {
+    /// The records from a record's start on, each with the position after it and its transaction.
+    pub(crate) fn records(&self, from: Lsn) -> impl Iterator<Item = (Lsn, Xid, Record<'_>)> {
+        self.raw_records(from).filter_map(|(start, bytes)| {
+            let after = Lsn(start + bytes.len() as u64);
             let mut reader = Reader { bytes: bytes.get(4..)? };
             let xid = Xid(reader.word()?);
             let kind = *bytes.get(16)?;
             let mut payload = Reader {
                 bytes: bytes.get(RECORD_HEADER..)?,
             };
-            Some((xid, Record::decode(xid, kind, &mut payload)?))
+            Some((after, xid, Record::decode(xid, kind, &mut payload)?))
         })
     }
 
@@ -319,7 +325,7 @@ mod tests {
         for (number, record) in samples().iter().enumerate() {
             wal.append(Xid(number as u32), record);
         }
-        let read: Vec<_> = wal.records(Lsn(0)).collect();
+        let read: Vec<_> = wal.records(Lsn(0)).map(|(_, xid, record)| (xid, record)).collect();
         let written: Vec<_> = samples()
             .into_iter()
             .enumerate()
