@@ -147,7 +147,7 @@ fn default(table: &Table, column: ColumnId) -> Option<Generator> {
         default = operand;
     }
     if let ExprKind::Function(call) = &default.kind {
-        let present = ["now", "current_timestamp", "localtimestamp", "current_date"].contains(&call.name.name.as_str())
+        let present = ["now", "current_timestamp"].contains(&call.name.name.as_str())
             && matches!(definition.data_type, Type::Timestamptz | Type::Timestamp | Type::Date);
         return present.then_some(past());
     }

@@ -2,6 +2,7 @@
 
 use syntax::{Attribute, AttributeArgument, Expr, ExprKind, Span, Statement};
 
+use super::present;
 use crate::document::Reading;
 use crate::phrase::{Phrase, PhraseError, parse_duration};
 use crate::{Action, Compensation, External, Marks, Source, names};
@@ -65,7 +66,7 @@ fn compensation(
     match &attribute.arguments[..] {
         [AttributeArgument::Statement(written)] => match **written {
             Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Call { .. } => {
-                return Compensation::Written(written.clone());
+                return Compensation::Written(Box::new(present::statement(written)));
             }
             _ => reading.error(
                 place,

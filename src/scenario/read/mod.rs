@@ -11,6 +11,7 @@ mod marks;
 mod operation;
 mod parameter;
 mod population;
+mod present;
 mod resolve;
 mod schema;
 mod tenancy;

@@ -10,7 +10,7 @@ use crate::{Action, Compensation, External, Operation, Place, Population, Schema
 use crate::{Statement, Variable, names};
 
 use super::resolve::{Origin, Resolver, Variables};
-use super::{limits, marks, parameter, tenancy};
+use super::{limits, marks, parameter, present, tenancy};
 
 pub(super) fn operation(
     place: Place,
@@ -166,7 +166,7 @@ fn action(
     match &item.statement {
         Sql::Query(_) | Sql::Insert(_) | Sql::Update(_) | Sql::Delete(_) => {
             resolver.statement(&item.statement, number);
-            Some(Action::Sql(Box::new(item.statement.clone())))
+            Some(Action::Sql(Box::new(present::statement(&item.statement))))
         }
         Sql::AbortWhen { condition, message } => {
             let found = resolver.constant_expression(condition);
@@ -180,7 +180,7 @@ fn action(
                 );
             }
             Some(Action::AbortWhen {
-                condition: condition.clone(),
+                condition: present::expression(condition),
                 message: message.clone(),
             })
         }

@@ -14,8 +14,8 @@ use crate::names;
 use crate::schema::IndexColumn;
 use crate::{Check, Class, Column, ColumnId, ForeignKey, Index, Schema, Source, Table, TableId, Unique};
 
-use super::limits;
 use super::resolve::Resolver;
+use super::{limits, present};
 
 /// Columns that mean something to the whole scenario.
 #[derive(Clone, Copy, Debug)]
@@ -250,7 +250,7 @@ impl Builder<'_, '_> {
                 _ => None,
             },
             not_null: definition.not_null,
-            default: definition.default.clone(),
+            default: definition.default.as_ref().map(present::expression),
             class: None,
             place: self.source.place(definition.name.span),
         }

@@ -52,6 +52,12 @@ fn a_school_leaves_the_same_rows() {
     same_rows("school");
 }
 
+/// Types that people's own schemas have: uuid, varchar, numeric, date, timestamp.
+#[test]
+fn a_library_leaves_the_same_rows() {
+    same_rows("library");
+}
+
 #[test]
 fn a_bank_leaves_the_same_rows() {
     same_rows("bank");
