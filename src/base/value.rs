@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::range::DateRange;
 use crate::{Decimal, Float, Interval, Uuid};
 
 /// A result row or a row to load.
@@ -37,6 +38,8 @@ pub enum Type {
     /// `double precision`.
     Float8,
     Uuid,
+    Bytea,
+    Daterange,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,6 +61,8 @@ pub enum Value {
     Interval(Interval),
     Float8(Float),
     Uuid(Uuid),
+    Bytea(Arc<[u8]>),
+    Daterange(DateRange),
     /// A parameter of `= ANY ($n)`; never stored in a column.
     List(Arc<[Value]>),
 }
@@ -69,6 +74,10 @@ impl Value {
 
     pub fn numeric(number: Decimal) -> Value {
         Value::Numeric(Arc::new(number))
+    }
+
+    pub fn bytea(bytes: impl Into<Arc<[u8]>>) -> Value {
+        Value::Bytea(bytes.into())
     }
 
     pub fn is_null(&self) -> bool {
@@ -109,6 +118,8 @@ impl Value {
             Value::Interval(_) => Some(Type::Interval),
             Value::Float8(_) => Some(Type::Float8),
             Value::Uuid(_) => Some(Type::Uuid),
+            Value::Bytea(_) => Some(Type::Bytea),
+            Value::Daterange(_) => Some(Type::Daterange),
         }
     }
 }
@@ -134,6 +145,8 @@ impl Type {
             Type::Interval => "interval",
             Type::Float8 => "double precision",
             Type::Uuid => "uuid",
+            Type::Bytea => "bytea",
+            Type::Daterange => "daterange",
         }
     }
 }
@@ -165,10 +178,9 @@ impl fmt::Display for Value {
             Value::Float8(number) => number.fmt(f),
             Value::Uuid(uuid) => uuid.fmt(f),
             Value::Numeric(number) => write!(f, "{number}"),
-            Value::Date(days) => {
-                let (year, month, day) = civil_from_days(i64::from(*days) + POSTGRES_EPOCH_DAYS);
-                write!(f, "{year:04}-{month:02}-{day:02}")
-            }
+            Value::Date(days) => write_day(f, *days),
+            Value::Daterange(range) => write_range(f, *range, write_day),
+            Value::Bytea(bytes) => write!(f, "\\x{}", hex(bytes)),
             Value::List(items) => {
                 f.write_str("{")?;
                 for (i, item) in items.iter().enumerate() {
@@ -181,6 +193,27 @@ impl fmt::Display for Value {
             }
         }
     }
+}
+
+/// Two lower-case digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
+}
+
+/// The inverse of [`hex`], digits of either case; `None` for anything else.
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    pairs.collect()
 }
 
 /// Days since 1970-01-01 to a proleptic Gregorian date (H. Hinnant, "chrono-compatible low-level
@@ -244,6 +277,27 @@ pub fn parse_instant(text: &str) -> Option<i64> {
 
 /// Days from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 pub const POSTGRES_EPOCH_DAYS: i64 = 10_957;
+
+fn write_day(f: &mut fmt::Formatter<'_>, days: i32) -> fmt::Result {
+    let (year, month, day) = civil_from_days(i64::from(days) + POSTGRES_EPOCH_DAYS);
+    write!(f, "{year:04}-{month:02}-{day:02}")
+}
+
+/// `[2020-01-01,2020-02-01)`, with days as `day` writes them.
+fn write_range(
+    f: &mut fmt::Formatter<'_>,
+    range: DateRange,
+    day: impl Fn(&mut fmt::Formatter<'_>, i32) -> fmt::Result,
+) -> fmt::Result {
+    if range.is_empty() {
+        return f.write_str("empty");
+    }
+    f.write_str(if range.lower().is_some() { "[" } else { "(" })?;
+    range.lower().map_or(Ok(()), |from| day(f, from))?;
+    f.write_str(",")?;
+    range.upper().map_or(Ok(()), |to| day(f, to))?;
+    f.write_str(")")
+}
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 

@@ -58,7 +58,8 @@ impl KeyText {
             Value::Interval(interval) => {
                 let _ = write!(self.text, "{:026}", interval.span_micros() + 10_i128.pow(25));
             }
-            Value::Date(_) | Value::Uuid(_) => push_text(&mut self.text, &part.to_string()),
+            Value::Date(_) | Value::Uuid(_) | Value::Daterange(_) => push_text(&mut self.text, &part.to_string()),
+            Value::Bytea(bytes) => self.text.push_str(&base::hex(bytes)),
             Value::Text(text) | Value::Jsonb(text) => push_text(&mut self.text, text),
         }
         true

@@ -329,7 +329,8 @@ pub(crate) fn typed(generator: Generator, data_type: Type, schema: &Schema) -> R
         Generator::Choice(values) => return Ok(Generator::Choice(convert_all(values, data_type)?)),
         Generator::Each(values) => return Ok(Generator::Each(convert_all(values, data_type)?)),
         Generator::Unique { .. } => whole || matches!(data_type, Type::Text | Type::Uuid),
-        Generator::Email { .. } | Generator::Text { .. } => data_type == Type::Text,
+        Generator::Text { .. } => matches!(data_type, Type::Text | Type::Bytea),
+        Generator::Email { .. } => data_type == Type::Text,
         Generator::Tenant => data_type == Type::Int4,
         Generator::Between { low, high } => {
             if convert(&Value::Int8(*low), data_type).is_err() || convert(&Value::Int8(*high), data_type).is_err() {
@@ -380,6 +381,10 @@ fn convert(value: &Value, data_type: Type) -> Result<Value, String> {
         }
         (Value::Text(text), Type::Text) => Value::Text(text.clone()),
         (Value::Text(text), Type::Jsonb) => Value::Jsonb(text.clone()),
+        (Value::Text(text), Type::Bytea) => {
+            let bytes = text.strip_prefix("\\x").and_then(base::from_hex);
+            Value::bytea(bytes.ok_or_else(wrong)?)
+        }
         _ => return Err(wrong()),
     })
 }

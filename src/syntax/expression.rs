@@ -135,7 +135,17 @@ pub enum BinaryOperator {
     /// `->>`
     JsonGetText,
     /// `@>`
-    JsonContains,
+    Contains,
+    /// `<@`
+    ContainedBy,
+    /// `&&`
+    Overlaps,
+    /// `<<`
+    LeftOf,
+    /// `>>`
+    RightOf,
+    /// `-|-`
+    Adjacent,
 }
 
 impl BinaryOperator {
@@ -158,7 +168,12 @@ impl BinaryOperator {
             BinaryOperator::Concat => "||",
             BinaryOperator::JsonGet => "->",
             BinaryOperator::JsonGetText => "->>",
-            BinaryOperator::JsonContains => "@>",
+            BinaryOperator::Contains => "@>",
+            BinaryOperator::ContainedBy => "<@",
+            BinaryOperator::Overlaps => "&&",
+            BinaryOperator::LeftOf => "<<",
+            BinaryOperator::RightOf => ">>",
+            BinaryOperator::Adjacent => "-|-",
         }
     }
 }

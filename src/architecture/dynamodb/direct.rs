@@ -75,11 +75,15 @@ pub(crate) fn insert(writer: &mut Writer<'_, '_>, items: &[Item], item: &Item) -
     Some(steps)
 }
 
-/// A text literal is a jsonb as it stands.
+/// A text literal is a jsonb as it stands, and bytes if it is `\x` and hexadecimal digits.
 fn value(writer: &mut Writer<'_, '_>, table: &Table, column: ColumnId, expr: &Expr) -> Option<Expression> {
     let data_type = table.column(column).data_type;
     if let (base::Type::Jsonb, syntax::ExprKind::String(text)) = (data_type, &expr.kind) {
         return Some(Expression::Constant(base::Value::Jsonb(text.clone())));
+    }
+    if let (base::Type::Bytea, syntax::ExprKind::String(text)) = (data_type, &expr.kind) {
+        let bytes = base::from_hex(text.strip_prefix("\\x")?)?;
+        return Some(Expression::Constant(base::Value::bytea(bytes)));
     }
     assigned_value(&mut writer.builder, table.column(column), expr)
 }

@@ -96,6 +96,8 @@ pub(crate) fn item_bytes(table: &Table, layout: &Layout, id: TableId) -> u64 {
         Type::Timestamptz => 27,
         Type::Date => 10,
         Type::Numeric => 12,
+        Type::Bytea => 20,
+        Type::Daterange => 23,
         Type::Jsonb => 40,
     };
     let columns: u64 = table

@@ -107,6 +107,8 @@ fn value_bytes(value: &Value) -> u64 {
         Value::Numeric(number) => number.to_string().len() as u64,
         Value::Int8(_) | Value::Timestamptz(_) | Value::Timestamp(_) | Value::Float8(_) => 8,
         Value::Text(text) | Value::Jsonb(text) => 4 + text.len() as u64,
+        Value::Daterange(_) => 9,
+        Value::Bytea(bytes) => 4 + bytes.len() as u64,
         Value::List(values) => 4 + values.iter().map(value_bytes).sum::<u64>(),
     }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! a column = [class] [value];  class: 1 = a value, 2 = NULL last, 0 = NULL first
 //! integers and date (as bigint), timestamps: big-endian, sign flipped · bool: one byte · text: bytes, then 0
-//! numeric: sign, power of ten, digits · double precision: bits in the numbers' order · interval: its span · uuid: bytes
+//! numeric: sign, power of ten, digits · double precision: bits in the numbers' order · interval: its span · uuid: bytes ·
+//! bytea: bytes, after a zero byte a 1, at the end 0 0 · daterange: whether it is empty, its bounds
 //! ```
 //!
 //! A descending column's value bytes are complemented. Text holds no zero byte (PostgreSQL refuses
@@ -11,6 +12,7 @@
 
 use std::sync::Arc;
 
+use base::range::DateRange;
 use base::{Decimal, Value};
 
 use crate::row::{self, Layout};
@@ -51,11 +53,39 @@ pub(crate) fn encode(value: &Value, order: Order, into: &mut Vec<u8>) {
             into.extend_from_slice(text.as_bytes());
             into.push(0);
         }
+        Value::Daterange(range) => encode_range(*range, into),
+        // A zero byte is followed by a one, so that the end is less than any byte.
+        Value::Bytea(bytes) => {
+            for byte in bytes.iter() {
+                into.push(*byte);
+                if *byte == 0 {
+                    into.push(1);
+                }
+            }
+            into.extend_from_slice(&[0, 0]);
+        }
         Value::Null | Value::List(_) => {}
     }
     if order.descending {
         for byte in &mut into[start..] {
             *byte = !*byte;
+        }
+    }
+}
+
+/// Whether it is empty, then a byte and the day for each bound; none is less as a lower one, and more as an upper one.
+fn encode_range(range: DateRange, into: &mut Vec<u8>) {
+    into.push(u8::from(!range.is_empty()));
+    if range.is_empty() {
+        return;
+    }
+    for (bound, none) in [(range.lower(), 0), (range.upper(), 2)] {
+        match bound {
+            None => into.push(none),
+            Some(day) => {
+                into.push(1);
+                into.extend_from_slice(&(day as u32 ^ 1 << 31).to_be_bytes());
+            }
         }
     }
 }
@@ -125,21 +155,41 @@ mod tests {
     use super::*;
     use crate::types::compare::compare_for_sort;
 
+    /// Of days by number.
+    fn range(text: &str) -> DateRange {
+        let Some((from, to)) = text.trim_matches(['[', '(', ')']).split_once(',') else {
+            return DateRange::Empty;
+        };
+        let bound = |day: &str, inclusive| day.parse().ok().map(|day| (day, inclusive));
+        DateRange::new(bound(from, true), bound(to, false)).unwrap()
+    }
+
     fn samples() -> Vec<Vec<Value>> {
         let ints = [i32::MIN, -1, 0, 1, 255, 256, i32::MAX].map(Value::Int4).to_vec();
         let bigs = [i64::MIN, -256, -1, 0, 1, i64::MAX].map(Value::Int8).to_vec();
         let texts = ["", "a", "a\u{1}", "ab", "b", "é", "zz"].map(Value::text).to_vec();
+        let bytes = [&[][..], &[0], &[0, 0], &[0, 1], &[0, 2], &[1], &[1, 0], &[1, 1], &[255]].map(Value::bytea);
+        let ranges = ["empty", "(,-3)", "(,)", "[-4,-3)", "[0,5)", "[0,)", "[1,2)"];
+        let ranges = ranges.map(|text| Value::Daterange(range(text)));
         let bools = [false, true].map(Value::Bool).to_vec();
         let decimals = [
             "-100", "-2.5", "-2.45", "-0.01", "0.00", "0.010", "0.9", "1", "1.5", "10", "99.99",
         ];
         let decimals = decimals.map(|text| Value::numeric(Decimal::parse(text).flatten().unwrap()));
-        [ints, bigs, texts, bools, decimals.to_vec()]
-            .map(|mut column| {
-                column.push(Value::Null);
-                column
-            })
-            .to_vec()
+        [
+            ints,
+            bigs,
+            texts,
+            bytes.to_vec(),
+            ranges.to_vec(),
+            bools,
+            decimals.to_vec(),
+        ]
+        .map(|mut column| {
+            column.push(Value::Null);
+            column
+        })
+        .to_vec()
     }
 
     #[test]

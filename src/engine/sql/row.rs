@@ -5,10 +5,12 @@
 //! ```
 //!
 //! bool: 1 byte · smallint: 2 · int, date: 4 · bigint, timestamps, double precision: 8 · interval, uuid: 16, little-endian ·
-//! text, jsonb: LEB128 length, bytes · numeric: length, scale, the coefficient's bytes.
+//! text, jsonb, bytea: LEB128 length, bytes · numeric: length, scale, the coefficient's bytes ·
+//! daterange: which parts there are (a day at all, a lower, an upper bound), 4 bytes a bound.
 //! A row may have fewer columns than its table (`ADD COLUMN` rewrites nothing): the rest take the
 //! column's *missing value*.
 
+use base::range::DateRange;
 use base::{Decimal, Float, Interval, Type, Uuid, Value};
 
 const HAS_NULLS: u16 = 0x8000;
@@ -57,16 +59,27 @@ fn encode_value(value: &Value, into: &mut Vec<u8>) {
             into.extend_from_slice(&interval.days.to_le_bytes());
             into.extend_from_slice(&interval.months.to_le_bytes());
         }
-        Value::Text(text) | Value::Jsonb(text) => {
-            let mut length = text.len();
-            while length >= 0x80 {
-                into.push(length as u8 | 0x80);
-                length >>= 7;
+        Value::Text(text) | Value::Jsonb(text) => encode_bytes(text.as_bytes(), into),
+        Value::Bytea(bytes) => encode_bytes(bytes, into),
+        Value::Daterange(range) => {
+            let (from, to) = (range.lower(), range.upper());
+            let bits = [!range.is_empty(), from.is_some(), to.is_some()];
+            into.push(bits.iter().rev().fold(0, |bits, bit| bits << 1 | u8::from(*bit)));
+            for day in [from, to].into_iter().flatten() {
+                into.extend_from_slice(&day.to_le_bytes());
             }
-            into.push(length as u8);
-            into.extend_from_slice(text.as_bytes());
         }
     }
+}
+
+fn encode_bytes(bytes: &[u8], into: &mut Vec<u8>) {
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        into.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    into.push(length as u8);
+    into.extend_from_slice(bytes);
 }
 
 /// Walks a row's columns from the first on, without decoding those that nobody asks for.
@@ -113,7 +126,7 @@ impl<'a> Walk<'a> {
     }
 
     #[inline]
-    fn text(&mut self) -> &'a str {
+    fn bytes(&mut self) -> &'a [u8] {
         let (mut length, mut shift) = (0_usize, 0);
         while let Some(byte) = self.bytes.get(self.at) {
             self.at += 1;
@@ -125,7 +138,21 @@ impl<'a> Walk<'a> {
         }
         let bytes = self.bytes.get(self.at..self.at + length).unwrap_or_default();
         self.at += length;
-        std::str::from_utf8(bytes).unwrap_or_default()
+        bytes
+    }
+
+    #[inline]
+    fn text(&mut self) -> &'a str {
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    fn range(&mut self) -> DateRange {
+        let [bits] = self.fixed();
+        let mut bound = |bit: u8| (bits & bit != 0).then(|| i32::from_le_bytes(self.fixed()));
+        match (bits & 1, bound(2), bound(4)) {
+            (0, ..) => DateRange::Empty,
+            (_, from, to) => DateRange::Days { from, to },
+        }
     }
 
     fn numeric(&mut self) -> Value {
@@ -155,8 +182,11 @@ impl<'a> Walk<'a> {
             Type::Int2 => self.at += 2,
             Type::Int8 | Type::Timestamptz | Type::Timestamp | Type::Float8 => self.at += 8,
             Type::Interval | Type::Uuid => self.at += 16,
-            Type::Text | Type::Jsonb => {
-                self.text();
+            Type::Daterange => {
+                self.range();
+            }
+            Type::Text | Type::Jsonb | Type::Bytea => {
+                self.bytes();
             }
         }
     }
@@ -170,6 +200,8 @@ impl<'a> Walk<'a> {
             Type::Timestamptz => Value::Timestamptz(i64::from_le_bytes(self.fixed())),
             Type::Text => Value::Text(self.text().into()),
             Type::Jsonb => Value::Jsonb(self.text().into()),
+            Type::Bytea => Value::bytea(self.bytes()),
+            Type::Daterange => Value::Daterange(self.range()),
             Type::Date => Value::Date(i32::from_le_bytes(self.fixed())),
             Type::Int2 => Value::Int2(i16::from_le_bytes(self.fixed())),
             Type::Timestamp => Value::Timestamp(i64::from_le_bytes(self.fixed())),

@@ -61,7 +61,7 @@ pub(super) fn column(id: TableId, column: ColumnId, names: &Names<'_>) -> Result
     }
     Ok(match definition.data_type {
         Type::Text if definition.name.contains("email") => Generator::Email { prefix: prefix(table) },
-        Type::Text => Generator::Text {
+        Type::Text | Type::Bytea => Generator::Text {
             length: range.longest.map_or(20, |longest| longest.min(20)),
         },
         Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric | Type::Float8 => {
@@ -75,7 +75,7 @@ pub(super) fn column(id: TableId, column: ColumnId, names: &Names<'_>) -> Result
         Type::Timestamptz | Type::Timestamp | Type::Date if !definition.not_null => Generator::Constant(Value::Null),
         Type::Timestamptz | Type::Timestamp | Type::Date => past(),
         Type::Uuid if definition.not_null => return unique(table, column),
-        Type::Uuid | Type::Interval => Generator::Constant(Value::Null),
+        Type::Uuid | Type::Interval | Type::Daterange => Generator::Constant(Value::Null),
         Type::Jsonb => Generator::Constant(Value::Jsonb("{}".into())),
     })
 }

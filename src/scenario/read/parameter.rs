@@ -131,7 +131,7 @@ fn propose(
             Some(Type::Uuid) => "new id".to_owned(),
             Some(Type::Bool) => "one of [true, false]".to_owned(),
             Some(Type::Jsonb) => "value '{}'".to_owned(),
-            Some(Type::Text | Type::Interval) | None => "text of 20".to_owned(),
+            Some(Type::Text | Type::Interval | Type::Bytea | Type::Daterange) | None => "text of 20".to_owned(),
         },
         Some(generator) => generator.phrase(schema, siblings),
     }

@@ -257,7 +257,7 @@ impl Builder<'_, '_> {
     }
 
     fn data_type(&mut self, data_type: &DataType) -> Type {
-        const HINT: &str = "types: bool, smallint, int, bigint, numeric, double precision, text, varchar(n), uuid, date, \
+        const HINT: &str = "types: bool, smallint, int, bigint, numeric, double precision, text, varchar(n), bytea, uuid, date, \
                             timestamp, timestamptz, jsonb";
         match &data_type.kind {
             DataTypeKind::Known(Type::Interval) => {

@@ -17,7 +17,10 @@ pub(crate) fn attribute(value: &Value) -> Option<AttributeValue> {
             let text = value.to_string();
             Number::parse(&text).map_or_else(|_| AttributeValue::text(text), AttributeValue::N)
         }
-        Value::Date(_) | Value::Interval(_) | Value::Uuid(_) => AttributeValue::text(value.to_string()),
+        Value::Bytea(bytes) => AttributeValue::B(bytes.clone()),
+        Value::Date(_) | Value::Interval(_) | Value::Uuid(_) | Value::Daterange(_) => {
+            AttributeValue::text(value.to_string())
+        }
         Value::Timestamp(micros) => AttributeValue::text(program::instant_text(*micros).trim_end_matches('Z')),
         Value::Timestamptz(micros) => AttributeValue::text(program::instant_text(*micros)),
     })
@@ -40,6 +43,7 @@ pub(crate) fn value(attribute: Option<&AttributeValue>, data_type: Type) -> Valu
         (Some(AttributeValue::S(text)), Type::Timestamp) => parse_instant(text).map(Value::Timestamp),
         (Some(AttributeValue::S(text)), Type::Text) => Some(Value::Text(text.clone())),
         (Some(AttributeValue::S(text)), Type::Jsonb) => Some(Value::Jsonb(text.clone())),
+        (Some(AttributeValue::B(bytes)), Type::Bytea) => Some(Value::Bytea(bytes.clone())),
         (Some(AttributeValue::S(text)), Type::Timestamptz) => {
             text.strip_suffix('Z').and_then(parse_instant).map(Value::Timestamptz)
         }
@@ -102,6 +106,7 @@ mod tests {
             Value::Uuid(Uuid::numbered(1, 2)),
             Value::Date(-1),
             Value::Timestamp(-1),
+            Value::bytea(&b"\0\xff"[..]),
             Value::Timestamptz(0),
             Value::Timestamptz(-1),
             Value::Timestamptz(846_000_000_123_456),

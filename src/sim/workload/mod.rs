@@ -99,6 +99,7 @@ fn filler(length: u32, data_type: Type, stream: &mut Stream) -> Value {
     text.truncate(length);
     match data_type {
         Type::Jsonb => Value::Jsonb(format!("\"{text}\"").into()),
+        Type::Bytea => Value::bytea(text.as_bytes()),
         _ => Value::text(text),
     }
 }

@@ -205,6 +205,7 @@ fn plain_type(name: &str) -> DataTypeKind {
         "interval" => DataTypeKind::Known(Type::Interval),
         "jsonb" => DataTypeKind::Known(Type::Jsonb),
         "uuid" => DataTypeKind::Known(Type::Uuid),
+        "bytea" => DataTypeKind::Known(Type::Bytea),
         "serial" | "serial4" => DataTypeKind::Serial,
         "bigserial" | "serial8" => DataTypeKind::BigSerial,
         "float4" => other("real"),

@@ -35,7 +35,8 @@ impl Precedence {
             B::Equal | B::NotEqual | B::Less | B::LessOrEqual | B::Greater | B::GreaterOrEqual => {
                 Precedence::Comparison
             }
-            B::Concat | B::JsonGet | B::JsonGetText | B::JsonContains => Precedence::Other,
+            B::Concat | B::JsonGet | B::JsonGetText => Precedence::Other,
+            B::Contains | B::ContainedBy | B::Overlaps | B::LeftOf | B::RightOf | B::Adjacent => Precedence::Other,
             B::Add | B::Subtract => Precedence::Add,
             B::Multiply | B::Divide | B::Modulo => Precedence::Multiply,
             B::Power => Precedence::Power,
@@ -402,7 +403,12 @@ fn binary_operator(symbol: &str) -> Option<BinaryOperator> {
         "||" => BinaryOperator::Concat,
         "->" => BinaryOperator::JsonGet,
         "->>" => BinaryOperator::JsonGetText,
-        "@>" => BinaryOperator::JsonContains,
+        "@>" => BinaryOperator::Contains,
+        "<@" => BinaryOperator::ContainedBy,
+        "&&" => BinaryOperator::Overlaps,
+        "<<" => BinaryOperator::LeftOf,
+        ">>" => BinaryOperator::RightOf,
+        "-|-" => BinaryOperator::Adjacent,
         _ => return None,
     })
 }

@@ -40,6 +40,8 @@ pub fn literal(value: &Value) -> String {
         Value::Interval(_) => format!("'{value}'::interval"),
         Value::Float8(_) => format!("'{value}'::double precision"),
         Value::Uuid(_) => format!("'{value}'::uuid"),
+        Value::Daterange(_) => format!("'{value}'::daterange"),
+        Value::Bytea(_) => format!("'{value}'::bytea"),
         Value::Jsonb(text) => format!("{}::jsonb", quote_string(text)),
         Value::List(items) if items.is_empty() => "'{}'".to_owned(),
         Value::List(items) => {

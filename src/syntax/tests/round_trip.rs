@@ -191,7 +191,12 @@ impl Make {
             B::Concat,
             B::JsonGet,
             B::JsonGetText,
-            B::JsonContains,
+            B::Contains,
+            B::ContainedBy,
+            B::Overlaps,
+            B::LeftOf,
+            B::RightOf,
+            B::Adjacent,
         ])
     }
 

@@ -151,7 +151,9 @@ impl Binder<'_> {
             ("avg", Type::Float8) => (F::Average, Type::Float8),
             ("sum", Type::Int8 | Type::Numeric) => (F::Total, Type::Numeric),
             ("avg", Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric) => (F::Average, Type::Numeric),
-            ("min" | "max", Type::Bool | Type::Jsonb | Type::Uuid) => return Err(missing(name, &[argument], span)),
+            ("min" | "max", Type::Bool | Type::Jsonb | Type::Uuid | Type::Bytea | Type::Daterange) => {
+                return Err(missing(name, &[argument], span));
+            }
             ("min", _) => (F::Min, data_type),
             ("max", _) => (F::Max, data_type),
             ("bool_and" | "every", Type::Bool) => (F::BoolAnd, Type::Bool),

@@ -9,7 +9,7 @@ use super::coerce::{fitted, operator_missing};
 use crate::catalog::Modifier;
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::Arithmetic;
-use crate::expr::{Bound, BoundKind, Comparison, Function, SubqueryKind, SubqueryUse};
+use crate::expr::{Bound, BoundKind, Comparison, Function, RangeFunction, SubqueryKind, SubqueryUse};
 use crate::types::{CastContext, SqlType, can_cast, input};
 
 impl Binder<'_> {
@@ -199,19 +199,55 @@ impl Binder<'_> {
             BinaryOperator::Power => Err(unsupported("the operator ^ (double precision)").at(span)),
             BinaryOperator::Concat => self.append(left, right, span),
             BinaryOperator::JsonGet | BinaryOperator::JsonGetText => self.json_get(operator, left, right, span),
-            BinaryOperator::JsonContains => {
-                let left = self.try_coerce(left, Type::Jsonb, CastContext::Implicit)?;
-                let right = self.try_coerce(right, Type::Jsonb, CastContext::Implicit)?;
-                match (left, right) {
-                    (Some(left), Some(right)) => Ok(boolean(
-                        BoundKind::Call(Function::JsonContains, vec![left, right]),
-                        span,
-                    )),
-                    _ => Err(unsupported("the operator @> of these types").at(span)),
-                }
-            }
+            BinaryOperator::Contains
+            | BinaryOperator::ContainedBy
+            | BinaryOperator::Overlaps
+            | BinaryOperator::LeftOf
+            | BinaryOperator::RightOf
+            | BinaryOperator::Adjacent => self.containment(operator, left, right, span),
             other => Err(unsupported(format!("the operator {}", other.symbol())).at(span)),
         }
+    }
+
+    /// The operators of sets: of ranges of days, and `@>`, `<@` of documents.
+    fn containment(&mut self, operator: BinaryOperator, left: Bound, right: Bound, span: Span) -> Fallible<Bound> {
+        let (found_left, found_right) = (left.data_type, right.data_type);
+        let missing = || operator_missing(operator.symbol(), found_left, found_right, span);
+        // A literal is read as what it is compared with.
+        let both = match (found_left, found_right) {
+            (SqlType::Is(found), SqlType::Unknown) | (SqlType::Unknown, SqlType::Is(found)) => Some(found),
+            (SqlType::Is(left), SqlType::Is(right)) if left == right => Some(left),
+            _ => None,
+        };
+        let function = match (operator, both, found_left, found_right) {
+            (BinaryOperator::Contains, Some(Type::Jsonb), ..) => Function::JsonContains,
+            (BinaryOperator::ContainedBy, Some(Type::Jsonb), ..) => {
+                return Err(unsupported("the operator <@ of jsonb").at(span));
+            }
+            (BinaryOperator::Contains, None, SqlType::DATERANGE, SqlType::Is(Type::Date)) => {
+                Function::Range(RangeFunction::ContainsDay)
+            }
+            (BinaryOperator::ContainedBy, None, SqlType::Is(Type::Date), SqlType::DATERANGE) => {
+                let call = Function::Range(RangeFunction::ContainsDay);
+                return Ok(boolean(BoundKind::Call(call, vec![right, left]), span));
+            }
+            (_, Some(Type::Daterange), ..) => Function::Range(RangeFunction::Relate(operator)),
+            (_, Some(Type::Int4 | Type::Int8), ..) => {
+                return Err(unsupported(format!("the operator {} of integers", operator.symbol())).at(span));
+            }
+            _ => return Err(missing()),
+        };
+        let mut sides = Vec::with_capacity(2);
+        for side in [left, right] {
+            let side = match both {
+                Some(both) => self
+                    .try_coerce(side, both, CastContext::Implicit)?
+                    .ok_or_else(missing)?,
+                None => side,
+            };
+            sides.push(side);
+        }
+        Ok(boolean(BoundKind::Call(function, sides), span))
     }
 
     fn logical(&mut self, operator: BinaryOperator, left: &Expr, right: &Expr, span: Span) -> Fallible<Bound> {
@@ -319,6 +355,16 @@ impl Binder<'_> {
     fn append(&mut self, left: Bound, right: Bound, span: Span) -> Fallible<Bound> {
         let textual = |data_type| matches!(data_type, SqlType::TEXT | SqlType::Unknown);
         let (found_left, found_right) = (left.data_type, right.data_type);
+        if found_left == SqlType::BYTEA || found_right == SqlType::BYTEA {
+            let other = |found| matches!(found, SqlType::BYTEA | SqlType::Unknown);
+            if other(found_left) && other(found_right) {
+                let left = self.try_coerce(left, Type::Bytea, CastContext::Implicit)?;
+                let right = self.try_coerce(right, Type::Bytea, CastContext::Implicit)?;
+                let sides = [left, right].into_iter().flatten().collect();
+                let call = BoundKind::Call(Function::Append, sides);
+                return Ok(Bound::new(call, SqlType::BYTEA, span));
+            }
+        }
         if !textual(found_left) && !textual(found_right) {
             if found_left == SqlType::JSONB && found_right == SqlType::JSONB {
                 return Err(unsupported("the operator || of jsonb").at(span));
@@ -579,6 +625,7 @@ pub(crate) fn column_type(data_type: &DataType) -> Fallible<Type> {
         DataTypeKind::BigSerial => Ok(Type::Int8),
         DataTypeKind::Digits { .. } => Ok(Type::Numeric),
         DataTypeKind::Length(_) => Ok(Type::Text),
+        DataTypeKind::Other(name) if **name == *"daterange" => Ok(Type::Daterange),
         DataTypeKind::Other(name) => Err(unsupported(format!("type {name}")).at(data_type.span)),
     }
 }

@@ -7,7 +7,7 @@ use super::Binder;
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::{Arithmetic, Rounding, Session, TrimSide};
 use crate::expr::moment::Moment;
-use crate::expr::{Advisory, Bound, BoundKind, Function};
+use crate::expr::{Advisory, Bound, BoundKind, Function, RangeFunction, Sha};
 use crate::types::{CastContext, SqlType, can_cast};
 
 /// One overload.
@@ -32,7 +32,9 @@ const fn overload(
     }
 }
 
-use Type::{Bool, Date, Float8, Int2, Int4, Int8, Interval, Jsonb, Numeric, Text, Timestamp, Timestamptz};
+use Type::{
+    Bool, Bytea, Date, Daterange, Float8, Int2, Int4, Int8, Interval, Jsonb, Numeric, Text, Timestamp, Timestamptz,
+};
 
 /// All of them. Those with special forms (`coalesce`, `greatest`, aggregates, …) are bound apart.
 const OVERLOADS: &[Overload] = &[
@@ -63,6 +65,64 @@ const OVERLOADS: &[Overload] = &[
     overload("substr", &[Text, Int4, Int4], || Function::Substring, Text),
     overload("substring", &[Text, Int4], || Function::Substring, Text),
     overload("substring", &[Text, Int4, Int4], || Function::Substring, Text),
+    overload("length", &[Bytea], || Function::Length, Int4),
+    overload("octet_length", &[Bytea], || Function::OctetLength, Int4),
+    overload("substr", &[Bytea, Int4], || Function::Substring, Bytea),
+    overload("substr", &[Bytea, Int4, Int4], || Function::Substring, Bytea),
+    overload("substring", &[Bytea, Int4], || Function::Substring, Bytea),
+    overload("substring", &[Bytea, Int4, Int4], || Function::Substring, Bytea),
+    overload("encode", &[Bytea, Text], || Function::Encode, Text),
+    overload("decode", &[Text, Text], || Function::Decode, Bytea),
+    overload("sha224", &[Bytea], || Function::Sha(Sha::Sha224), Bytea),
+    overload("sha256", &[Bytea], || Function::Sha(Sha::Sha256), Bytea),
+    overload("sha384", &[Bytea], || Function::Sha(Sha::Sha384), Bytea),
+    overload("sha512", &[Bytea], || Function::Sha(Sha::Sha512), Bytea),
+    overload("convert_to", &[Text, Text], || Function::ConvertTo, Bytea),
+    overload("convert_from", &[Bytea, Text], || Function::ConvertFrom, Text),
+    overload("lower", &[Daterange], || Function::Range(RangeFunction::Lower), Date),
+    overload("upper", &[Daterange], || Function::Range(RangeFunction::Upper), Date),
+    overload(
+        "isempty",
+        &[Daterange],
+        || Function::Range(RangeFunction::IsEmpty),
+        Bool,
+    ),
+    overload(
+        "lower_inc",
+        &[Daterange],
+        || Function::Range(RangeFunction::LowerInclusive),
+        Bool,
+    ),
+    overload(
+        "upper_inc",
+        &[Daterange],
+        || Function::Range(RangeFunction::UpperInclusive),
+        Bool,
+    ),
+    overload(
+        "lower_inf",
+        &[Daterange],
+        || Function::Range(RangeFunction::LowerInfinite),
+        Bool,
+    ),
+    overload(
+        "upper_inf",
+        &[Daterange],
+        || Function::Range(RangeFunction::UpperInfinite),
+        Bool,
+    ),
+    overload(
+        "daterange",
+        &[Date, Date],
+        || Function::Range(RangeFunction::Make),
+        Daterange,
+    ),
+    overload(
+        "daterange",
+        &[Date, Date, Text],
+        || Function::Range(RangeFunction::Make),
+        Daterange,
+    ),
     overload("replace", &[Text, Text, Text], || Function::Replace, Text),
     overload("btrim", &[Text], || Function::Trim(TrimSide::Both), Text),
     overload("btrim", &[Text, Text], || Function::Trim(TrimSide::Both), Text),

@@ -3,9 +3,12 @@
 use base::{Decimal, Float, Type, Value};
 
 use super::advisory::Advisory;
+use super::bytes::{self, Sha};
 use super::machine::Environment;
 use super::moment::Moment;
+use super::range::RangeFunction;
 use crate::error::{Fallible, error, state};
+use crate::types::bytea::Encoding;
 use crate::types::{input, json};
 
 /// A resolved function or operator. The binder has given it arguments of its types.
@@ -60,6 +63,13 @@ pub(crate) enum Function {
     /// Its day.
     CurrentDate,
     Moment(Moment),
+    /// Of bytes; see [`crate::types::bytea::Encoding`].
+    Encode,
+    Decode,
+    Sha(Sha),
+    ConvertTo,
+    ConvertFrom,
+    Range(RangeFunction),
     Session(Session),
     Advisory(Advisory),
 }
@@ -125,7 +135,10 @@ impl Function {
     pub(crate) fn is_strict(&self) -> bool {
         !matches!(
             self,
-            Function::Concat | Function::ConcatWith | Function::Session(Session::SetConfig)
+            Function::Concat
+                | Function::ConcatWith
+                | Function::Range(RangeFunction::Make)
+                | Function::Session(Session::SetConfig)
         )
     }
 
@@ -209,6 +222,11 @@ impl Function {
             }
             (Function::JsonContains, [left, right]) => Value::Bool(json::contains(text(left), text(right))?),
             (Function::Session(function), arguments) => environment.session_call(function.clone(), arguments)?,
+            (Function::Range(function), arguments) => function.call(arguments)?,
+            (Function::Concat | Function::ConcatWith, arguments) => self.call_text(arguments)?,
+            (function, [Value::Bytea(first), others @ ..]) => bytes::call(function, first, others)?,
+            (Function::Decode, [a, encoding]) => Value::bytea(Encoding::named(text(encoding))?.decode(text(a))?),
+            (Function::ConvertTo, [a, encoding]) => bytes::convert_to(text(a), text(encoding))?,
             (function, arguments) => function.call_text(arguments)?,
         })
     }
@@ -274,15 +292,15 @@ impl Function {
     }
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn integer_of(value: &Value) -> i64 {
+pub(super) fn integer_of(value: &Value) -> i64 {
     value.as_i64().unwrap_or_default()
 }
 
-fn count(n: usize) -> Fallible<Value> {
+pub(super) fn count(n: usize) -> Fallible<Value> {
     input::whole(n as i64, Type::Int4)
 }
 

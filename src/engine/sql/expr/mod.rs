@@ -9,11 +9,13 @@
 //! join needs to copy nothing, a correlated subquery reads its outer row where it lies.
 
 mod advisory;
+mod bytes;
 mod compile;
 pub(crate) mod function;
 mod implication;
 mod machine;
 pub(crate) mod moment;
+mod range;
 
 use base::{Type, Value};
 use syntax::Span;
@@ -21,9 +23,11 @@ use syntax::Span;
 use crate::types::SqlType;
 
 pub(crate) use advisory::Advisory;
+pub(crate) use bytes::Sha;
 pub(crate) use compile::{Answer, Program};
 pub(crate) use function::Function;
 pub(crate) use machine::{Environment, Flow, Machine, compare_values};
+pub(crate) use range::RangeFunction;
 
 /// A place in the statement's frame.
 pub(crate) type Slot = u32;

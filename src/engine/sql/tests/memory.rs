@@ -1,7 +1,8 @@
-//! What Piipan's participants take in memory: a hash of the person, an upload, two ids, dates; a primary key and two
+//! What Piipan's participants take in memory: a hash of the person, an upload, two ids, a date and three ranges of days; a primary key and two
 //! more indexes. Rows come in the order of an upload, hashes and ids at random.
 
 use base::random::Stream;
+use base::range::DateRange;
 use base::{Row, Value};
 use engine_sql::{Server, ServerConfig};
 
@@ -22,7 +23,11 @@ fn participant(id: i32, hash: Value, random: &mut Stream) -> Row {
         Value::text(hex(random, 20)),
         Value::Date(8_000 + random.below(400) as i32),
     ];
-    row.extend((0..6).map(|month| Value::Date(8_000 + 30 * month)));
+    let months = (0..3).map(|month| DateRange::Days {
+        from: Some(8_000 + 30 * month),
+        to: Some(8_030 + 30 * month),
+    });
+    row.extend(months.map(Value::Daterange));
     row.push(Value::Bool(random.chance(1, 20)));
     row.into()
 }
@@ -38,8 +43,7 @@ fn bytes_a_row(hash_type: &str, hash: impl Fn(&mut Stream) -> Value) -> u64 {
             case_id text,
             participant_id text NOT NULL,
             participant_closing_date date,
-            benefit_1_from date, benefit_1_to date, benefit_2_from date, benefit_2_to date,
-            benefit_3_from date, benefit_3_to date,
+            benefit_1 daterange, benefit_2 daterange, benefit_3 daterange,
             vulnerable_individual boolean,
             UNIQUE (participant_id, upload_id)
         );
@@ -66,4 +70,9 @@ fn bytes_a_row(hash_type: &str, hash: impl Fn(&mut Stream) -> Value) -> u64 {
 fn participants_take_few_bytes() {
     let as_text = bytes_a_row("text", |random| Value::text(hex(random, 128)));
     assert!(as_text <= 430, "{as_text} bytes a row");
+    let as_bytes = bytes_a_row("bytea", |random| {
+        let bytes: Vec<u8> = (0..64).map(|_| random.below(256) as u8).collect();
+        Value::bytea(bytes)
+    });
+    assert!(as_bytes <= 250, "{as_bytes} bytes a row");
 }

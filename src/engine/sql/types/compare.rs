@@ -14,6 +14,7 @@ pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
         (Value::Int8(a), Value::Int8(b)) | (Value::Timestamptz(a), Value::Timestamptz(b)) => a.cmp(b),
         (Value::Text(a), Value::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
         (Value::Numeric(a), Value::Numeric(b)) => a.compare(**b),
+        (Value::Daterange(a), Value::Daterange(b)) => a.compare(*b),
         (Value::Jsonb(a), Value::Jsonb(b)) => super::json::compare(a, b),
         _ => match (left.as_i64(), right.as_i64()) {
             (Some(a), Some(b)) => a.cmp(&b),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base::{Decimal, Float, Type, Uuid, Value};
 
-use super::{json, timestamp};
+use super::{bytea, json, range, timestamp};
 use crate::error::{Fallible, error, state, unsupported};
 
 /// PostgreSQL's input function of a type. `now` serves `'now'`.
@@ -39,6 +39,8 @@ pub(crate) fn parse(text: &str, to: Type, now: i64) -> Fallible<Value> {
         Type::Uuid => Uuid::parse(text).map(Value::Uuid).ok_or_else(|| invalid(text, to)),
         Type::Date => timestamp::parse_day(text, now).map(Value::Date),
         Type::Numeric => parse_numeric(text),
+        Type::Daterange => range::parse(text, now).map(Value::Daterange),
+        Type::Bytea => bytea::parse(text).map(Value::bytea),
         Type::Jsonb => json::validate(text).map(|()| Value::Jsonb(text.into())),
     }
 }

@@ -1,8 +1,10 @@
 //! Types as the binder sees them, and what SQL does with single values: order, casts, text forms.
 
+pub(crate) mod bytea;
 pub(crate) mod compare;
 pub(crate) mod input;
 pub(crate) mod json;
+pub(crate) mod range;
 pub(crate) mod timestamp;
 
 use std::fmt;
@@ -25,6 +27,8 @@ impl SqlType {
     pub(crate) const TEXT: SqlType = SqlType::Is(Type::Text);
     pub(crate) const NUMERIC: SqlType = SqlType::Is(Type::Numeric);
     pub(crate) const JSONB: SqlType = SqlType::Is(Type::Jsonb);
+    pub(crate) const DATERANGE: SqlType = SqlType::Is(Type::Daterange);
+    pub(crate) const BYTEA: SqlType = SqlType::Is(Type::Bytea);
 
     /// What a column of this type is at the end: an undecided literal is text.
     pub(crate) fn settled(self) -> Type {

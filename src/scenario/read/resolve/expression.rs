@@ -203,7 +203,9 @@ impl Resolver<'_, '_> {
             Op::Concat => Found::of(Type::Text),
             Op::JsonGet => Found::of(Type::Jsonb),
             Op::JsonGetText => Found::of(Type::Text),
-            Op::JsonContains => Found::of(Type::Bool),
+            Op::Contains | Op::ContainedBy | Op::Overlaps | Op::LeftOf | Op::RightOf | Op::Adjacent => {
+                Found::of(Type::Bool)
+            }
         }
     }
 

@@ -1,0 +1,66 @@
+-- Bytes: their forms, order, keys, functions.
+SELECT '\x0aFF'::bytea AS hex, 'a\\b\001\377'::bytea AS escape, '\x'::bytea AS empty, '\x 01 02 '::bytea AS spaced;
+SELECT '\xg0'::bytea;
+SELECT '\x0'::bytea;
+SELECT '\x0 '::bytea;
+SELECT 'a\b'::bytea;
+SELECT 'a\400'::bytea;
+SELECT 'é'::bytea AS utf8;
+
+CREATE TABLE people (id serial PRIMARY KEY, hash bytea NOT NULL, note bytea, UNIQUE (hash));
+INSERT INTO people (hash, note) VALUES ('\x00', 'plain'), ('\x0000', NULL), ('\x', '\xff'), ('\xff', '\x00ff'), ('\x0001', '\\');
+SELECT id, hash, note FROM people ORDER BY hash;
+SELECT id FROM people ORDER BY note DESC NULLS LAST;
+SELECT id FROM people WHERE hash = '\x0000';
+SELECT id FROM people WHERE hash > '\x00' AND hash < '\xff' ORDER BY hash DESC;
+SELECT id FROM people WHERE hash IN ('\xff', '\x', '\x99') ORDER BY id;
+SELECT id FROM people WHERE hash = ANY (ARRAY['\x00'::bytea, '\x01']);
+SELECT id, hash <> '\x00' AS other, note IS DISTINCT FROM '\xff' AS distinct FROM people ORDER BY id;
+INSERT INTO people (hash) VALUES ('\x0001');
+INSERT INTO people (hash) VALUES (NULL);
+INSERT INTO people (hash) VALUES ('\x0z');
+INSERT INTO people (hash) VALUES ('\x0001') ON CONFLICT (hash) DO UPDATE SET note = excluded.hash RETURNING note;
+INSERT INTO people (hash) VALUES ('text'::text);
+INSERT INTO people (hash) VALUES (1);
+UPDATE people SET hash = hash || '\x01' WHERE hash = '\x00' RETURNING hash;
+SELECT count(*), count(DISTINCT note) FROM people;
+SELECT note, count(*) FROM people GROUP BY note ORDER BY note;
+CREATE INDEX ON people (note DESC, id);
+SELECT id FROM people WHERE note = '\\' AND id > 0;
+
+SELECT length('\x00ff00'::bytea), octet_length('\x00ff00'::bytea), octet_length('é');
+SELECT '\x01'::bytea || '\x02' AS both, '\x01' || '\x02'::bytea AS sides, NULL || '\x02'::bytea AS nothing;
+SELECT '\x01'::bytea || 'a'::text;
+SELECT '\x01'::bytea || 1;
+SELECT substring('\x0102030405'::bytea, 2, 3), substring('\x0102030405'::bytea FROM 4), substr('\x0102'::bytea, -1, 3), substr('\x0102'::bytea, 5);
+SELECT substring('\x0102'::bytea, 1, -1);
+SELECT encode('\x00ff10', 'hex'), encode('\x00ff10', 'base64'), encode('\x00ff205c41', 'escape'), encode('abc', 'HEX');
+SELECT encode('\x00', 'base32');
+SELECT encode(decode(repeat('00ff10', 40), 'hex'), 'base64') AS lines;
+SELECT encode(decode(repeat('00ff10', 19), 'hex'), 'base64') || '|' AS one_full_line;
+SELECT decode('00fF', 'hex'), decode('AP8Q', 'base64'), decode(E'AP8\nQ AA==', 'base64'), decode('a\\\000', 'escape');
+SELECT decode('0', 'hex');
+SELECT decode('\x00', 'hex');
+SELECT decode('AP8', 'base64');
+SELECT decode('=AP8', 'base64');
+SELECT decode('AP*8', 'base64');
+SELECT decode('\9', 'escape');
+SELECT convert_to('é€', 'UTF8'), convert_from('\xc3a9', 'utf-8'), convert_from('abc', 'UTF8');
+SELECT convert_from('\xc328', 'UTF8');
+SELECT convert_from('\xff', 'UTF8');
+SELECT convert_from('\x610062', 'UTF8');
+
+SELECT sha224('abc'), sha256('');
+SELECT sha256('abc'::bytea) = '\xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' AS known;
+SELECT encode(sha384('abc'), 'hex') AS sha384;
+SELECT encode(sha512(convert_to('hopper,1978-08-14,078-05-1121', 'UTF8')), 'hex') AS hopper;
+SELECT sha256('abc'::text);
+SELECT sha256(NULL);
+
+SELECT '\x01'::bytea::text AS as_text, '\x0102'::text::bytea AS from_text, CAST('\x01' AS bytea) AS "cast";
+SELECT '\x01'::bytea = 'a'::text;
+SELECT '\x01'::bytea + 1;
+SELECT coalesce(NULL, '\x01'::bytea), CASE WHEN true THEN '\x02'::bytea ELSE '\x03' END, greatest('\x01'::bytea, '\x02'), nullif('\x01'::bytea, '\x01');
+SELECT '\x01'::bytea UNION SELECT '\x02' UNION SELECT '\x01' ORDER BY 1;
+SELECT concat('\x0a'::bytea, 1, true);
+DROP TABLE people;
