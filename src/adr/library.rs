@@ -30,6 +30,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "messages-are-bytes",
     "": "one-program-in-parts",
     "": "statements-are-data",
+    "": "index-leaves-cut-keys",
     "": "our-parser-on-sqlparser-tokens",
     "": "composition-is-sql-in-memory",
     "": "messages-go-over-a-bus",

@@ -6,6 +6,7 @@
 //! encoding UTF8 and locale C, with the time zone UTC.
 
 mod databases;
+mod long_keys;
 mod memory;
 mod planner;
 mod scripts;

@@ -120,7 +120,7 @@ impl Entries {
         self.slots.capacity() * size_of::<Slot>() + self.tails.capacity()
     }
 
-    #[inline]
+    #[inline(always)]
     fn tail(&self, slot: &Slot) -> &[u8] {
         if !slot.is(TAIL) {
             return &[];
@@ -178,18 +178,24 @@ impl Entries {
     #[inline]
     pub(super) fn lower_bound(&self, rest: &[u8], row: u64, inner: bool) -> usize {
         let wanted = head(rest);
-        let before = |slot: &Slot| match slot.head.cmp(&wanted) {
-            Ordering::Less => true,
-            Ordering::Greater => false,
-            Ordering::Equal => self.is_before(slot, rest, row),
-        };
+        let before = |slot: &Slot| slot.head < wanted || (slot.head == wanted && self.is_before(slot, rest, row));
         let around = self.around(wanted, usize::from(inner), before);
         around.start + self.slots[around].partition_point(before)
     }
 
-    /// With equal heads.
-    #[inline]
+    /// With equal heads. Most comparisons do not come here; kept out of line, the others are a few instructions.
+    #[inline(never)]
     fn is_before(&self, slot: &Slot, rest: &[u8], row: u64) -> bool {
+        if !slot.is(TAIL | CUT) && rest.len() <= HEAD {
+            let length = slot.length();
+            return length < rest.len() || (length == rest.len() && u64::from(slot.row) < row);
+        }
+        // Integers differ here: the last of their nine bytes.
+        if let ([first], [other]) = (self.tail(slot), after_head(rest))
+            && first != other
+        {
+            return first < other;
+        }
         let order = self.tail(slot).cmp(after_head(rest));
         if slot.is(CUT) {
             return rest.len() >= self.known_length(slot).min(HEAD) && order != Ordering::Greater;
@@ -210,6 +216,10 @@ impl Entries {
         let (Some(first), Some(last)) = (self.slots.get(from), self.slots.last()) else {
             return 0..count;
         };
+        // Keys that only grow.
+        if before(last) {
+            return count..count;
+        }
         let spread = last.head.saturating_sub(first.head);
         let offset = wanted.saturating_sub(first.head).min(spread);
         // Of both only the leading 32 bits count: their product with a slot's number does not overflow.

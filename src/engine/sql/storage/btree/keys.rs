@@ -79,7 +79,7 @@ impl Keys for HeapKeys<'_> {
             _ => row.slot,
         };
         let (_, data) = heap.tuple_on(page, slot)?;
-        let mut key = Vec::new();
+        let mut key = Vec::with_capacity(data.len().min(256));
         key_of.key_of(data, &mut key);
         Some(key)
     }

@@ -125,8 +125,10 @@ impl Node {
     /// Is the entry a whole one with this key?
     #[inline]
     pub(super) fn has_key(&self, at: usize, key: &[u8]) -> bool {
-        key.split_at_checked(self.prefix)
-            .is_some_and(|(prefix, rest)| self.entries.is_whole(at, rest) && prefix == self.prefix())
+        let Some((prefix, rest)) = key.split_at_checked(self.prefix) else {
+            return false;
+        };
+        self.entries.is_whole(at, rest) && prefix == self.prefix()
     }
 
     /// The first entry that is not before `place`; cut ones that it begins with count as before it.
@@ -154,8 +156,8 @@ impl Node {
     fn lower_bound_among_cut(&self, mut at: usize, place: Place<'_>, keys: &dyn Keys) -> usize {
         while at > 0 && self.may_be(at - 1, place.key) {
             let row = u64::from(self.row(at - 1));
-            match self.rest_of(at - 1, keys) {
-                Some(rest) if (rest.as_slice(), row) >= (&place.key[self.prefix..], place.row) => at -= 1,
+            match self.whole_key(at - 1, keys) {
+                Some(key) if (key.as_slice(), row) >= (place.key, place.row) => at -= 1,
                 _ => break,
             }
         }
@@ -168,13 +170,12 @@ impl Node {
         self.entries.is_cut(at) && rest().is_some_and(|rest| self.entries.shared_with(at, rest).1)
     }
 
-    /// The whole rest of a cut entry, from its row. `None`: the row is gone.
-    fn rest_of(&self, at: usize, keys: &dyn Keys) -> Option<Vec<u8>> {
+    /// The whole key of a cut entry, from its row. `None`: the row is gone.
+    fn whole_key(&self, at: usize, keys: &dyn Keys) -> Option<Vec<u8>> {
         let key = keys.key(self.row(at))?;
-        let rest = key.strip_prefix(self.prefix())?;
-        let fits = rest.len() == self.entries.length(at) && self.entries.shared_with(at, rest).1;
+        let fits = key.len() == self.prefix + self.entries.length(at) && self.may_be(at, &key);
         debug_assert!(fits, "the row of a cut entry has another key");
-        fits.then(|| rest.to_vec())
+        fits.then_some(key)
     }
 
     /// The row of a cut entry with this key; `at` is the key's lower bound by what is known.
@@ -186,7 +187,7 @@ impl Node {
         let at = at - 1;
         let found = key.len() == self.prefix + self.entries.length(at)
             && self.may_be(at, key)
-            && self.rest_of(at, keys).is_some_and(|rest| *rest == key[self.prefix..]);
+            && self.whole_key(at, keys).is_some_and(|whole| whole == key);
         found.then(|| self.row(at))
     }
 
@@ -272,10 +273,11 @@ impl Node {
         if !all || !self.entries.is_cut(at) {
             return known;
         }
-        let Some(whole) = self.rest_of(at, keys) else {
+        let Some(key) = self.whole_key(at, keys) else {
             return known;
         };
-        let common = shared(&whole, rest);
+        let whole = &key[self.prefix..];
+        let common = shared(whole, rest);
         self.entries.learn(at, &whole[..whole.len().min(common + 1)]);
         common
     }
