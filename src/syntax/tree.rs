@@ -163,6 +163,11 @@ pub enum Statement {
         value: Option<Vec<Expr>>,
     },
     Show(Name),
+    /// `SET CONSTRAINTS … DEFERRED | IMMEDIATE`; no names: ALL.
+    SetConstraints {
+        names: Vec<ObjectName>,
+        deferred: bool,
+    },
     Lock {
         tables: Vec<ObjectName>,
         mode: LockMode,
@@ -590,7 +595,19 @@ pub enum DataTypeKind {
 pub struct TableConstraint {
     pub name: Option<Name>,
     pub kind: ConstraintKind,
+    /// Of a foreign key: whether and when its check may wait for the end of the transaction.
+    pub deferral: Deferral,
     pub span: Span,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Deferral {
+    #[default]
+    NotDeferrable,
+    /// DEFERRABLE INITIALLY IMMEDIATE
+    Deferrable,
+    /// DEFERRABLE INITIALLY DEFERRED
+    Deferred,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

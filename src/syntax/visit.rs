@@ -149,6 +149,7 @@ macro_rules! walks {
                 | Statement::Release(_)
                 | Statement::SetTransaction { .. }
                 | Statement::Show(_)
+                | Statement::SetConstraints { .. }
                 | Statement::Expect { .. } => {}
             }
         }

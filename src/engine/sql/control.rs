@@ -91,6 +91,16 @@ pub(crate) fn run(
             }
             output
         }
+        Statement::SetConstraints { names, deferred } => {
+            let mut output = tagged("SET CONSTRAINTS");
+            if session.transaction.explicit {
+                crate::deferred::set_constraints(names, *deferred, session, core)?;
+            } else {
+                let message = "SET CONSTRAINTS can only be used in transaction blocks";
+                output.notices.push(warning(message));
+            }
+            output
+        }
         Statement::Show(name) => show(&name.text, session, core)?,
         _ => return Ok(None),
     };

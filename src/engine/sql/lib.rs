@@ -16,6 +16,7 @@ mod catalog;
 mod control;
 mod database;
 mod ddl;
+mod deferred;
 mod ending;
 mod error;
 mod evaluate;

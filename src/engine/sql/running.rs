@@ -59,6 +59,8 @@ enum Phase {
         at: usize,
     },
     Rows(Box<Rows>),
+    /// The checks that have waited until now.
+    Due(Box<Due>),
     /// A definition or a LOCK TABLE that waits for a table lock: it begins anew when it has it.
     Utility,
     /// The record of a transaction's end is written.
@@ -142,7 +144,13 @@ impl Running {
     }
 
     fn failed(&mut self, refusal: SqlError, session: &mut SessionState, core: &mut Core) -> Progress {
-        session.fail(core);
+        if session.transaction.ending.is_some() {
+            // It has failed to end well: it has ended.
+            session.transaction.chain = None;
+            session.rollback(core);
+        } else {
+            session.fail(core);
+        }
         session.notices.clear();
         Progress::Done(Err(refusal))
     }
@@ -249,7 +257,10 @@ impl Running {
                     let statement = self.statement(prepared)?;
                     if let Some(output) = control::run(&statement, session, core, now)? {
                         // COMMIT itself has to wait for its flush.
-                        return Ok(Came::Done(output));
+                        match self.check_due(output, session, core) {
+                            Some(output) => return Ok(Came::Done(output)),
+                            None => continue,
+                        }
                     }
                     if session.transaction.status == TransactionStatus::Failed {
                         return Err(error(
@@ -298,11 +309,41 @@ impl Running {
                         // PostgreSQL's tag is that of a SELECT, which gives rows; this gives none.
                         output.tag.verb = "CREATE TABLE AS";
                     }
-                    return Ok(came);
+                    match came {
+                        Came::Done(output) if !session.transaction.explicit => {
+                            match self.check_due(output, session, core) {
+                                Some(output) => return Ok(Came::Done(output)),
+                                None => continue,
+                            }
+                        }
+                        came => return Ok(came),
+                    }
                 }
                 Phase::End(_) => return Ok(Came::Suspended),
+                Phase::Due(due) => return due.go_on(session, core, now, fuel),
             }
         }
+    }
+
+    /// `None`: checks that have waited are due first.
+    fn check_due(&mut self, output: Output, session: &mut SessionState, core: &mut Core) -> Option<Output> {
+        let due = session.due_checks();
+        if due.is_empty() {
+            return Some(output);
+        }
+        let plan = Arc::new(Plan::nothing());
+        let transaction = &session.transaction;
+        let snapshot = core.storage.snapshot(session.id, transaction.xid, transaction.command);
+        let mut run = Run::new(&plan, Vec::new(), snapshot);
+        run.foreign.extend(due);
+        run.ends = session.transaction.ending.is_some() || !session.transaction.explicit;
+        self.phase = Phase::Due(Box::new(Due {
+            plan: Planned(plan),
+            run,
+            foreign: ForeignRun::default(),
+            output,
+        }));
+        None
     }
 
     fn statement(&self, prepared: &[Prepared]) -> Fallible<Arc<Statement>> {
@@ -503,6 +544,33 @@ fn describe(tag: LockTag, session: &SessionState, core: &Core) -> String {
         LockTag::Relation { relation, .. } => format!("relation {}", table(relation)),
         LockTag::Tuple { relation, row, .. } => format!("tuple {row} of relation {}", table(relation)),
         other => other.to_string(),
+    }
+}
+
+/// Checks at work that have waited, and what the statement gives when they have passed.
+#[derive(Clone, Debug, Hash)]
+struct Due {
+    plan: Planned,
+    run: Run,
+    foreign: ForeignRun,
+    output: Output,
+}
+
+impl Due {
+    fn go_on(&mut self, session: &mut SessionState, core: &mut Core, now: Time, fuel: &mut u64) -> Fallible<Came> {
+        let mut cx = Context {
+            core,
+            session,
+            plan: &self.plan.0,
+            run: &mut self.run,
+            fuel,
+            now,
+            ephemeral: &[],
+        };
+        if !self.foreign.step(&mut cx)? {
+            return Ok(Came::Suspended);
+        }
+        Ok(Came::Done(std::mem::take(&mut self.output)))
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use base::Time;
 use syntax::IsolationLevel;
 
+use crate::deferred::{Deferred, DeferredMark};
 use crate::error::{Fallible, error, state};
+use crate::exec::ForeignEvent;
 use crate::server::Core;
 use crate::storage::{CommandId, DatabaseId, LockTag, Preparing, RelationId, Safety, SerialId, Snapshot, Xid};
 use crate::{Lsn, Notice, SessionId, SqlError, TransactionStatus, Usage};
@@ -62,6 +64,8 @@ pub(crate) struct Transaction {
     pub(crate) snapshot: Option<Snapshot>,
     /// Serializable: as what its reads and writes are watched.
     pub(crate) serial: Option<SerialId>,
+    /// Checks that wait for its end.
+    pub(crate) deferred: Deferred,
     /// The settings to go back to.
     before: Settings,
 }
@@ -100,6 +104,7 @@ pub(crate) struct Savepoint {
     settings: Settings,
     /// READ ONLY that is set inside of it lasts no longer than it does.
     read_only: bool,
+    deferred: DeferredMark,
 }
 
 /// Settings of the session, and those of SET LOCAL that hide them.
@@ -132,6 +137,7 @@ impl Transaction {
             command: CommandId::FIRST,
             snapshot: None,
             serial: None,
+            deferred: Deferred::default(),
             before: Settings::default(),
         }
     }
@@ -340,6 +346,19 @@ impl SessionState {
         }
     }
 
+    /// The checks that have waited and wait no longer: all of them, when the transaction ends.
+    pub(crate) fn due_checks(&mut self) -> Vec<ForeignEvent> {
+        let ends = self.transaction.ending.is_some() || !self.transaction.explicit;
+        let deferred = &mut self.transaction.deferred;
+        if deferred.events.is_empty() {
+            Vec::new()
+        } else if ends {
+            std::mem::take(&mut deferred.events)
+        } else {
+            deferred.take_due()
+        }
+    }
+
     pub(crate) fn next_command(&mut self) {
         self.transaction.command.0 += 1;
     }
@@ -351,6 +370,7 @@ impl SessionState {
             lock_mark: core.storage.lock_mark(self.id),
             settings: self.settings.clone(),
             read_only: self.transaction.modes.read_only,
+            deferred: self.transaction.deferred.mark(),
         });
     }
 
@@ -388,6 +408,8 @@ impl SessionState {
         self.settings = savepoint.settings.clone();
         self.transaction.modes.read_only = savepoint.read_only;
         let lock_mark = savepoint.lock_mark;
+        let deferred = savepoint.deferred.clone();
+        self.transaction.deferred.back_to(&deferred);
         if let Some(first) = first {
             core.storage.abort(first);
             let gone: Vec<Xid> = self
@@ -437,6 +459,7 @@ impl SessionState {
             core.storage.end_serializable(serial, false);
         }
         self.transaction.savepoints.clear();
+        self.transaction.deferred = Deferred::default();
         core.storage.release_locks(self.id);
         core.storage.release_snapshots(self.id);
         self.settings = self.transaction.before.clone();
@@ -494,6 +517,7 @@ impl SessionState {
         transaction.xid = None;
         transaction.xids.clear();
         transaction.savepoints.clear();
+        transaction.deferred = Deferred::default();
         transaction.snapshot = None;
         transaction.command = CommandId::FIRST;
         if let Some(now) = chain {

@@ -3,8 +3,8 @@
 use super::{Parser, Result};
 use crate::token::TokenKind;
 use crate::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, Expr, ExprKind, Name, OrderBy, ReferentialAction, Span,
-    Statement, SyntaxError, TableConstraint,
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, Deferral, Expr, ExprKind, Name, OrderBy, ReferentialAction,
+    Span, Statement, SyntaxError, TableConstraint,
 };
 
 impl Parser<'_> {
@@ -115,9 +115,14 @@ impl Parser<'_> {
             Some("storage" | "compression" | "options") => return Err(self.unsupported("column storage option")),
             _ => return Err(self.unexpected()),
         };
-        self.constraint_attributes()?;
+        let deferral = self.constraint_attributes(&kind)?;
         let span = self.since(start);
-        column.constraints.push(TableConstraint { name, kind, span });
+        column.constraints.push(TableConstraint {
+            name,
+            kind,
+            deferral,
+            span,
+        });
         Ok(false)
     }
 
@@ -182,9 +187,14 @@ impl Parser<'_> {
             Some("exclude") => return Err(self.unsupported("EXCLUDE")),
             _ => return Err(self.unexpected()),
         };
-        self.constraint_attributes()?;
+        let deferral = self.constraint_attributes(&kind)?;
         let span = self.since(start);
-        Ok(TableConstraint { name, kind, span })
+        Ok(TableConstraint {
+            name,
+            kind,
+            deferral,
+            span,
+        })
     }
 
     fn key_columns(&mut self) -> Result<Vec<Name>> {
@@ -263,17 +273,41 @@ impl Parser<'_> {
         Ok(action)
     }
 
-    fn constraint_attributes(&mut self) -> Result<()> {
+    /// `[NOT] DEFERRABLE`, `INITIALLY DEFERRED | IMMEDIATE`
+    fn constraint_attributes(&mut self, kind: &ConstraintKind) -> Result<Deferral> {
+        let start = self.span();
+        let (mut deferrable, mut deferred) = (None, None);
         loop {
-            if self.eat_words(&["not", "deferrable"]) || self.eat_words(&["initially", "immediate"]) {
-                continue;
-            }
-            self.refuse("deferrable", "DEFERRABLE constraint")?;
-            self.refuse("initially", "DEFERRABLE constraint")?;
-            if self.at_words(&["not", "valid"]) {
+            if self.eat_words(&["not", "deferrable"]) {
+                deferrable = Some(false);
+            } else if self.eat("deferrable") {
+                deferrable = Some(true);
+            } else if self.eat_words(&["initially", "immediate"]) {
+                deferred = Some(false);
+            } else if self.eat_words(&["initially", "deferred"]) {
+                deferred = Some(true);
+            } else if self.at_words(&["not", "valid"]) {
                 return Err(self.unsupported("NOT VALID"));
+            } else {
+                break;
             }
-            return Ok(());
+        }
+        let deferral = match (deferrable, deferred) {
+            (Some(false), Some(true)) => {
+                let words = "constraint declared INITIALLY DEFERRED must be DEFERRABLE";
+                return Err(SyntaxError::new("42601", words, start));
+            }
+            (_, Some(true)) => Deferral::Deferred,
+            (Some(true), _) => Deferral::Deferrable,
+            _ => return Ok(Deferral::NotDeferrable),
+        };
+        match kind {
+            ConstraintKind::ForeignKey { .. } => Ok(deferral),
+            ConstraintKind::Check(_) => {
+                let words = "CHECK constraints cannot be marked DEFERRABLE";
+                Err(SyntaxError::new("0A000", words, start))
+            }
+            _ => Err(SyntaxError::unsupported("DEFERRABLE unique constraint", start)),
         }
     }
 

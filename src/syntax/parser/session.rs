@@ -131,7 +131,18 @@ impl Parser<'_> {
 
     pub(super) fn set(&mut self) -> Result<Statement> {
         self.expect("set")?;
-        self.refuse("constraints", "SET CONSTRAINTS")?;
+        if self.eat("constraints") {
+            let names = if self.eat("all") {
+                Vec::new()
+            } else {
+                self.list(Self::object_name)?
+            };
+            let deferred = self.eat("deferred");
+            if !deferred {
+                self.expect("immediate")?;
+            }
+            return Ok(Statement::SetConstraints { names, deferred });
+        }
         if self.eat("transaction") {
             self.refuse("snapshot", "SET TRANSACTION SNAPSHOT")?;
             let modes = self.transaction_modes(true)?;

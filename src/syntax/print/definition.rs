@@ -3,7 +3,7 @@
 use super::access::row_security;
 use super::{Printer, quote_string};
 use crate::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Expr, ExprKind, PartitionBound,
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Deferral, Expr, ExprKind, PartitionBound,
     PartitionStrategy, ReferentialAction, Statement, StorageParameter, TableConstraint,
 };
 
@@ -206,6 +206,11 @@ impl Printer {
                 self.referential_action(" ON UPDATE ", *on_update);
             }
         }
+        self.put(match constraint.deferral {
+            Deferral::NotDeferrable => "",
+            Deferral::Deferrable => " DEFERRABLE",
+            Deferral::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+        });
     }
 
     fn referential_action(&mut self, event: &str, action: ReferentialAction) {

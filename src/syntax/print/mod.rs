@@ -138,6 +138,12 @@ impl Printer {
                     None => self.put(" TO DEFAULT"),
                 }
             }
+            Statement::SetConstraints { names, deferred } => {
+                self.put("SET CONSTRAINTS ");
+                self.flag(names.is_empty(), "ALL");
+                self.list(names, Self::object);
+                self.put(if *deferred { " DEFERRED" } else { " IMMEDIATE" });
+            }
             Statement::Show(name) => {
                 self.put("SHOW ");
                 self.setting(name);

@@ -580,9 +580,14 @@ impl Make {
     fn constraint(&mut self) -> TableConstraint {
         use ReferentialAction as R;
         let actions = [R::NoAction, R::Restrict, R::Cascade, R::SetNull, R::SetDefault];
+        let foreign = self.below(2) == 0;
         TableConstraint {
             name: self.some(Self::name),
-            kind: match self.below(4) {
+            deferral: match foreign {
+                true => self.pick(&[Deferral::NotDeferrable, Deferral::Deferrable, Deferral::Deferred]),
+                false => Deferral::NotDeferrable,
+            },
+            kind: match if foreign { 3 } else { self.below(3) } {
                 0 => ConstraintKind::PrimaryKey(self.many(1, Self::name)),
                 1 => ConstraintKind::Unique(self.many(1, Self::name)),
                 2 => ConstraintKind::Check(self.expr(3)),
@@ -693,6 +698,10 @@ impl Make {
                     AlterAction::AttachPartition(self.object(), self.partition_bound()),
                     AlterAction::DetachPartition(self.object()),
                 ],
+            },
+            14 => Statement::SetConstraints {
+                names: self.many(0, Self::object),
+                deferred: self.coin(),
             },
             9 => Statement::Truncate {
                 tables: self.many(1, Self::object),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{Type, Value};
-use syntax::{Expr, ReferentialAction};
+use syntax::{Deferral, Expr, ReferentialAction};
 
 use super::{Access, Acl, PartitionBound, PartitionKey, RowSecurity};
 use crate::expr::{Bound, Program};
@@ -171,6 +171,7 @@ pub(crate) struct ForeignKey {
     pub(crate) parent_columns: Vec<u16>,
     pub(crate) on_delete: ReferentialAction,
     pub(crate) on_update: ReferentialAction,
+    pub(crate) deferral: Deferral,
 }
 
 impl Table {

@@ -182,6 +182,7 @@ impl Definer<'_> {
             parent_columns,
             on_delete,
             on_update,
+            deferral: constraint.deferral,
         })
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Run {
     pub(crate) snapshot: Snapshot,
     /// Foreign keys to check when the statement's rows are all written.
     pub(crate) foreign: VecDeque<ForeignEvent>,
+    /// No check waits any more.
+    pub(crate) ends: bool,
 }
 
 impl Run {
@@ -49,6 +51,7 @@ impl Run {
             commons: plan.commons.iter().map(CommonRun::new).collect(),
             snapshot,
             foreign: VecDeque::new(),
+            ends: false,
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use base::Value;
+use syntax::Deferral;
 
 use super::{Context, ForeignEvent, NO_ROW, RowWait};
 use crate::SqlError;
@@ -24,6 +25,8 @@ pub(crate) struct WriteRow {
     pub(crate) values: Vec<Value>,
     stage: Stage,
     wait: RowWait,
+    /// Where the new version is.
+    new: RowId,
     /// The statement's table, where messages show the row as one of that, and where its columns are in this one.
     shown_as: Option<(Arc<Table>, Columns)>,
 }
@@ -120,6 +123,7 @@ impl WriteRow {
             values,
             stage: Stage::Check,
             wait: RowWait::default(),
+            new: NO_ROW,
             shown_as: None,
         }
     }
@@ -172,7 +176,8 @@ impl WriteRow {
                 let bytes = encode(&self.values, cx);
                 let row = cx.core.storage.insert(heap, &bytes, xid, command);
                 cx.core.buffer = bytes;
-                return Ok(Written::Done(row.map_err(SqlError::from)?));
+                self.new = row.map_err(SqlError::from)?;
+                return Ok(Written::Done(self.new));
             }
             Kind::Update { row, old } => {
                 let change = change(&self.table, old, &self.values);
@@ -180,8 +185,9 @@ impl WriteRow {
                 let outcome = cx.core.storage.update(heap, *row, &bytes, change, xid, command);
                 cx.core.buffer = bytes;
                 let outcome = outcome.map_err(SqlError::from)?;
-                if let RowOutcome::Done(_) = outcome {
+                if let RowOutcome::Done(updated) = outcome {
                     cx.check_change(heap, *row)?;
+                    self.new = updated.row;
                 }
                 match outcome {
                     // Found through the old version's index entries.
@@ -273,13 +279,16 @@ impl WriteRow {
         // What it refers to is looked at where it goes.
         if let (Some(new), false) = (new, matches!(self.kind, Kind::Moved { .. })) {
             for (at, key) in self.table.foreign_keys.iter().enumerate() {
-                let unchanged = old.is_some_and(|old| same_columns(&key.columns, old, new));
+                // A check that waits is for one version of the row: the next one needs its own.
+                let waits = key.deferral != Deferral::NotDeferrable;
+                let unchanged = !waits && old.is_some_and(|old| same_columns(&key.columns, old, new));
                 let has_null = key.columns.iter().any(|column| new[usize::from(*column)].is_null());
                 if !unchanged && !has_null {
                     cx.run.foreign.push_back(ForeignEvent::Referencing {
                         table: self.table.clone(),
                         key: at,
                         values: pick(&key.columns, new),
+                        row: self.new,
                     });
                 }
             }

@@ -375,6 +375,25 @@ impl Plan {
         &self.tables[number].table
     }
 
+    /// Of no tables, no rows: for what is done outside of any statement.
+    pub(crate) fn nothing() -> Plan {
+        Plan {
+            root: Root::Query(QueryPlan {
+                node: Node::Nothing,
+                output: Vec::new(),
+                correlated: false,
+            }),
+            commons: Vec::new(),
+            subqueries: Vec::new(),
+            tables: Vec::new(),
+            params: Vec::new(),
+            locks: Vec::new(),
+            slots: 0,
+            columns: Arc::from([]),
+            verb: "SELECT",
+        }
+    }
+
     /// Changes rows, so that it cannot run in a read-only transaction.
     pub(crate) fn writes(&self) -> bool {
         let mut roots = self.commons.iter().chain([&self.root]);
