@@ -96,6 +96,11 @@ pub enum Statement {
     },
     CreateTable(Box<CreateTable>),
     CreateTableAs(Box<CreateTableAs>),
+    CreateFunction(Box<CreateFunction>),
+    DropFunction {
+        functions: Vec<FunctionName>,
+        if_exists: bool,
+    },
     DropTable {
         names: Vec<ObjectName>,
         if_exists: bool,
@@ -546,6 +551,41 @@ pub struct CreateTableAs {
     pub query: Query,
     /// False: WITH NO DATA.
     pub data: bool,
+}
+
+/// `CREATE [OR REPLACE] FUNCTION name(arguments) RETURNS type LANGUAGE language AS 'body'`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CreateFunction {
+    pub name: ObjectName,
+    pub or_replace: bool,
+    pub arguments: Vec<FunctionArgument>,
+    pub returns: DataType,
+    pub language: Name,
+    pub body: Arc<str>,
+    /// NULL when an argument is NULL.
+    pub strict: bool,
+    pub volatility: Volatility,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FunctionArgument {
+    pub name: Option<Name>,
+    pub data_type: DataType,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Volatility {
+    Immutable,
+    Stable,
+    #[default]
+    Volatile,
+}
+
+/// A function by its name and, if there are several of that name, its arguments' types.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FunctionName {
+    pub name: ObjectName,
+    pub arguments: Option<Vec<DataType>>,
 }
 
 /// `fillfactor = 70` in WITH (…).

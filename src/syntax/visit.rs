@@ -134,6 +134,8 @@ macro_rules! walks {
                 Statement::CreateSchema { .. }
                 | Statement::DropSchema { .. }
                 | Statement::DropIndex { .. }
+                | Statement::CreateFunction(_)
+                | Statement::DropFunction { .. }
                 | Statement::CreateRole { .. }
                 | Statement::AlterRole { .. }
                 | Statement::GrantRole(_)

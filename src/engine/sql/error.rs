@@ -41,6 +41,8 @@ pub(crate) mod state {
     pub(crate) const INVALID_GRANT_OPERATION: &str = "0LP01";
     pub(crate) const INVALID_NAME: &str = "42602";
     pub(crate) const INVALID_OBJECT_DEFINITION: &str = "42P17";
+    pub(crate) const INVALID_FUNCTION_DEFINITION: &str = "42P13";
+    pub(crate) const TRIGGERED_DATA_CHANGE_VIOLATION: &str = "27000";
     pub(crate) const GENERATED_ALWAYS: &str = "428C9";
     pub(crate) const INVALID_PARAMETER_VALUE: &str = "22023";
     pub(crate) const INVALID_ROW_COUNT_LIMIT: &str = "2201W";

@@ -11,10 +11,17 @@ use crate::plan::{
     Node, Placement, Plan, QueryPlan, Referencing, Root, Written, plan_delete, plan_insert, plan_query, plan_update,
 };
 use crate::storage::{LockMode, RelationId};
+use crate::types::SqlType;
 
 /// The plan of a query or a write; `None` for statements that have none.
 pub(crate) fn plan(statement: &Statement, names: Names<'_>) -> Fallible<Option<Plan>> {
+    plan_with(statement, names, Vec::new())
+}
+
+/// With parameters whose types are known.
+pub(crate) fn plan_with(statement: &Statement, names: Names<'_>, params: Vec<SqlType>) -> Fallible<Option<Plan>> {
     let mut binder = Binder::new(names);
+    binder.params = params;
     let Some(bound) = binder.statement(statement)? else {
         return Ok(None);
     };

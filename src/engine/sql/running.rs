@@ -7,7 +7,7 @@
 //! Each arrow may be interrupted: by the fuel, by a lock, by the flush. What is interrupted is this
 //! value; `resume` goes on from it.
 
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use base::{Row, Time, Value};
@@ -18,7 +18,7 @@ use crate::ddl;
 use crate::ending::{End, Wrote};
 use crate::error::{Fallible, error, state};
 use crate::exec::{Context, ForeignRun, Run, Step, Work, acquire, bind_parameters, deadlock, finish_commons};
-use crate::plan::Plan;
+use crate::plan::{Plan, Planned};
 use crate::server::{CachedPlan, Core, Prepared, names};
 use crate::session::SessionState;
 use crate::storage::{DeadlockCheck, LockMode, LockTag};
@@ -65,14 +65,6 @@ enum Phase {
     Utility,
     /// The record of a transaction's end is written.
     End(Box<End>),
-}
-
-/// A shared plan; hashed by nothing, since it follows from the statement and the catalog.
-#[derive(Clone, Debug)]
-struct Planned(Arc<Plan>);
-
-impl Hash for Planned {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// A plan at work.

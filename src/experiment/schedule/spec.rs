@@ -247,7 +247,7 @@ impl<'a> Parser<'a> {
         Ok((word.to_owned(), at))
     }
 
-    /// `{ … }`, trimmed; braces do not nest.
+    /// `{ … }` without the blanks at its ends (line ends stay: they are printed); braces do not nest.
     fn block(&mut self) -> Result<String, SpecError> {
         self.skip();
         let rest = &self.text[self.at..];
@@ -258,7 +258,7 @@ impl<'a> Parser<'a> {
             return Err(self.error(self.at, "this `{` is never closed".to_owned()));
         };
         self.at += end + 1;
-        Ok(rest[1..end].trim().to_owned())
+        Ok(rest[1..end].trim_matches([' ', '\t', '\r', '\x0c']).to_owned())
     }
 
     fn session(&mut self, others: &[Session]) -> Result<Session, SpecError> {

@@ -17,6 +17,10 @@ impl Parser<'_> {
             Some("index" | "unique") => Ok(Statement::CreateIndex(Box::new(self.create_index()?))),
             Some("role" | "user" | "group") if self.word_at(2) != Some("mapping") => self.create_role(),
             Some("policy") => self.create_policy(),
+            Some("function") => self.create_function(),
+            Some("or") if self.word_at(2) == Some("replace") && self.word_at(3) == Some("function") => {
+                self.create_function()
+            }
             _ => Err(self.unsupported_command()),
         }
     }
@@ -378,6 +382,7 @@ impl Parser<'_> {
         let object = match self.word_at(1) {
             Some(object @ ("schema" | "table" | "index" | "role" | "user" | "group")) => object.to_owned(),
             Some("policy") => return self.drop_policy(),
+            Some("function") => return self.drop_function(),
             _ => return Err(self.unsupported_command()),
         };
         if self.at_words(&["drop", "user", "mapping"]) {

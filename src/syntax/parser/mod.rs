@@ -13,6 +13,7 @@ mod create_table;
 mod data_type;
 mod definition;
 mod expression;
+mod function;
 mod name;
 mod operand;
 mod query;

@@ -3,8 +3,8 @@
 use super::access::row_security;
 use super::{Printer, quote_string};
 use crate::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, CreateTable, Deferral, Expr, ExprKind, PartitionBound,
-    PartitionStrategy, ReferentialAction, Statement, StorageParameter, TableConstraint,
+    AlterAction, ColumnDef, ConstraintKind, CreateFunction, CreateIndex, CreateTable, Deferral, Expr, ExprKind,
+    PartitionBound, PartitionStrategy, ReferentialAction, Statement, StorageParameter, TableConstraint, Volatility,
 };
 
 impl Printer {
@@ -59,6 +59,18 @@ impl Printer {
                 self.put("TRUNCATE TABLE ");
                 self.list(tables, Self::object);
             }
+            Statement::CreateFunction(function) => self.create_function(function),
+            Statement::DropFunction { functions, if_exists } => {
+                self.drop("FUNCTION", *if_exists);
+                self.list(functions, |printer, function| {
+                    printer.object(&function.name);
+                    if let Some(arguments) = &function.arguments {
+                        printer.put("(");
+                        printer.list(arguments, Self::data_type);
+                        printer.put(")");
+                    }
+                });
+            }
             Statement::DropRole { names, if_exists } => {
                 self.drop("ROLE", *if_exists);
                 self.names(names);
@@ -109,6 +121,32 @@ impl Printer {
             self.put(")");
         }
         self.parameters(&table.parameters);
+    }
+
+    fn create_function(&mut self, function: &CreateFunction) {
+        self.put("CREATE ");
+        self.flag(function.or_replace, "OR REPLACE ");
+        self.put("FUNCTION ");
+        self.object(&function.name);
+        self.put("(");
+        self.list(&function.arguments, |printer, argument| {
+            if let Some(name) = &argument.name {
+                printer.name(name);
+                printer.put(" ");
+            }
+            printer.data_type(&argument.data_type);
+        });
+        self.put(") RETURNS ");
+        self.data_type(&function.returns);
+        self.named(" LANGUAGE ", &function.language);
+        self.put(match function.volatility {
+            Volatility::Immutable => " IMMUTABLE",
+            Volatility::Stable => " STABLE",
+            Volatility::Volatile => "",
+        });
+        self.flag(function.strict, " STRICT");
+        self.put(" AS ");
+        self.put(&quote_string(&function.body));
     }
 
     fn partition_bound(&mut self, bound: &PartitionBound) {

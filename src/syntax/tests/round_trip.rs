@@ -703,6 +703,28 @@ impl Make {
                 names: self.many(0, Self::object),
                 deferred: self.coin(),
             },
+            15 => match self.coin() {
+                true => Statement::DropFunction {
+                    functions: self.many(1, |make| FunctionName {
+                        name: make.object(),
+                        arguments: make.some(|make| make.many(0, Self::data_type)),
+                    }),
+                    if_exists: self.coin(),
+                },
+                false => Statement::CreateFunction(Box::new(CreateFunction {
+                    name: self.object(),
+                    or_replace: self.coin(),
+                    arguments: self.many(0, |make| FunctionArgument {
+                        name: Some(Name::new("argument")),
+                        data_type: make.data_type(),
+                    }),
+                    returns: self.data_type(),
+                    language: Name::new("sql"),
+                    body: "SELECT 'it''s'; SELECT 1".into(),
+                    strict: self.coin(),
+                    volatility: self.pick(&[Volatility::Immutable, Volatility::Stable, Volatility::Volatile]),
+                })),
+            },
             9 => Statement::Truncate {
                 tables: self.many(1, Self::object),
             },

@@ -308,6 +308,16 @@ impl Binder<'_> {
                     .map(|right| (left, right))
                     .ok_or_else(|| operator_missing(symbol, found_left, found_right, span))
             }
+            (SqlType::Is(a), SqlType::Is(b)) if can_cast(found_left, b, CastContext::Implicit) => {
+                let cast = self.try_coerce(left, b, CastContext::Implicit)?;
+                let missing = || operator_missing(symbol, SqlType::Is(a), found_right, span);
+                cast.map(|left| (left, right)).ok_or_else(missing)
+            }
+            (SqlType::Is(a), SqlType::Is(_)) if can_cast(found_right, a, CastContext::Implicit) => {
+                let cast = self.try_coerce(right, a, CastContext::Implicit)?;
+                let missing = || operator_missing(symbol, found_left, found_right, span);
+                cast.map(|right| (left, right)).ok_or_else(missing)
+            }
             _ => Err(operator_missing(symbol, found_left, found_right, span)),
         }
     }

@@ -1,9 +1,12 @@
 //! Which function a call means, by name and argument types.
 
+use std::sync::Arc;
+
 use base::Type;
-use syntax::{FunctionCall, Span};
+use syntax::{FunctionCall, ObjectName, Span};
 
 use super::Binder;
+use crate::catalog::{FunctionBody, FunctionType, UserFunction};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::{Arithmetic, Rounding, Session, TrimSide};
 use crate::expr::moment::Moment;
@@ -254,6 +257,9 @@ const OVERLOADS: &[Overload] = &[
 impl Binder<'_> {
     pub(crate) fn function_call(&mut self, call: &FunctionCall, span: Span) -> Fallible<Bound> {
         let name = match &call.name.schema {
+            Some(schema) if *schema.text != *"pg_catalog" && self.names.has_functions(&call.name) => {
+                &*call.name.name.text
+            }
             Some(schema) if *schema.text != *"pg_catalog" => {
                 return Err(unsupported(format!("a function of schema {}", schema.text)).at(span));
             }
@@ -291,8 +297,45 @@ impl Binder<'_> {
             "nullif" => self.null_if(arguments, span),
             _ if Advisory::named(name).is_some() => self.advisory(name, arguments, span),
             "concat" | "concat_ws" if !arguments.is_empty() => self.concat(name, arguments, span),
-            _ => self.overloaded(name, arguments, span),
+            _ => match self.user_function(&call.name, &arguments) {
+                Some(function) => self.user_call(function, arguments, span),
+                None => self.overloaded(name, arguments, span),
+            },
         }
+    }
+
+    /// The function that users have made which takes these arguments.
+    fn user_function(&self, name: &ObjectName, arguments: &[Bound]) -> Option<Arc<UserFunction>> {
+        let takes = |function: &&Arc<UserFunction>| {
+            let mut pairs = arguments.iter().zip(&function.arguments);
+            function.arguments.len() == arguments.len()
+                && pairs.all(|(argument, wanted)| match wanted {
+                    FunctionType::Is(wanted) => can_cast(argument.data_type, *wanted, CastContext::Implicit),
+                    FunctionType::Other(_) => true,
+                })
+        };
+        let found = self.names.functions(name);
+        found.iter().find(takes).cloned()
+    }
+
+    fn user_call(&mut self, function: Arc<UserFunction>, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {
+        let returns = match (&function.returns, &function.body) {
+            (FunctionType::Is(returns), FunctionBody::Statements(_)) => *returns,
+            (FunctionType::Other(_), FunctionBody::Statements(_)) => Text,
+            (_, FunctionBody::Unknown { language, .. }) => {
+                return Err(unsupported(format!("calling {}, a function in {language},", function.name)).at(span));
+            }
+        };
+        let mut coerced = Vec::with_capacity(arguments.len());
+        for (argument, wanted) in arguments.into_iter().zip(&function.arguments) {
+            let FunctionType::Is(wanted) = wanted else {
+                return Err(unsupported(format!("an argument of type {}", wanted.name())).at(span));
+            };
+            let argument = self.try_coerce(argument, *wanted, CastContext::Implicit)?;
+            coerced.push(argument.ok_or_else(|| missing(&function.name, &[], span))?);
+        }
+        let call = BoundKind::Call(Function::User(function), coerced);
+        Ok(Bound::new(call, SqlType::Is(returns), span))
     }
 
     /// A set-returning call in a select list: its value is the slot that the rows fill.

@@ -418,6 +418,29 @@ impl Names<'_> {
         }
     }
 
+    /// The functions of this name that users have made, by the order of schemas.
+    pub(crate) fn functions(&self, name: &ObjectName) -> Vec<Arc<crate::catalog::UserFunction>> {
+        let schemas = match &name.schema {
+            Some(schema) => std::slice::from_ref(&schema.text),
+            None => self.search_path,
+        };
+        let in_schema = |schema: &Arc<str>| {
+            self.catalog
+                .functions_named(self.database, schema, &name.name.text, self.own)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        schemas
+            .iter()
+            .filter(|schema| self.may_use(schema))
+            .flat_map(in_schema)
+            .collect()
+    }
+
+    pub(crate) fn has_functions(&self, name: &ObjectName) -> bool {
+        !self.functions(name).is_empty()
+    }
+
     /// Where a new table or index of this name goes.
     pub(crate) fn creation_schema(&self, name: &ObjectName) -> Fallible<Arc<str>> {
         let exists = |schema: &str| self.catalog.has_schema(self.database, schema, self.own);

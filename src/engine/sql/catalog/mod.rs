@@ -12,6 +12,7 @@
 //! Table locks keep two transactions from changing one table at a time. This room knows no rows.
 
 mod access;
+mod function;
 mod partition;
 mod partition_hash;
 mod policy;
@@ -26,6 +27,7 @@ use crate::error::{Fallible, error, state};
 use crate::storage::{DatabaseId, RelationId, Xid};
 
 pub(crate) use access::{Access, Acl, Authority, Grantee, Membership, Privileges, Role};
+pub(crate) use function::{FunctionBody, FunctionType, UserFunction};
 pub(crate) use partition::{Edge, Limits, PartitionBound, PartitionKey, PartitionMap, order_of_bounds};
 pub(crate) use policy::{Policy, RowSecurity};
 pub(crate) use table::{
@@ -72,6 +74,7 @@ pub(crate) struct Catalog {
     databases: BTreeMap<Arc<str>, DatabaseId>,
     roles: Vec<Entry<Role>>,
     schemas: Vec<Entry<Schema>>,
+    functions: Vec<Entry<UserFunction>>,
     tables: BTreeMap<RelationId, Vec<Entry<Table>>>,
     /// May name tables that are gone: look at the entry.
     by_name: BTreeMap<(DatabaseId, Arc<str>, Arc<str>), Vec<RelationId>>,
@@ -102,6 +105,7 @@ impl Catalog {
                 item: Arc::new(superuser),
             }],
             schemas: Vec::new(),
+            functions: Vec::new(),
             tables: BTreeMap::new(),
             by_name: BTreeMap::new(),
             // Where PostgreSQL's own numbers for users' objects begin.
@@ -158,6 +162,17 @@ impl Catalog {
             .collect();
         self.schemas.retain(|entry| entry.item.database != database);
         self.schemas.extend(schemas.into_iter().map(settled));
+        let functions = self
+            .functions
+            .iter()
+            .filter(|entry| entry.visible(&[]) && entry.item.database == source);
+        let functions: Vec<UserFunction> = functions
+            .map(|entry| UserFunction {
+                database,
+                ..(*entry.item).clone()
+            })
+            .collect();
+        self.functions.extend(functions.into_iter().map(settled));
         for table in tables {
             let key = (database, table.schema.clone(), table.name.clone());
             self.by_name.entry(key).or_default().push(table.id);
@@ -355,7 +370,38 @@ impl Catalog {
             || self.index_named(database, schema, name, own).is_some()
     }
 
+    pub(crate) fn functions_named(
+        &self,
+        database: DatabaseId,
+        schema: &str,
+        name: &str,
+        own: &[Xid],
+    ) -> impl Iterator<Item = &Arc<UserFunction>> {
+        let named = move |function: &&Arc<UserFunction>| {
+            function.database == database && *function.schema == *schema && *function.name == *name
+        };
+        let visible = self.functions.iter().filter(|entry| entry.visible(own));
+        visible.map(|entry| &entry.item).filter(named)
+    }
+
     // ---- changes by a transaction
+
+    pub(crate) fn create_function(&mut self, function: UserFunction, xid: Xid) {
+        push(&mut self.functions, function, xid);
+        self.pending += 1;
+        self.changed();
+    }
+
+    pub(crate) fn drop_function(&mut self, function: &UserFunction, own: &[Xid], xid: Xid) {
+        let same = |other: &UserFunction| {
+            other.database == function.database
+                && other.schema == function.schema
+                && other.name == function.name
+                && other.arguments == function.arguments
+        };
+        self.pending += mark_dropped(&mut self.functions, own, xid, same);
+        self.changed();
+    }
 
     fn changed(&mut self) {
         self.version += 1;
@@ -450,6 +496,7 @@ impl Catalog {
         }
         let mut changed = settle(&mut self.roles, ended, committed);
         changed |= settle(&mut self.schemas, ended, committed);
+        changed |= settle(&mut self.functions, ended, committed);
         for versions in self.tables.values_mut() {
             changed |= settle(versions, ended, committed);
         }
@@ -468,8 +515,9 @@ impl Catalog {
     fn count_pending(&self) -> u32 {
         let roles = self.roles.iter().filter(|entry| entry.pending()).count();
         let schemas = self.schemas.iter().filter(|entry| entry.pending()).count();
+        let functions = self.functions.iter().filter(|entry| entry.pending()).count();
         let tables = self.tables.values().flatten().filter(|entry| entry.pending()).count();
-        (roles + schemas + tables) as u32
+        (roles + schemas + functions + tables) as u32
     }
 }
 

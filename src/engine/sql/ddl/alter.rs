@@ -362,6 +362,9 @@ impl Environment for Constant {
     fn session_call(&mut self, _: crate::expr::function::Session, _: &[Value]) -> Fallible<Value> {
         Err(unsupported("a function of the session in the default of a new column"))
     }
+    fn user_call(&mut self, _: &crate::catalog::UserFunction, _: &[Value]) -> Fallible<Flow<Value>> {
+        Err(unsupported("a function of users here"))
+    }
     fn advisory(&mut self, _: crate::expr::Advisory, _: &[Value]) -> Fallible<Flow<Value>> {
         Err(unsupported("an advisory lock in a default"))
     }

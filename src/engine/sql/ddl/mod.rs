@@ -4,6 +4,7 @@
 mod alter;
 mod constraint;
 mod create_as;
+mod function;
 mod grant;
 mod index;
 mod inherit;
@@ -30,6 +31,7 @@ use crate::storage::{LockMode, RelationId, Xid};
 use crate::{Notice, Output, SqlError};
 
 pub(crate) use create_as::create_table_as;
+pub(crate) use function::parameter_types;
 
 /// A definition at work.
 pub(crate) struct Definer<'a> {
@@ -131,6 +133,8 @@ impl Definer<'_> {
             Statement::CreatePolicy(create) => self.create_policy(create).map_err(without_place),
             Statement::AlterPolicy(alter) => self.alter_policy(alter).map_err(without_place),
             Statement::DropPolicy { name, table, if_exists } => self.drop_policy(name, table, *if_exists),
+            Statement::CreateFunction(create) => self.create_function(create),
+            Statement::DropFunction { functions, if_exists } => self.drop_functions(functions, *if_exists),
             Statement::CreateTable(create) => self.create_table(create),
             Statement::DropTable {
                 names,

@@ -7,9 +7,9 @@ use base::{Row, Time, Value};
 use syntax::{Name, ObjectName};
 
 use super::subquery::SubqueryRun;
-use super::{CommonRun, ForeignEvent, NO_ROW, Place, State};
+use super::{CallRun, CommonRun, ForeignEvent, NO_ROW, Place, State};
 use crate::SqlError;
-use crate::catalog::Authority;
+use crate::catalog::{Authority, UserFunction};
 use crate::error::{Fallible, error, state};
 use crate::expr::function::Session as SessionFunction;
 use crate::expr::{Advisory, Environment, Flow, Slot};
@@ -35,12 +35,20 @@ pub(crate) struct Run {
     pub(crate) snapshot: Snapshot,
     /// Foreign keys to check when the statement's rows are all written.
     pub(crate) foreign: VecDeque<ForeignEvent>,
+    /// The call of a function that it is in.
+    pub(crate) call: Option<CallRun>,
+    /// Of a statement of a function: how deep in calls, and what it gives.
+    pub(crate) depth: u32,
+    pub(crate) result: Option<Value>,
+    /// As what its rows are written: calls and checks count on.
+    pub(crate) command: CommandId,
     /// No check waits any more.
     pub(crate) ends: bool,
 }
 
 impl Run {
     pub(crate) fn new(plan: &Plan, params: Vec<Value>, snapshot: Snapshot) -> Run {
+        let command = snapshot.command;
         Run {
             frame: plan.empty_frame(),
             rows: (0..plan.tables.len() as u32)
@@ -51,6 +59,10 @@ impl Run {
             commons: plan.commons.iter().map(CommonRun::new).collect(),
             snapshot,
             foreign: VecDeque::new(),
+            call: None,
+            depth: 0,
+            result: None,
+            command,
             ends: false,
         }
     }
@@ -128,7 +140,7 @@ impl Context<'_> {
     }
 
     pub(crate) fn command(&self) -> CommandId {
-        self.session.transaction.command
+        self.run.command
     }
 
     pub(crate) fn repeatable(&self) -> bool {
@@ -330,6 +342,10 @@ impl Environment for Context<'_> {
                 }
             },
         })
+    }
+
+    fn user_call(&mut self, function: &UserFunction, arguments: &[Value]) -> Fallible<Flow<Value>> {
+        super::call::call(function, arguments, self)
     }
 
     fn advisory(&mut self, function: Advisory, arguments: &[Value]) -> Fallible<Flow<Value>> {

@@ -114,7 +114,8 @@ impl ForeignRun {
     /// Each check sees what its statement (and the checks before it) wrote.
     fn begin(&mut self, event: ForeignEvent, cx: &mut Context<'_>) {
         cx.session.transaction.command.0 += 1;
-        let command = cx.command();
+        let command = cx.session.transaction.command;
+        cx.run.command = command;
         let transaction = &cx.session.transaction;
         let referenced = matches!(event, ForeignEvent::Referenced { .. });
         let divided = match &event {
@@ -288,7 +289,7 @@ impl ForeignRun {
             if let Some(write) = &mut self.write {
                 match write.step(&referencing, cx)? {
                     Written::Suspended => return Ok(false),
-                    Written::Done(_) | Written::Already => self.write = None,
+                    Written::Done(_) | Written::Already(_) => self.write = None,
                     Written::Gone if cx.repeatable() => return Err(cx.changed_concurrently(true)),
                     Written::Gone => self.write = None,
                     Written::Moved { .. } if cx.repeatable() => return Err(cx.changed_concurrently(false)),

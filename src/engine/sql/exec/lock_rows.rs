@@ -7,7 +7,7 @@ use crate::bind::BoundLock;
 use crate::error::{Fallible, error, state};
 use crate::expr::{Flow, Machine};
 use crate::plan::{Node, Recheck, RecheckStep};
-use crate::storage::{RelationId, RowId, RowLock, RowOutcome, Xid};
+use crate::storage::{CommandId, RelationId, RowId, RowLock, RowOutcome, Xid};
 
 /// A row being locked, at its newest version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub(crate) struct LockRow {
     pub(crate) by: Option<Xid>,
     strength: RowLock,
     wait: RowWait,
+    /// The command of this transaction that has changed it already.
+    pub(crate) modified_by: Option<CommandId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,7 @@ impl LockRow {
             by,
             strength,
             wait: RowWait::default(),
+            modified_by: None,
         }
     }
 
@@ -77,7 +80,14 @@ impl LockRow {
                     self.wait.finish(cx);
                     return Ok(Locked::Gone);
                 }
-                RowOutcome::SelfModified { .. } | RowOutcome::Invisible => {
+                RowOutcome::SelfModified { command } => {
+                    self.wait.finish(cx);
+                    // The last command that has changed it says whether it was this one alone.
+                    let last = cx.core.storage.last_command(self.relation, self.row, xid);
+                    self.modified_by = last.max(Some(command));
+                    return Ok(Locked::Gone);
+                }
+                RowOutcome::Invisible => {
                     self.wait.finish(cx);
                     return Ok(Locked::Gone);
                 }
@@ -238,7 +248,7 @@ fn lock_next(locks: &[BoundLock], state: &mut LockRowsState, cx: &mut Context<'_
             }
         }
         Locked::Gone if cx.core.storage.moved_away(table.heap, current.row) => {
-            return Err(super::modify::moved_away("locked"));
+            return Err(super::modify::moved_away());
         }
         Locked::Gone | Locked::Busy => {}
     }

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod append;
+mod call;
 mod common;
 mod context;
 mod foreign_key;
@@ -26,6 +27,7 @@ use crate::expr::{Flow, Machine};
 use crate::plan::{Kept, Node};
 use crate::storage::RowId;
 
+pub(crate) use call::CallRun;
 pub(crate) use common::{CommonRun, Work, finish_commons};
 pub(crate) use context::{Context, RowWait, Run, acquire, bind_parameters, deadlock, failed};
 pub(crate) use foreign_key::{ForeignEvent, ForeignRun};

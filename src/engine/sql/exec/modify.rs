@@ -271,7 +271,7 @@ impl Modify {
     fn write_step(&mut self, referencing: &Referencing, cx: &mut Context<'_>) -> Fallible<Written> {
         loop {
             let Some(write) = &mut self.write else {
-                return Ok(Written::Already);
+                return Ok(Written::Already(cx.command()));
             };
             match (write.step(referencing, cx)?, self.then.take()) {
                 (Written::Done(_), Some(then)) => self.write = Some(then),
@@ -601,12 +601,19 @@ impl Modify {
             Stage::Write => match self.write_step(referencing, cx)? {
                 Written::Suspended => return Ok(Some(Step::Suspended)),
                 Written::Done(_) => self.written(returning),
-                Written::Already => self.go(Stage::Next),
-                Written::Gone if cx.repeatable() => return Err(cx.changed_concurrently(true)),
+                Written::Already(by) if by != cx.command() => {
+                    return Err(modified_by_call(self.write.as_ref().is_some_and(WriteRow::deletes)));
+                }
+                Written::Already(_) => self.go(Stage::Next),
+                Written::Gone if cx.repeatable() => {
+                    // A row that has gone elsewhere has been updated.
+                    let row = self.target.map_or(NO_ROW, |(row, _)| row);
+                    let moved = cx.core.storage.moved_away(self.leaf(table, cx).table.heap, row);
+                    return Err(cx.changed_concurrently(!moved));
+                }
                 Written::Gone => {
-                    let deletes = self.write.as_ref().is_some_and(WriteRow::deletes) && self.then.is_none();
-                    let what = if deletes { "deleted" } else { "updated" };
-                    self.refuse_moved(table, what, cx)?;
+                    let row = self.target.map(|(row, _)| row);
+                    self.refuse_moved(row, table, cx)?;
                     self.go(Stage::Next);
                 }
                 Written::Moved { .. } if cx.repeatable() => return Err(cx.changed_concurrently(false)),
@@ -631,8 +638,11 @@ impl Modify {
                         self.recheck = RecheckRun::default();
                         self.go(Stage::Recheck);
                     }
+                    Locked::Gone if lock.modified_by.is_some_and(|by| by != cx.command()) => {
+                        return Err(modified_by_call(self.write.as_ref().is_some_and(WriteRow::deletes)));
+                    }
                     _ => {
-                        self.refuse_moved_from(lock.row, table, "locked", cx)?;
+                        self.refuse_moved(Some(lock.row), table, cx)?;
                         self.go(Stage::Next);
                     }
                 }
@@ -648,19 +658,12 @@ impl Modify {
     }
 
     /// A row that has gone to another partition cannot be followed.
-    fn refuse_moved(&self, table: usize, what: &str, cx: &Context<'_>) -> Fallible<()> {
-        match self.target {
-            Some((row, _)) => self.refuse_moved_from(row, table, what, cx),
-            None => Ok(()),
-        }
-    }
-
-    fn refuse_moved_from(&self, row: RowId, table: usize, what: &str, cx: &Context<'_>) -> Fallible<()> {
+    fn refuse_moved(&self, row: Option<RowId>, table: usize, cx: &Context<'_>) -> Fallible<()> {
         let heap = self.leaf(table, cx).table.heap;
-        if cx.core.storage.moved_away(heap, row) {
-            return Err(moved_away(what));
+        match row {
+            Some(row) if cx.core.storage.moved_away(heap, row) => Err(moved_away()),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn take_followed(&mut self, table: usize, cx: &mut Context<'_>) {
@@ -751,8 +754,16 @@ fn place(table: usize, placement: Option<&Placement>, slots: &[u32], cx: &mut Co
     Ok(locked.then_some(leaf))
 }
 
-pub(super) fn moved_away(what: &str) -> Box<SqlError> {
-    let message = format!("tuple to be {what} was already moved to another partition due to concurrent update");
+/// A function that the statement has called was first: what it did would be lost.
+fn modified_by_call(deletes: bool) -> Box<SqlError> {
+    let what = if deletes { "deleted" } else { "updated" };
+    let message = format!("tuple to be {what} was already modified by an operation triggered by the current command");
+    error(state::TRIGGERED_DATA_CHANGE_VIOLATION, message)
+        .hint("Consider using an AFTER trigger instead of a BEFORE trigger to propagate changes to other rows.")
+}
+
+pub(super) fn moved_away() -> Box<SqlError> {
+    let message = "tuple to be locked was already moved to another partition due to concurrent update";
     error(state::SERIALIZATION_FAILURE, message)
 }
 

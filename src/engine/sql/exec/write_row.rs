@@ -14,7 +14,7 @@ use crate::expr::{Answer, Environment, Flow, Machine};
 use crate::key;
 use crate::plan::{Leaf, Referencing};
 use crate::row;
-use crate::storage::{Change, RowId, RowLock, RowOutcome, Unique, Xid};
+use crate::storage::{Change, CommandId, RowId, RowLock, RowOutcome, Unique, Xid};
 
 /// A row being written.
 #[derive(Clone, Debug, Hash)]
@@ -67,8 +67,8 @@ enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     Done(RowId),
-    /// This command (or one of its making) has changed the row already.
-    Already,
+    /// This statement has changed the row already, in this command or in one that it has made.
+    Already(CommandId),
     /// Another transaction has replaced it.
     Moved {
         next: RowId,
@@ -337,7 +337,7 @@ pub(crate) fn generate(table: &Table, values: &mut [Value], now: i64) -> Fallibl
 
 fn not_done<T>(outcome: RowOutcome<T>) -> Fallible<Written> {
     match outcome {
-        RowOutcome::SelfModified { .. } => Ok(Written::Already),
+        RowOutcome::SelfModified { command } => Ok(Written::Already(command)),
         RowOutcome::Updated { next, by } => Ok(Written::Moved { next, by }),
         RowOutcome::Deleted { .. } => Ok(Written::Gone),
         _ => Err(error("XX000", "attempted to change an invisible row")),
@@ -479,6 +479,9 @@ impl Environment for RowOnly<'_> {
     }
     fn session_call(&mut self, _: crate::expr::function::Session, _: &[Value]) -> Fallible<Value> {
         Err(unsupported("a function of the session in a constraint"))
+    }
+    fn user_call(&mut self, _: &crate::catalog::UserFunction, _: &[Value]) -> Fallible<Flow<Value>> {
+        Err(unsupported("a function of users here"))
     }
     fn advisory(&mut self, _: crate::expr::Advisory, _: &[Value]) -> Fallible<Flow<Value>> {
         Err(unsupported("an advisory lock in a constraint"))

@@ -1,19 +1,25 @@
 //! The functions and operators that compute: what each does with arguments that are not NULL.
 
+use std::sync::Arc;
+
 use base::{Decimal, Float, Type, Value};
+use syntax::Volatility;
 
 use super::advisory::Advisory;
 use super::bytes::{self, Sha};
 use super::machine::Environment;
 use super::moment::Moment;
 use super::range::RangeFunction;
+use crate::catalog::UserFunction;
 use crate::error::{Fallible, error, state};
 use crate::types::bytea::Encoding;
 use crate::types::{input, json};
 
 /// A resolved function or operator. The binder has given it arguments of its types.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) enum Function {
+    /// One that a user has made.
+    User(Arc<UserFunction>),
     Arithmetic(Arithmetic, Type),
     /// Rounds to the digits of a `numeric(precision, scale)`.
     Fit {
@@ -153,12 +159,14 @@ impl Function {
                 | Function::Concat
                 | Function::ConcatWith
         );
-        !stable && !self.is_volatile()
+        let user = matches!(self, Function::User(function) if function.volatility != Volatility::Immutable);
+        !stable && !user && !self.is_volatile()
     }
 
     pub(crate) fn is_volatile(&self) -> bool {
         match self {
             Function::ClockTimestamp | Function::Advisory(_) => true,
+            Function::User(function) => function.volatility == Volatility::Volatile,
             Function::Session(session) => matches!(
                 session,
                 Session::SetConfig | Session::NextValue | Session::CurrentValue | Session::TransactionId

@@ -7,6 +7,7 @@ use base::Value;
 
 use super::compile::{Answer, Op, Program};
 use super::{Advisory, Comparison, Slot, function};
+use crate::catalog::UserFunction;
 use crate::error::Fallible;
 use crate::types::compare::{compare, same};
 use crate::types::input;
@@ -21,6 +22,8 @@ pub(crate) trait Environment {
     fn clock_time(&self) -> i64;
     /// `current_setting`, `set_config`, `nextval`, …: what touches the session.
     fn session_call(&mut self, function: function::Session, arguments: &[Value]) -> Fallible<Value>;
+    /// Runs a function that a user has made as far as it goes.
+    fn user_call(&mut self, function: &UserFunction, arguments: &[Value]) -> Fallible<Flow<Value>>;
     /// Takes or gives back an advisory lock; suspended while it waits for one.
     fn advisory(&mut self, function: Advisory, arguments: &[Value]) -> Fallible<Flow<Value>>;
     /// Runs a subquery as far as it goes.
@@ -229,6 +232,12 @@ impl Machine {
                     Flow::Ready(value) => value,
                 }
             }
+            function::Function::User(user) if !(user.strict && arguments.iter().any(Value::is_null)) => {
+                match environment.user_call(user, arguments)? {
+                    Flow::Suspended => return Ok(false),
+                    Flow::Ready(value) => value,
+                }
+            }
             function => call(function, arguments, environment)?,
         };
         self.stack.truncate(from);
@@ -252,7 +261,7 @@ fn on_two(left: &Op, right: &Op, operation: &Op, environment: &mut impl Environm
     };
     match operation {
         Op::Compare(comparison) => Ok(Some(compare_values(*comparison, a, b).map_or(Value::Null, Value::Bool))),
-        Op::Call(function, 2) if !matches!(function, function::Function::Advisory(_)) => {
+        Op::Call(function, 2) if !matches!(function, function::Function::Advisory(_) | function::Function::User(_)) => {
             let arguments = [a.clone(), b.clone()];
             call(function, &arguments, environment).map(Some)
         }

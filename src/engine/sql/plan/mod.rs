@@ -45,6 +45,14 @@ pub(crate) struct Plan {
     pub(crate) verb: &'static str,
 }
 
+/// A shared plan; hashed by nothing, since it follows from the statement and the catalog.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned(pub(crate) Arc<Plan>);
+
+impl std::hash::Hash for Planned {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
 #[derive(Debug)]
 pub(crate) enum Root {
     Query(QueryPlan),

@@ -137,7 +137,20 @@ impl Storage {
     /// Whether the version at `row` has gone to another relation.
     pub fn moved_away(&self, relation: RelationId, row: RowId) -> bool {
         let header = self.heap(relation).and_then(|heap| heap.header(row));
-        header.is_some_and(|header| header.flags.has(Flags::MOVED))
+        header.is_some_and(|header| header.next == RowId::ELSEWHERE)
+    }
+
+    /// The command that made the newest version of a row which this transaction has changed; the one that removed it,
+    /// if there is none.
+    pub fn last_command(&self, relation: RelationId, row: RowId, xid: Xid) -> Option<CommandId> {
+        let heap = self.heap(relation)?;
+        let top = self.transactions.top_of(xid);
+        let (mut at, mut header) = (row, heap.header(row)?);
+        while header.next != at && header.next != RowId::ELSEWHERE {
+            at = header.next;
+            header = heap.header(at)?;
+        }
+        Some(self.visibility().made_by_command(&header, top))
     }
 
     fn remove(
@@ -154,10 +167,7 @@ impl Storage {
             Err(outcome) => return Ok(outcome),
         };
         let mut header = self.marked(old, xid, command, RowLock::Update)?;
-        header.next = row;
-        if moved {
-            header.flags.set(Flags::MOVED);
-        }
+        header.next = if moved { RowId::ELSEWHERE } else { row };
         let heap = self.heap_mut(relation);
         heap.replace_header(row, &header, xid);
         heap.live = heap.live.saturating_sub(1);
@@ -241,6 +251,7 @@ impl Storage {
         let (mut at, mut before) = (row, *old);
         while let Some(by) = self.visibility().writer(&before)
             && before.next != at
+            && before.next != RowId::ELSEWHERE
         {
             at = before.next;
             let Some(header) = self.heap(relation).and_then(|heap| heap.header(at)) else {

@@ -55,6 +55,11 @@ pub struct RowId {
 impl RowId {
     /// Pages are numbered with 22 bits (32 GiB a heap), slots with 10.
     pub const MAX_PAGE: u32 = (1 << 22) - 1;
+    /// As a version's successor: the row went to another relation. No page has so many slots.
+    pub(crate) const ELSEWHERE: RowId = RowId {
+        page: RowId::MAX_PAGE,
+        slot: 0x3ff,
+    };
 
     /// Four bytes in tuple headers and index leaves.
     pub(crate) fn pack(self) -> u32 {

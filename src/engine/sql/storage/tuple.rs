@@ -41,9 +41,6 @@ impl Flags {
     /// `command` numbers a pair of commands.
     pub(crate) const COMBO: u16 = 1 << 11;
 
-    /// Deleted because the row went to another partition.
-    pub(crate) const MOVED: u16 = 1 << 12;
-
     pub(crate) const LOCK_BITS: u16 = Self::XMAX_KEY_SHARE | Self::XMAX_EXCLUSIVE;
     /// Everything that describes `xmax`.
     pub(crate) const XMAX_BITS: u16 = Self::XMAX_COMMITTED
@@ -51,8 +48,7 @@ impl Flags {
         | Self::XMAX_MULTI
         | Self::XMAX_LOCK_ONLY
         | Self::LOCK_BITS
-        | Self::KEYS_UPDATED
-        | Self::MOVED;
+        | Self::KEYS_UPDATED;
 
     pub(crate) fn has(self, bits: u16) -> bool {
         self.0 & bits != 0

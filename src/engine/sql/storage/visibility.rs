@@ -166,7 +166,7 @@ impl Visibility<'_> {
         let by = self
             .writer(header)
             .filter(|&writer| self.transactions.is_committed(writer))?;
-        Some(if header.next != row {
+        Some(if header.next != row && header.next != RowId::ELSEWHERE {
             Writable::Updated(by)
         } else {
             Writable::Deleted(by)
