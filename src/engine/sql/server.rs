@@ -11,7 +11,7 @@ use crate::bind::Names;
 use crate::catalog::{Catalog, Table};
 use crate::error::{Fallible, error, state};
 use crate::exec::{check_values, contains, duplicate, index_key};
-use crate::plan::Plan;
+use crate::plan::{Placement, Plan};
 use crate::replication::{Progressed, Replication};
 use crate::running::{Running, Source};
 use crate::session::SessionState;
@@ -420,6 +420,16 @@ impl Server {
         let table =
             found.ok_or_else(|| error(state::UNDEFINED_TABLE, format!("relation \"{table}\" does not exist")))?;
         let live: Vec<u16> = table.live_columns().map(|(column, _)| column).collect();
+        let names = Names {
+            catalog: &self.core.catalog,
+            own: &[],
+            database,
+            search_path: &[],
+            role: &table.access.owner,
+            row_security: false,
+        };
+        let placement = Placement::of(&table, names);
+        let now = self.core.config.epoch_micros;
         let mut loaded = 0;
         for row in rows {
             if row.len() != live.len() {
@@ -430,10 +440,18 @@ impl Server {
             for (column, value) in live.iter().zip(row.iter()) {
                 let column = usize::from(*column);
                 let wanted = table.columns[column].data_type;
-                values[column] = crate::types::input::cast(value.clone(), wanted, self.core.config.epoch_micros)?;
+                values[column] = crate::types::input::cast(value.clone(), wanted, now)?;
             }
-            crate::exec::generate(&table, &mut values, self.core.config.epoch_micros)?;
-            self.load_row(&table, &values)?;
+            crate::exec::generate(&table, &mut values, now)?;
+            match &placement {
+                None => self.load_row(&table, &values)?,
+                Some(placement) => {
+                    let leaf = placement.place(&table, &values, now)?;
+                    let mut values = leaf.row(&values);
+                    crate::exec::generate(&leaf.table, &mut values, now)?;
+                    self.load_row(&leaf.table, &values)?;
+                }
+            }
             loaded += 1;
         }
         Ok(loaded)

@@ -8,6 +8,7 @@
 mod databases;
 mod long_keys;
 mod memory;
+mod partitions;
 mod planner;
 mod scripts;
 mod sessions;
