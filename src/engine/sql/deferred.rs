@@ -11,13 +11,16 @@ use crate::exec::ForeignEvent;
 use crate::server::Core;
 use crate::session::SessionState;
 
+/// Whether constraints wait, by schema and name.
+type Named = BTreeMap<(Arc<str>, Arc<str>), bool>;
+
 /// What a transaction has put off.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Deferred {
     pub(crate) events: Vec<ForeignEvent>,
     /// As SET CONSTRAINTS has said, of all and of single ones by schema and name: whether they wait.
     all: Option<bool>,
-    named: Arc<BTreeMap<(Arc<str>, Arc<str>), bool>>,
+    named: Arc<Named>,
 }
 
 /// What a rollback to a savepoint goes back to.
@@ -25,7 +28,7 @@ pub(crate) struct Deferred {
 pub(crate) struct DeferredMark {
     events: usize,
     all: Option<bool>,
-    named: Arc<BTreeMap<(Arc<str>, Arc<str>), bool>>,
+    named: Arc<Named>,
 }
 
 impl Deferred {
