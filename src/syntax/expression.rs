@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::Span;
-use crate::tree::{DataType, Name, ObjectName, Query};
+use crate::definition::DataType;
+use crate::tree::{Name, ObjectName, Query};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Expr {

@@ -8,6 +8,7 @@
 //! only: not whether a table exists, nor which types agree.
 
 mod access;
+mod definition;
 mod error;
 mod expression;
 mod keyword;
@@ -20,6 +21,7 @@ mod tree;
 pub mod visit;
 
 pub use access::*;
+pub use definition::*;
 pub use error::SyntaxError;
 pub use expression::*;
 pub use print::{identifier, literal, print, print_expr, print_key, print_object, print_query, quote_string};

@@ -8,10 +8,14 @@ mod aggregate;
 mod append;
 mod call;
 mod common;
+mod conflict;
 mod context;
 mod foreign_key;
+mod frame;
 mod join;
 mod lock_rows;
+mod matches;
+mod message;
 mod modify;
 mod scan;
 mod series;
@@ -31,11 +35,10 @@ pub(crate) use call::CallRun;
 pub(crate) use common::{CommonRun, Work, finish_commons};
 pub(crate) use context::{Context, RowWait, Run, acquire, bind_parameters, deadlock, failed};
 pub(crate) use foreign_key::{ForeignEvent, ForeignRun};
+pub(crate) use message::{duplicate, entry_text, failing_key, failing_row};
 pub(crate) use modify::Modify;
-use write_row::key_text;
 pub(crate) use write_row::{
-    check_values, contains, decode as decode_row, duplicate, entry_text, failing_key, failing_row, generate, index_key,
-    partition_key_of, row_condition,
+    check_values, contains, decode as decode_row, generate, index_key, partition_key_of, row_condition,
 };
 
 /// What a call of `next` came to.

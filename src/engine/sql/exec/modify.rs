@@ -2,44 +2,43 @@
 
 use base::Value;
 
+use super::conflict::Free;
+use super::frame::{new_row, place, put};
 use super::lock_rows::{LockRow, Locked, RecheckRun};
-use super::write_row::{WriteRow, Written, contains, decode, generate, index_key};
+use super::write_row::{WriteRow, Written, decode};
 use super::{Context, NO_ROW, Place, State, Step};
 use crate::SqlError;
 use crate::error::{Fallible, error, state};
-use crate::expr::{Environment, Flow, Machine, Program};
-use crate::plan::{
-    ConflictUpdatePlan, DeletePlan, InsertPlan, Leaf, Node, Placement, PolicyCheck, Recheck, Referencing, Returning,
-    Root, UpdatePlan,
-};
-use crate::storage::{LockMode, RowId, RowLock, Unique, Xid};
+use crate::expr::{Flow, Machine, Program};
+use crate::plan::{DeletePlan, InsertPlan, Leaf, Node, PolicyCheck, Recheck, Referencing, Returning, Root, UpdatePlan};
+use crate::storage::{RowId, RowLock, Xid};
 
 /// A running write.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Modify {
     input: Option<State>,
-    stage: Stage,
-    machine: Machine,
+    pub(super) stage: Stage,
+    pub(super) machine: Machine,
     /// How many of the stage's programs are done.
-    at: usize,
+    pub(super) at: usize,
     /// The row as it is (update, delete, ON CONFLICT DO UPDATE).
-    old: Vec<Value>,
-    target: Option<(RowId, Option<Xid>)>,
+    pub(super) old: Vec<Value>,
+    pub(super) target: Option<(RowId, Option<Xid>)>,
     /// The table that the row is in.
     leaf: Option<Leaf>,
-    write: Option<WriteRow>,
+    pub(super) write: Option<WriteRow>,
     /// An update takes the row to another partition: what is inserted there when it is deleted here.
     then: Option<WriteRow>,
-    lock: Option<LockRow>,
+    pub(super) lock: Option<LockRow>,
     recheck: RecheckRun,
     /// The row of an INSERT … DO UPDATE became an update.
-    on_conflict: bool,
+    pub(super) on_conflict: bool,
     /// Rows written so far.
     pub(crate) affected: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Stage {
+pub(super) enum Stage {
     Next,
     /// Evaluate the new row's programs.
     Evaluate,
@@ -105,12 +104,12 @@ impl Modify {
         }
     }
 
-    fn go(&mut self, stage: Stage) {
+    pub(super) fn go(&mut self, stage: Stage) {
         (self.stage, self.at) = (stage, 0);
     }
 
     /// Runs programs into slots. False: suspended.
-    fn evaluate<'p>(
+    pub(super) fn evaluate<'p>(
         &mut self,
         programs: impl Iterator<Item = (&'p Program, u32)>,
         cx: &mut Context<'_>,
@@ -126,7 +125,7 @@ impl Modify {
     }
 
     /// Asks row security about the row in the frame. False: suspended.
-    fn check(&mut self, checks: &[PolicyCheck], table: usize, cx: &mut Context<'_>) -> Fallible<bool> {
+    pub(super) fn check(&mut self, checks: &[PolicyCheck], table: usize, cx: &mut Context<'_>) -> Fallible<bool> {
         for check in checks.iter().skip(self.at) {
             match self.machine.run(&check.condition, cx)? {
                 Flow::Suspended => return Ok(false),
@@ -252,7 +251,7 @@ impl Modify {
         }
     }
 
-    fn next_insert(&mut self, plan: &InsertPlan) {
+    pub(super) fn next_insert(&mut self, plan: &InsertPlan) {
         self.go(if plan.source.is_some() {
             Stage::Next
         } else {
@@ -285,176 +284,9 @@ impl Modify {
     }
 
     /// The table that the row at hand is in.
-    fn leaf(&self, table: usize, cx: &Context<'_>) -> Leaf {
+    pub(super) fn leaf(&self, table: usize, cx: &Context<'_>) -> Leaf {
         let itself = || Leaf::itself(cx.plan.table(table).clone());
         self.leaf.clone().unwrap_or_else(itself)
-    }
-
-    /// Looks at the arbiters: nothing can come between their answer and the insertion, since only a
-    /// suspension lets others run.
-    fn arbitrate(&mut self, plan: &InsertPlan, cx: &mut Context<'_>) -> Fallible<Free> {
-        let (Some(conflict), Some(write)) = (&plan.conflict, &self.write) else {
-            return Ok(Free::Yes);
-        };
-        let leaf = self.leaf(plan.table, cx);
-        let table = leaf.table.clone();
-        let values = &write.values;
-        super::write_row::check_row(&table, values, cx)?;
-        let xid = cx.xid()?;
-        for (at, index) in table.indexes.iter().enumerate() {
-            let arbiter = if conflict.arbiters.is_empty() {
-                index.unique
-            } else {
-                leaf.index(at).is_some_and(|index| conflict.arbiters.contains(&index))
-            };
-            if !arbiter || !contains(index, values, cx.transaction_time())? {
-                continue;
-            }
-            let mut key = Vec::new();
-            if index_key(index, values, cx.transaction_time(), &mut key)? {
-                continue;
-            }
-            cx.session.usage.index_probes += 1;
-            match cx.core.storage.unique_conflict(index.id, table.heap, &key, NO_ROW, xid) {
-                Unique::Free => {}
-                Unique::Wait(other) => {
-                    let mut wait = super::RowWait::default();
-                    return Ok(if wait.wait_for_transaction(cx, other)? {
-                        self.arbitrate(plan, cx)?
-                    } else {
-                        Free::Suspended
-                    });
-                }
-                Unique::Taken(row) => {
-                    let seen = cx
-                        .core
-                        .storage
-                        .fetch_indexed(table.heap, row, &cx.run.snapshot)
-                        .is_some();
-                    if cx.repeatable() && !seen {
-                        return Err(cx.changed_concurrently(false));
-                    }
-                    return Ok(if conflict.update.is_some() {
-                        Free::Taken(row)
-                    } else {
-                        Free::Skip
-                    });
-                }
-            }
-        }
-        Ok(Free::Yes)
-    }
-
-    fn update_existing(
-        &mut self,
-        plan: &InsertPlan,
-        update: &ConflictUpdatePlan,
-        cx: &mut Context<'_>,
-    ) -> Fallible<Option<Step>> {
-        match self.stage {
-            Stage::LockExisting => {
-                let Some(mut lock) = self.lock.take() else {
-                    return Ok(None);
-                };
-                match lock.step(true, cx)? {
-                    Locked::Suspended => {
-                        self.lock = Some(lock);
-                        return Ok(Some(Step::Suspended));
-                    }
-                    Locked::Yes
-                        if lock.by.is_none() && self.load_existing(plan.table, update.existing, lock.row, cx)? =>
-                    {
-                        self.go(Stage::FilterExisting);
-                    }
-                    _ => {
-                        // Of this very command: refused. Gone or replaced meanwhile: look again.
-                        self.load_existing(plan.table, update.existing, lock.row, cx)?;
-                        self.go(Stage::Arbitrate);
-                    }
-                }
-            }
-            Stage::FilterExisting => {
-                let holds = match &update.filter {
-                    None => true,
-                    Some(filter) => match self.machine.run(filter, cx)? {
-                        Flow::Suspended => return Ok(Some(Step::Suspended)),
-                        Flow::Ready(value) => value == Value::Bool(true),
-                    },
-                };
-                if holds {
-                    self.go(Stage::CheckExisting);
-                } else {
-                    self.next_insert(plan);
-                }
-            }
-            Stage::CheckExisting => {
-                if !self.check(&update.existing_checks, plan.table, cx)? {
-                    return Ok(Some(Step::Suspended));
-                }
-                self.go(Stage::EvaluateExisting);
-            }
-            _ => {
-                let leaf = self.leaf(plan.table, cx);
-                if self.at == 0 {
-                    put(&leaf, &update.new_slots, &self.old, cx);
-                }
-                let programs = update.assignments.iter();
-                let programs = programs.map(|(column, program)| (program, update.new_slots[usize::from(*column)]));
-                if !self.evaluate(programs, cx)? {
-                    return Ok(Some(Step::Suspended));
-                }
-                let Some((row, _)) = self.target else {
-                    return Ok(None);
-                };
-                let values = new_row(&leaf, Some(&self.old), &update.new_slots, cx)?;
-                if let Some(placement) = &plan.placement {
-                    let root = frame_row(&update.new_slots, cx);
-                    let now = cx.transaction_time();
-                    if placement.place(cx.plan.table(plan.table), &root, now)?.table.id != leaf.table.id {
-                        return Err(
-                            error(state::FEATURE_NOT_SUPPORTED, "invalid ON UPDATE specification").detail(
-                                "The result tuple would appear in a different partition than the original tuple.",
-                            ),
-                        );
-                    }
-                }
-                self.write = Some(WriteRow::update(leaf.table, row, self.old.clone(), values));
-                self.on_conflict = true;
-                self.go(Stage::Check);
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads the row that is in the way, as it is now. False: it is not there any more.
-    fn load_existing(&mut self, table: usize, existing: usize, row: RowId, cx: &mut Context<'_>) -> Fallible<bool> {
-        let leaf = self.leaf(table, cx);
-        let table = &leaf.table;
-        let command = cx.command();
-        let mut latest = cx
-            .core
-            .storage
-            .snapshot(cx.session.id, cx.session.transaction.xid, command);
-        let Some(bytes) = cx.core.storage.fetch(table.heap, row, &latest) else {
-            // What this very command has inserted it cannot change.
-            latest.command.0 += 1;
-            if cx.core.storage.fetch(table.heap, row, &latest).is_some() {
-                return Err(error(
-                    state::CARDINALITY_VIOLATION,
-                    "ON CONFLICT DO UPDATE command cannot affect row a second time",
-                )
-                .hint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values."));
-            }
-            return Ok(false);
-        };
-        self.old = decode(table, bytes);
-        for (column, slot) in &cx.plan.tables[existing].wanted {
-            if let Some(own) = leaf.column(usize::from(*column)) {
-                cx.run.frame[*slot as usize] = self.old[own].clone();
-            }
-        }
-        self.target = Some((row, None));
-        Ok(true)
     }
 
     // ---- UPDATE, DELETE
@@ -703,57 +535,6 @@ fn violation(check: &PolicyCheck, table: &str) -> Box<SqlError> {
     error(state::INSUFFICIENT_PRIVILEGE, message)
 }
 
-/// What the arbiters of ON CONFLICT say.
-enum Free {
-    Yes,
-    Skip,
-    Taken(RowId),
-    Suspended,
-}
-
-fn frame_row(slots: &[u32], cx: &Context<'_>) -> Vec<Value> {
-    slots.iter().map(|slot| cx.run.frame[*slot as usize].clone()).collect()
-}
-
-/// The new row of the statement's table in the frame, as a row of the table that it goes to, whose generated columns
-/// are computed in the frame, too. `old`: what it has besides.
-fn new_row(leaf: &Leaf, old: Option<&[Value]>, slots: &[u32], cx: &mut Context<'_>) -> Fallible<Vec<Value>> {
-    let mut values = match (&leaf.columns, old) {
-        (None, _) => frame_row(slots, cx),
-        (Some(_), None) => leaf.row(&frame_row(slots, cx)),
-        (Some(_), Some(old)) => {
-            let mut values = old.to_vec();
-            for (at, value) in frame_row(slots, cx).into_iter().enumerate() {
-                if let Some(own) = leaf.column(at) {
-                    values[own] = value;
-                }
-            }
-            values
-        }
-    };
-    if leaf.table.columns.iter().any(|column| column.generated().is_some()) {
-        generate(&leaf.table, &mut values, cx.transaction_time())?;
-        put(leaf, slots, &values, cx);
-    }
-    Ok(values)
-}
-
-/// The table that the row in the frame goes to, locked. `None`: suspended.
-fn place(table: usize, placement: Option<&Placement>, slots: &[u32], cx: &mut Context<'_>) -> Fallible<Option<Leaf>> {
-    let root = cx.plan.table(table);
-    let Some(placement) = placement else {
-        return Ok(Some(Leaf::itself(root.clone())));
-    };
-    let now = cx.transaction_time();
-    let mut row = frame_row(slots, cx);
-    if root.partition_key.is_none() {
-        generate(root, &mut row, now)?;
-    }
-    let leaf = placement.place(root, &row, now)?;
-    let locked = cx.acquire(cx.session.relation_tag(leaf.table.id), LockMode::RowExclusive)?;
-    Ok(locked.then_some(leaf))
-}
-
 /// A function that the statement has called was first: what it did would be lost.
 fn modified_by_call(deletes: bool) -> Box<SqlError> {
     let what = if deletes { "deleted" } else { "updated" };
@@ -765,13 +546,4 @@ fn modified_by_call(deletes: bool) -> Box<SqlError> {
 pub(super) fn moved_away() -> Box<SqlError> {
     let message = "tuple to be locked was already moved to another partition due to concurrent update";
     error(state::SERIALIZATION_FAILURE, message)
-}
-
-/// A row of the table that it is in, as one of the statement's table into the frame.
-fn put(leaf: &Leaf, slots: &[u32], values: &[Value], cx: &mut Context<'_>) {
-    for (at, slot) in slots.iter().enumerate() {
-        if let Some(own) = leaf.column(at) {
-            cx.run.frame[*slot as usize] = values[own].clone();
-        }
-    }
 }
