@@ -97,7 +97,7 @@ fn bad_interval(text: &str) -> Box<crate::SqlError> {
 fn parse_float(text: &str) -> Fallible<Value> {
     let trimmed = text.trim_matches(is_space);
     let number = Float::parse(trimmed).ok_or_else(|| invalid(text, Type::Float8))?;
-    let named = trimmed.contains(|c: char| matches!(c, 'i' | 'I'));
+    let named = trimmed.contains(['i', 'I']);
     let vanished = number.0 == 0.0 && trimmed.contains(|c: char| matches!(c, '1'..='9'));
     if vanished || (number.0.is_infinite() && !named) {
         return Err(error(
