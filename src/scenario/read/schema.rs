@@ -268,6 +268,14 @@ impl Builder<'_, '_> {
                     hint.to_owned(),
                 );
             }
+            DataTypeKind::Known(Type::Daterange) => {
+                let hint = "store its first and its last day; a daterange may be made of them in a statement";
+                self.error(
+                    data_type.span,
+                    "a column of type daterange is not supported",
+                    hint.to_owned(),
+                );
+            }
             DataTypeKind::Known(data_type) => return *data_type,
             DataTypeKind::Digits { precision, scale } => {
                 if *precision == 0 || *precision > MOST_DIGITS as u16 || scale > precision {

@@ -206,6 +206,7 @@ fn plain_type(name: &str) -> DataTypeKind {
         "jsonb" => DataTypeKind::Known(Type::Jsonb),
         "uuid" => DataTypeKind::Known(Type::Uuid),
         "bytea" => DataTypeKind::Known(Type::Bytea),
+        "daterange" => DataTypeKind::Known(Type::Daterange),
         "serial" | "serial4" => DataTypeKind::Serial,
         "bigserial" | "serial8" => DataTypeKind::BigSerial,
         "float4" => other("real"),

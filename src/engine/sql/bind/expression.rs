@@ -635,7 +635,6 @@ pub(crate) fn column_type(data_type: &DataType) -> Fallible<Type> {
         DataTypeKind::BigSerial => Ok(Type::Int8),
         DataTypeKind::Digits { .. } => Ok(Type::Numeric),
         DataTypeKind::Length(_) => Ok(Type::Text),
-        DataTypeKind::Other(name) if **name == *"daterange" => Ok(Type::Daterange),
         DataTypeKind::Other(name) => Err(unsupported(format!("type {name}")).at(data_type.span)),
     }
 }

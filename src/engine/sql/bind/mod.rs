@@ -5,6 +5,7 @@
 mod aggregate;
 mod arithmetic;
 mod coerce;
+mod column_name;
 mod common;
 mod expression;
 mod from;
@@ -28,9 +29,9 @@ use crate::expr::{Bound, Slot};
 use crate::storage::{DatabaseId, RelationId, Xid};
 use crate::types::SqlType;
 
+pub(crate) use column_name::column_name;
 pub(crate) use expression::{column_modifier, column_type};
 pub(crate) use members::{Level, Member};
-pub(crate) use query::column_name;
 pub(crate) use row::RowClause;
 pub(crate) use write::known_column;
 
