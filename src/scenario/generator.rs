@@ -333,10 +333,12 @@ pub(crate) fn typed(generator: Generator, data_type: Type, schema: &Schema) -> R
         Generator::Email { .. } => data_type == Type::Text,
         Generator::Tenant => data_type == Type::Int4,
         Generator::Between { low, high } => {
-            if convert(&Value::Int8(*low), data_type).is_err() || convert(&Value::Int8(*high), data_type).is_err() {
+            let number = whole || matches!(data_type, Type::Numeric | Type::Float8);
+            let fits = |bound: i64| convert(&Value::Int8(bound), data_type).is_ok();
+            if number && !(fits(*low) && fits(*high)) {
                 return Err(format!("{low} to {high} is out of range for type {data_type}"));
             }
-            whole || matches!(data_type, Type::Numeric | Type::Float8)
+            number
         }
         Generator::Instant { .. } => matches!(data_type, Type::Timestamptz | Type::Timestamp | Type::Date),
         Generator::Existing { table, column, .. } | Generator::Parent { table, column } => {

@@ -1,3 +1,4 @@
+-- Not for PGlite, which is started without room for prepared transactions.
 -- PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED: what one session can see.
 CREATE TABLE stock (id int PRIMARY KEY, amount int NOT NULL);
 INSERT INTO stock VALUES (1, 10), (2, 20);
