@@ -8,7 +8,7 @@ use crate::shell::{Failure, Result, read, root};
 /// Where the header leads, relative to the site's root. A page that is not there fails the build.
 const LINKS: &[(&str, &str)] = &[
     ("compare/", "Compare"),
-    ("isolation/", "Isolation"),
+    ("isolation/", "Transactions"),
     ("adr/", "Decisions"),
     ("designs/", "Designs"),
 ];
