@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use base::Time;
+use base::{SortedMap, Time};
 
 use crate::capacity::{Consistency, Consumption, Units};
 use crate::expression::{Condition, PathTree, Placeholders, Purpose};
@@ -12,7 +12,7 @@ use crate::key_condition::{KeyRange, key_range};
 use crate::request::{Get, Outcome, Page, PagedRead, Query, Reply, Scan, Select};
 use crate::schema::{KeySchema, Projection, TableDefinition};
 use crate::service::Engine;
-use crate::storage::{Held, SortedMap, Table, throttled};
+use crate::storage::{Held, Table, throttled};
 use crate::throughput::Meter;
 use crate::transaction::projected;
 use crate::value::item_size;

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use base::{Fingerprint, Nanos, Time};
+use base::{Fingerprint, Nanos, SortedMap, Time};
 
 use crate::capacity::{Consistency, Consumption, Units, merge};
 use crate::expression::{PathTree, Placeholders};
@@ -24,7 +24,7 @@ use crate::item::Item;
 use crate::key::{self, Key};
 use crate::request::{Action, Get, Outcome, Reply, Write};
 use crate::service::{Begun, Engine};
-use crate::storage::{Content, SortedMap};
+use crate::storage::Content;
 use crate::value::item_size;
 use crate::write::{Plan, cost_of_looking, parse};
 

@@ -1,7 +1,5 @@
 //! Tables at rest: items by key, the entries of global secondary indexes and what is on its way to them.
 
-mod sorted;
 mod table;
 
-pub(crate) use sorted::SortedMap;
 pub(crate) use table::{Content, Held, Table, throttled};

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use base::{Fingerprint, Nanos, Time};
+use base::{Fingerprint, Nanos, SortedMap, Time};
 
-use super::SortedMap;
 use crate::capacity::{Consumption, Units};
 use crate::failure::{Failure, Fallible, Throttled};
 use crate::item::Item;

@@ -1,4 +1,4 @@
-//! Requests that were played to dynalite and to moto (`tests/golden/dynamo/record.mjs`), played to the engine.
+//! Requests that were played to dynalite and to moto (`tests/golden/record.mjs`), played to the engine.
 //!
 //! Where the two agree the engine must, too, unless `differences.md` says why not; where they differ the table says
 //! whom the engine follows, and why. A difference that is not in the table fails the test, and so does one that has

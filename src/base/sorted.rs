@@ -1,14 +1,14 @@
 //! A sorted map that is shared when cloned and copied on write, chunk by chunk: a clone costs one reference count,
 //! the first write after it one per chunk and a copy of the chunk written to.
 //!
-//! Keys lie elsewhere in memory; their first bytes lie in the map, where a search goes by. A key of a table begins with
-//! a hash, so that few keys have to be looked at whole.
+//! Keys lie elsewhere in memory; their first bytes lie in the map, where a search goes by. Where those tell keys apart
+//! (a key of a DynamoDB table begins with a hash), few have to be looked at whole.
 
 use std::cmp::Ordering;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::key::Key;
+pub type Key = Arc<[u8]>;
 
 /// A chunk is split when it has grown to this.
 const CHUNK: usize = 128;
@@ -33,7 +33,7 @@ struct Chunk<V> {
 
 /// See the module's text.
 #[derive(Clone, Debug)]
-pub(crate) struct SortedMap<V> {
+pub struct SortedMap<V> {
     chunks: Arc<Vec<Chunk<V>>>,
     len: usize,
 }
@@ -59,16 +59,26 @@ impl<V> Entry<V> {
     }
 }
 
+impl<V: Clone> Default for SortedMap<V> {
+    fn default() -> SortedMap<V> {
+        SortedMap::new()
+    }
+}
+
 impl<V: Clone> SortedMap<V> {
-    pub(crate) fn new() -> SortedMap<V> {
+    pub fn new() -> SortedMap<V> {
         SortedMap {
             chunks: Arc::new(Vec::new()),
             len: 0,
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The chunk that holds the key, or would.
@@ -80,7 +90,7 @@ impl<V: Clone> SortedMap<V> {
         self.chunks.partition_point(begins_before).saturating_sub(1)
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
+    pub fn get(&self, key: &[u8]) -> Option<&V> {
         let head = head_of(key);
         let entries = &self.chunks.get(self.chunk_of(head, key))?.entries;
         let index = entries.binary_search_by(|entry| entry.compare(head, key)).ok()?;
@@ -88,7 +98,7 @@ impl<V: Clone> SortedMap<V> {
     }
 
     /// Gives back what was there.
-    pub(crate) fn insert(&mut self, key: Key, value: V) -> Option<V> {
+    pub fn insert(&mut self, key: Key, value: V) -> Option<V> {
         let head = head_of(&key);
         let at = self.chunk_of(head, &key);
         let chunks = Arc::make_mut(&mut self.chunks);
@@ -113,7 +123,7 @@ impl<V: Clone> SortedMap<V> {
         }
     }
 
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<V> {
+    pub fn remove(&mut self, key: &[u8]) -> Option<V> {
         self.get(key)?;
         let head = head_of(key);
         let at = self.chunk_of(head, key);
@@ -130,13 +140,13 @@ impl<V: Clone> SortedMap<V> {
         Some(value)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &V)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &V)> {
         let entries = self.chunks.iter().flat_map(|chunk| chunk.entries.iter());
         entries.map(|entry| (&entry.key, &entry.value))
     }
 
     /// From both ends, what lies within the bounds.
-    pub(crate) fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Range<'_, V> {
+    pub fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Range<'_, V> {
         let low = match from {
             Bound::Unbounded => (0, 0),
             Bound::Included(key) => self.place(key, false),
@@ -184,7 +194,7 @@ impl<V> Chunk<V> {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Range<'a, V> {
+pub struct Range<'a, V> {
     chunks: &'a [Chunk<V>],
     low: Place,
     high: Place,
@@ -226,7 +236,7 @@ impl<V> DoubleEndedIterator for Range<'_, V> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use base::random::Stream;
+    use crate::random::Stream;
 
     use super::*;
 

@@ -1,4 +1,5 @@
-// Servers that speak DynamoDB's language: installed into a folder of their own, run on a free port of the loopback interface.
+// Servers that speak DynamoDB's language and S3's: installed into a folder of their own, run on a free port of the loopback
+// interface.
 //
 // ADR_LAB_SERVERS names the folder; without it, it is a temporary one.
 
@@ -34,7 +35,7 @@ export const servers = {
     const program = path.join(folder, "bin", "moto_server");
     if (!existsSync(program)) {
       run("python3", "-m", "venv", folder);
-      run(path.join(folder, "bin", "pip"), "install", "--quiet", `moto[dynamodb,server]==${VERSIONS.moto}`);
+      run(path.join(folder, "bin", "pip"), "install", "--quiet", `moto[dynamodb,s3,server]==${VERSIONS.moto}`);
     }
     return (port) => [program, ["-H", "127.0.0.1", "-p", `${port}`]];
   },
