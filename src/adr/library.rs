@@ -62,6 +62,12 @@ const DESIGNS: &[(&str, &str)] = &[
         "dynamodb-single-table",
         include_str!("designs/dynamodb-single-table.md"),
     ),
+    (
+        "separate-databases-on-one-server",
+        include_str!("designs/separate-databases-on-one-server.md"),
+    ),
+    ("shared-database", include_str!("designs/shared-database.md")),
+    ("store-nothing", include_str!("designs/store-nothing.md")),
 ];
 
 /// The text of a design's page, without its title.

@@ -18,8 +18,11 @@ mod dynamodb;
 mod lower;
 mod options;
 mod schemas_in_one_database;
+mod separate_databases;
+mod shared_database;
 mod shared_tables;
 mod sql;
+mod store_nothing;
 
 use program::Compilation;
 use scenario::{Diagnostic, OptionValue, Scenario};
@@ -33,8 +36,17 @@ pub trait Architecture: std::fmt::Debug + Sync {
     fn title(&self) -> &'static str;
     /// One or two sentences for people.
     fn summary(&self) -> &'static str;
+    /// Did one of the studied decisions choose it, or only reject it?
+    fn standing(&self) -> Standing;
     /// The default one first; most designs have only that.
     fn variants(&self) -> &'static [Variant];
+    /// The one that the options choose, or the default one.
+    fn variant(&self, options: &Options) -> &'static Variant {
+        let mut variants = self.variants().iter();
+        variants
+            .find(|variant| variant.slug == options.variant)
+            .unwrap_or(&self.variants()[0])
+    }
     /// What `[architecture.<slug>]` of a scenario may set.
     fn settings(&self) -> &'static [Setting];
     /// Settings that are named after something in the scenario: what is wrong with one, and a hint. `None`: this is
@@ -52,6 +64,15 @@ pub trait Architecture: std::fmt::Debug + Sync {
     fn compile(&self, scenario: &Scenario, options: &Options) -> Compilation;
 }
 
+/// What the studied decisions say of a design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// One of them chose it: shown unless asked otherwise.
+    Chosen,
+    /// An option that was rejected: shown when asked for.
+    Rejected,
+}
+
 /// All designs, in the order in which they are shown.
 pub fn architectures() -> &'static [&'static dyn Architecture] {
     &[
@@ -60,6 +81,9 @@ pub fn architectures() -> &'static [&'static dyn Architecture] {
         &database_per_tenant::DatabasePerTenant,
         &shared_tables::SharedTables,
         &dynamodb::DynamoDbSingleTable,
+        &separate_databases::SeparateDatabases,
+        &shared_database::SharedDatabase,
+        &store_nothing::StoreNothing,
     ]
 }
 
@@ -72,6 +96,13 @@ pub fn designs() -> Vec<Design> {
             .collect::<Vec<_>>()
     };
     architectures().iter().flat_map(of).collect()
+}
+
+/// With their variants, those that a studied decision chose.
+pub fn chosen_designs() -> Vec<Design> {
+    let mut designs = designs();
+    designs.retain(|design| design.architecture.standing() == Standing::Chosen);
+    designs
 }
 
 /// A design by its slug with its variant: `database-per-service+unprotected`.

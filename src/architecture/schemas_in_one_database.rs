@@ -18,7 +18,7 @@ use crate::lower::definitions::definitions;
 use crate::lower::item::Item;
 use crate::lower::local::{self, Around};
 use crate::options::setting;
-use crate::{Architecture, Options, Sabotage, Setting, Variant};
+use crate::{Architecture, Options, Sabotage, Setting, Standing, Variant};
 
 #[derive(Debug)]
 pub(crate) struct SchemasInOneDatabase;
@@ -52,6 +52,10 @@ impl Architecture for SchemasInOneDatabase {
 
     fn summary(&self) -> &'static str {
         "One PostgreSQL server with one database and a schema per domain. An operation is one transaction, a report one query."
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::Chosen
     }
 
     fn variants(&self) -> &'static [Variant] {

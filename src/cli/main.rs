@@ -159,7 +159,8 @@ enum Command {
 struct What {
     /// A built-in scenario's name, a file, or `-` for standard input
     scenario: String,
-    /// A design with its variant, as `list` shows it; may be repeated; default: all
+    /// A design with its variant, as `list` shows it; may be repeated; `all` takes every one; default: those that a
+    /// studied decision chose
     #[arg(long = "architecture", short, value_name = "DESIGN")]
     architectures: Vec<String>,
     /// Instead of the scenario's
@@ -185,7 +186,8 @@ struct BillOf {
         conflicts_with = "scenario"
     )]
     adr: Option<String>,
-    /// A design with its variant, as `list` shows it; may be repeated; default: all
+    /// A design with its variant, as `list` shows it; may be repeated; `all` takes every one; default: those that a
+    /// studied decision chose
     #[arg(long = "architecture", short, value_name = "DESIGN")]
     architectures: Vec<String>,
     /// Instead of the scenario's

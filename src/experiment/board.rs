@@ -52,7 +52,7 @@ const COST: &str = "What does it cost?";
 const UPKEEP: &str = "What does it take to run?";
 
 impl BoardJob {
-    /// Of the chosen designs; of the default variant of each if none is chosen.
+    /// Of the chosen designs; if none is chosen, of the default variant of each that a studied decision chose.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl BoardJob {
     pub fn new(slug: &str, text: &str, choice: &Choice) -> Result<BoardJob, Vec<Diagnostic>> {
         let mut choice = choice.clone();
         if choice.designs.is_empty() {
-            let defaults = architecture::designs().into_iter();
+            let defaults = architecture::chosen_designs().into_iter();
             let defaults = defaults.filter(|design| design.variant.slug.is_empty());
             choice.designs = defaults.map(|design| design.slug()).collect();
         }

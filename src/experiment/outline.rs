@@ -1,6 +1,6 @@
 //! What can be chosen in a scenario, and what its designs make of it, without running it.
 
-use architecture::Design;
+use architecture::{Design, Standing};
 use program::Compilation;
 use report::document::{Block, Table};
 use scenario::Diagnostic;
@@ -35,6 +35,8 @@ pub struct OperationOutline {
 
 #[derive(Clone, Debug)]
 pub struct DesignOutline {
+    /// Taken where no designs are chosen.
+    pub by_default: bool,
     pub slug: String,
     pub title: String,
     pub summary: String,
@@ -101,6 +103,7 @@ fn design_outline(design: &Design, scenario: &scenario::Scenario) -> DesignOutli
     let compilation = design.compile(scenario, &[]);
     let (title, summary) = describe(design);
     DesignOutline {
+        by_default: design.architecture.standing() == Standing::Chosen,
         slug: design.slug(),
         title,
         summary,

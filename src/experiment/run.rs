@@ -71,7 +71,7 @@ impl RunJob {
         let mut expressed = vec![true; scenario.operations.len()];
         for design in &settings.designs {
             let compilation = design.compile(&scenario, &settings.sabotage);
-            if expresses_nothing(&compilation) {
+            if expresses_nothing(&compilation) || !compilation.stores() {
                 continue;
             }
             for (expressed, entry) in expressed.iter_mut().zip(&compilation.entries) {
@@ -143,7 +143,7 @@ impl RunJob {
                 }
             }
             // It stores nothing that could be compared.
-            Phase::Draw { compilation, .. } if expresses_nothing(&compilation) => {
+            Phase::Draw { compilation, .. } if expresses_nothing(&compilation) || !compilation.stores() => {
                 self.design += 1;
                 Phase::Compile
             }

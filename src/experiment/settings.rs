@@ -12,7 +12,7 @@ use crate::library;
 /// As a person writes it: on the command line, in a link, on the page. Empty means the scenario's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// Slugs with variants; empty: all.
+    /// Slugs with variants; `all` is every design there is. Empty: those that a studied decision chose.
     pub designs: Vec<String>,
     pub seed: Option<u64>,
     /// `crash orchestrator after step 3 of create_user`; `none` breaks nothing, whatever the scenario says.
@@ -57,6 +57,9 @@ impl Settings {
         }
     }
 }
+
+/// In place of slugs: every design.
+pub(crate) const ALL: &str = "all";
 
 /// Most requests that one run issues.
 pub const MOST_REQUESTS: u64 = 1_000_000;
@@ -117,6 +120,9 @@ pub fn settings(scenario: &mut Scenario, choice: &Choice) -> Result<Settings, Ve
 
 fn designs(choice: &Choice, wrong: &mut Vec<Diagnostic>) -> Vec<Design> {
     if choice.designs.is_empty() {
+        return architecture::chosen_designs();
+    }
+    if choice.designs.iter().any(|slug| slug == ALL) {
         return architecture::designs();
     }
     let mut chosen: Vec<Design> = Vec::new();

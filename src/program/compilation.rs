@@ -33,10 +33,33 @@ pub struct LogicalTable {
     /// `auth.users`
     pub name: String,
     pub columns: Vec<(String, base::Type)>,
-    /// One per place that holds rows of it; the logical rows are their union.
+    /// One per place that holds rows of it; the logical rows are their union. Empty: they are not kept.
     pub reads: Vec<Read>,
     /// Where its initial rows are loaded; those of a copied table are loaded in several places and read in one.
     pub loads: Vec<Load>,
+}
+
+impl Compilation {
+    /// Is there a table whose rows lie anywhere?
+    pub fn stores(&self) -> bool {
+        self.logical_tables.iter().any(LogicalTable::is_stored)
+    }
+}
+
+impl LogicalTable {
+    /// A table whose rows are not kept.
+    pub fn nowhere(name: String, columns: Vec<(String, base::Type)>) -> LogicalTable {
+        LogicalTable {
+            name,
+            columns,
+            reads: Vec::new(),
+            loads: Vec::new(),
+        }
+    }
+
+    pub fn is_stored(&self) -> bool {
+        !self.reads.is_empty()
+    }
 }
 
 /// How rows are read back. The columns come in the order of the logical table.

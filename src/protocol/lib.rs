@@ -191,6 +191,8 @@ pub struct OperationOutline {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArchitectureOutline {
+    /// Taken where no designs are chosen.
+    pub by_default: bool,
     /// With its variant.
     pub slug: String,
     pub title: String,

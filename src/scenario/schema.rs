@@ -196,6 +196,12 @@ impl Table {
         &self.columns[id.index()]
     }
 
+    /// Name and type of each column.
+    pub fn typed_columns(&self) -> Vec<(String, Type)> {
+        let columns = self.columns.iter();
+        columns.map(|column| (column.name.clone(), column.data_type)).collect()
+    }
+
     /// Do these columns, in any order, hold a primary key, UNIQUE constraint or full unique index?
     pub fn is_key(&self, columns: &[ColumnId]) -> bool {
         let covers = |key: &[ColumnId]| !key.is_empty() && key.iter().all(|column| columns.contains(column));

@@ -24,6 +24,7 @@ fn outline(outline: experiment::Outline) -> ScenarioOutline {
         title: title.to_owned(),
     };
     let design = |design: experiment::DesignOutline| ArchitectureOutline {
+        by_default: design.by_default,
         slug: design.slug,
         title: design.title,
         summary: design.summary,

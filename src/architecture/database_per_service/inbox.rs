@@ -48,7 +48,7 @@ const WHY: &str = "why it was refused";
 
 /// Defines the inbox and writes the consumer.
 pub(crate) fn consumer(assembly: &mut Assembly<'_>, site: &Site, outbox: &Outbox<'_>, topic: TopicId) {
-    let dead = outbox.dead_letters(assembly);
+    let dead = outbox.dead_letters(assembly, site.ground);
     outbox.define_inbox(assembly, site);
     let (home, _) = site.service(outbox.message.owner);
     let owner = outbox.consumer_name(assembly);

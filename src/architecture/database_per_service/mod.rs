@@ -30,13 +30,45 @@ mod undo;
 mod unprotected;
 mod weakening;
 
-use program::{Compilation, DatabaseId, NodeId, NodeKind};
+use program::{Compilation, DatabaseId, NodeId, NodeKind, PoolId};
 use scenario::{Scenario, TableId};
 
 use crate::lower::assembly::Assembly;
 use crate::lower::definitions::definitions;
 use crate::options::{setting, with_variant};
-use crate::{Architecture, Options, Sabotage, Setting, Variant};
+use crate::{Architecture, Options, Sabotage, Setting, Standing, Variant};
+
+/// What a design with a database per owner stands on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground {
+    /// Whose settings count.
+    pub(crate) slug: &'static str,
+    pub(crate) servers: Servers,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// Each database has a server to itself.
+    OnePerDatabase,
+    /// All databases share one server: its processors, its log, and its failures.
+    One,
+}
+
+/// How an operation over several owners is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Saga,
+    TwoPhase,
+    Unprotected,
+}
+
+pub(crate) const SABOTAGES: &[Sabotage] = &[
+    Sabotage::WithoutCompensation,
+    Sabotage::WithoutIdempotencyKey,
+    Sabotage::WithoutInbox,
+    Sabotage::WithoutReplicas,
+    Sabotage::WithoutDecisionLog,
+];
 
 #[derive(Debug)]
 pub(crate) struct DatabasePerService;
@@ -45,28 +77,33 @@ const SLUG: &str = "database-per-service";
 const TWO_PHASE: &str = "two-phase";
 const UNPROTECTED: &str = "unprotected";
 
-const POOL: Setting = Setting {
+const GROUND: Ground = Ground {
+    slug: SLUG,
+    servers: Servers::OnePerDatabase,
+};
+
+pub(crate) const POOL: Setting = Setting {
     name: "pool",
     default: 5,
     summary: "connections that each service keeps to its database",
 };
-const SERVER_CORES: Setting = Setting {
+pub(crate) const SERVER_CORES: Setting = Setting {
     name: "server_cores",
     default: 2,
     summary: "processors of each database server",
 };
-const SERVICE_CORES: Setting = Setting {
+pub(crate) const SERVICE_CORES: Setting = Setting {
     name: "service_cores",
     default: 2,
     summary: "processors of each service, of the orchestrator, or of the application",
 };
 
-const PARTITIONS: Setting = Setting {
+pub(crate) const PARTITIONS: Setting = Setting {
     name: "partitions",
     default: 4,
     summary: "partitions of each topic of the event bus",
 };
-const BUS_CORES: Setting = Setting {
+pub(crate) const BUS_CORES: Setting = Setting {
     name: "bus_cores",
     default: 2,
     summary: "processors of the event bus",
@@ -83,6 +120,10 @@ impl Architecture for DatabasePerService {
 
     fn summary(&self) -> &'static str {
         "Each domain has its own service, server and database. What concerns several is a saga, and a report is composed from what each service answers."
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::Chosen
     }
 
     fn variants(&self) -> &'static [Variant] {
@@ -110,48 +151,76 @@ impl Architecture for DatabasePerService {
     }
 
     fn sabotages(&self) -> &'static [Sabotage] {
-        &[
-            Sabotage::WithoutCompensation,
-            Sabotage::WithoutIdempotencyKey,
-            Sabotage::WithoutInbox,
-            Sabotage::WithoutReplicas,
-            Sabotage::WithoutDecisionLog,
-        ]
+        SABOTAGES
     }
 
     fn compile(&self, scenario: &Scenario, options: &Options) -> Compilation {
-        let mut assembly = Assembly::new(scenario);
-        assembly.node("client", NodeKind::Client, u16::MAX);
-        weakening::foreign_keys(&mut assembly);
-        let variant = self
-            .variants()
-            .iter()
-            .find(|v| v.slug == options.variant)
-            .unwrap_or(&self.variants()[0]);
-        let databases = match variant.slug {
-            TWO_PHASE => two_phase::compile(&mut assembly, &options.sabotage),
-            UNPROTECTED => unprotected::compile(&mut assembly),
-            _ => services::compile(&mut assembly, &options.sabotage),
+        let way = match options.variant {
+            TWO_PHASE => Way::TwoPhase,
+            UNPROTECTED => Way::Unprotected,
+            _ => Way::Saga,
         };
-        let holder = |id: TableId| databases[usize::from(scenario.schema.table(id).owner)];
-        assembly.finish(with_variant(SLUG, variant.slug), variant.title.to_owned(), holder)
+        compile(scenario, GROUND, self.variant(options), way, &options.sabotage)
     }
 }
 
-/// The owners' servers and databases, in the order of the scenario's owners.
-fn owner_databases(assembly: &mut Assembly<'_>) -> Vec<DatabaseId> {
-    let scenario = assembly.scenario;
-    let cores = setting(scenario, SLUG, &SERVER_CORES);
-    let each = scenario.schema.owners.iter().zip(0..);
-    each.map(|(owner, number)| {
-        let server = assembly.node(&format!("{owner}-db"), NodeKind::SqlServer, cores);
-        let ddl = definitions(scenario, |id| scenario.schema.table(id).owner == number);
-        assembly.database(owner, server, ddl)
-    })
-    .collect()
+pub(crate) fn compile(
+    scenario: &Scenario,
+    ground: Ground,
+    variant: &Variant,
+    way: Way,
+    sabotage: &[Sabotage],
+) -> Compilation {
+    let mut assembly = Assembly::new(scenario);
+    assembly.node("client", NodeKind::Client, u16::MAX);
+    weakening::foreign_keys(&mut assembly);
+    let databases = match way {
+        Way::Saga => services::compile(&mut assembly, ground, sabotage),
+        Way::TwoPhase => two_phase::compile(&mut assembly, ground, sabotage),
+        Way::Unprotected => unprotected::compile(&mut assembly, ground),
+    };
+    let holder = |id: TableId| databases[usize::from(scenario.schema.table(id).owner)];
+    let slug = with_variant(ground.slug, variant.slug);
+    assembly.finish(slug, variant.title.to_owned(), holder)
 }
 
-fn service_node(assembly: &mut Assembly<'_>, name: &str) -> NodeId {
-    let cores = setting(assembly.scenario, SLUG, &SERVICE_CORES);
-    assembly.node(name, NodeKind::Service, cores)
+impl Ground {
+    /// The owners' databases, in the order of the scenario's owners.
+    fn owner_databases(self, assembly: &mut Assembly<'_>) -> Vec<DatabaseId> {
+        let scenario = assembly.scenario;
+        let each = scenario.schema.owners.iter().zip(0..);
+        each.map(|(owner, number)| {
+            let server = self.server(assembly, owner);
+            let ddl = definitions(scenario, |id| scenario.schema.table(id).owner == number);
+            assembly.database(owner, server, ddl)
+        })
+        .collect()
+    }
+
+    /// The server of the database of this name.
+    fn server(self, assembly: &mut Assembly<'_>, database: &str) -> NodeId {
+        let name = match self.servers {
+            Servers::OnePerDatabase => format!("{database}-db"),
+            Servers::One => "postgres".to_owned(),
+        };
+        let known = (0..)
+            .zip(&assembly.deployment.nodes)
+            .find(|(_, node)| node.name == name);
+        if let (Servers::One, Some((id, _))) = (self.servers, known) {
+            return NodeId(id);
+        }
+        let cores = setting(assembly.scenario, self.slug, &SERVER_CORES);
+        assembly.node(&name, NodeKind::SqlServer, cores)
+    }
+
+    fn service(self, assembly: &mut Assembly<'_>, name: &str) -> NodeId {
+        let cores = setting(assembly.scenario, self.slug, &SERVICE_CORES);
+        assembly.node(name, NodeKind::Service, cores)
+    }
+
+    /// Connections that one service keeps to one database.
+    fn pool(self, assembly: &mut Assembly<'_>, service: NodeId, database: DatabaseId) -> PoolId {
+        let size = setting(assembly.scenario, self.slug, &POOL);
+        assembly.pool(service, database, size)
+    }
 }

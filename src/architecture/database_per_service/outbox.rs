@@ -24,7 +24,7 @@ use super::ledger::{free_column, variable_type};
 use super::participant::KEY;
 use super::plan::Message;
 use super::services::{Site, Subject};
-use super::{BUS_CORES, PARTITIONS, SLUG};
+use super::{BUS_CORES, Ground, PARTITIONS};
 use crate::Sabotage;
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark};
@@ -64,7 +64,7 @@ pub(crate) fn post(
     }
     let outbox = Outbox::new(site, subject, message);
     outbox.define(assembly, site, owner);
-    let topic = outbox.topic(assembly);
+    let topic = outbox.topic(assembly, site.ground);
     outbox.relay(assembly, site, owner, topic);
     inbox::consumer(assembly, site, &outbox, topic);
     let columns: String = outbox
@@ -151,9 +151,9 @@ impl<'a> Outbox<'a> {
 
     // ---- the bus
 
-    fn topic(&self, assembly: &mut Assembly<'_>) -> TopicId {
-        let partitions = setting(assembly.scenario, SLUG, &PARTITIONS);
-        let node = event_bus(assembly);
+    fn topic(&self, assembly: &mut Assembly<'_>, ground: Ground) -> TopicId {
+        let partitions = setting(assembly.scenario, ground.slug, &PARTITIONS);
+        let node = event_bus(assembly, ground);
         assembly.topic(Topic {
             name: self.base.clone(),
             node,
@@ -163,10 +163,10 @@ impl<'a> Outbox<'a> {
     }
 
     /// Where messages go that nobody could handle. Nobody reads them but people.
-    pub(crate) fn dead_letters(&self, assembly: &mut Assembly<'_>) -> TopicId {
+    pub(crate) fn dead_letters(&self, assembly: &mut Assembly<'_>, ground: Ground) -> TopicId {
         let mut fields = self.fields();
         fields.push(("error".to_owned(), Type::Text));
-        let node = event_bus(assembly);
+        let node = event_bus(assembly, ground);
         assembly.topic(Topic {
             name: format!("{}_dead", self.base),
             node,
@@ -237,12 +237,12 @@ impl<'a> Outbox<'a> {
 }
 
 /// The deployment's bus, made when the first message needs it.
-fn event_bus(assembly: &mut Assembly<'_>) -> NodeId {
+fn event_bus(assembly: &mut Assembly<'_>, ground: Ground) -> NodeId {
     let nodes = &assembly.deployment.nodes;
     match nodes.iter().position(|node| node.kind == NodeKind::EventBus) {
         Some(index) => NodeId(index as u16),
         None => {
-            let cores = setting(assembly.scenario, SLUG, &BUS_CORES);
+            let cores = setting(assembly.scenario, ground.slug, &BUS_CORES);
             assembly.node("event-bus", NodeKind::EventBus, cores)
         }
     }

@@ -10,7 +10,7 @@ use super::outbox;
 use super::participant::{self, Contract};
 use super::plan::{Part, PartKind, Plan, STARTED, Shape, plan};
 use super::saga;
-use super::{POOL, SLUG, owner_databases, reading, service_node, weakening};
+use super::{Ground, reading, weakening};
 use crate::Sabotage;
 use crate::composition::lower::Caller;
 use crate::composition::{Landscape, Reach};
@@ -19,11 +19,11 @@ use crate::lower::builder::{Builder, Mark};
 use crate::lower::item::Item;
 use crate::lower::local::{self, Around};
 use crate::lower::statement;
-use crate::options::setting;
 
 /// What stands where.
 #[derive(Debug)]
 pub(crate) struct Site {
+    pub(crate) ground: Ground,
     pub(crate) landscape: Landscape,
     /// By owner: where its service runs, and the pool to its database.
     services: Vec<(NodeId, PoolId)>,
@@ -102,7 +102,7 @@ impl Subject<'_> {
     }
 }
 
-pub(crate) fn compile(assembly: &mut Assembly<'_>, sabotage: &[Sabotage]) -> Vec<DatabaseId> {
+pub(crate) fn compile(assembly: &mut Assembly<'_>, ground: Ground, sabotage: &[Sabotage]) -> Vec<DatabaseId> {
     let scenario = assembly.scenario;
     let plans: Vec<_> = scenario
         .operations
@@ -110,7 +110,7 @@ pub(crate) fn compile(assembly: &mut Assembly<'_>, sabotage: &[Sabotage]) -> Vec
         .map(|operation| plan(&scenario.schema, operation, true))
         .collect();
     let orchestrated = plans.iter().flatten().any(|plan| plan.shape != Shape::Local);
-    let site = site(assembly, orchestrated, sabotage);
+    let site = site(assembly, ground, orchestrated, sabotage);
     for ((operation, plan), number) in scenario.operations.iter().zip(plans).zip(0..) {
         let id = OperationId(number);
         let plan = match plan {
@@ -137,21 +137,20 @@ pub(crate) fn compile(assembly: &mut Assembly<'_>, sabotage: &[Sabotage]) -> Vec
     site.databases
 }
 
-fn site(assembly: &mut Assembly<'_>, orchestrated: bool, sabotage: &[Sabotage]) -> Site {
+fn site(assembly: &mut Assembly<'_>, ground: Ground, orchestrated: bool, sabotage: &[Sabotage]) -> Site {
     let scenario = assembly.scenario;
-    let size = setting(scenario, SLUG, &POOL);
     let schemas = Schemas::new(scenario);
-    let orchestrator = orchestrated.then(|| orchestrator(assembly, size));
+    let orchestrator = orchestrated.then(|| orchestrator(assembly, ground));
     let owners = &scenario.schema.owners;
     let nodes: Vec<NodeId> = owners
         .iter()
-        .map(|owner| service_node(assembly, &format!("{owner}-service")))
+        .map(|owner| ground.service(assembly, &format!("{owner}-service")))
         .collect();
-    let databases = owner_databases(assembly);
+    let databases = ground.owner_databases(assembly);
     let services: Vec<(NodeId, PoolId)> = nodes
         .into_iter()
         .zip(&databases)
-        .map(|(node, database)| (node, assembly.pool(node, *database, size)))
+        .map(|(node, database)| (node, ground.pool(assembly, node, *database)))
         .collect();
     let reach = |(node, pool): &(NodeId, PoolId)| Reach::Service {
         node: *node,
@@ -161,6 +160,7 @@ fn site(assembly: &mut Assembly<'_>, orchestrated: bool, sabotage: &[Sabotage]) 
         owners: services.iter().map(reach).collect(),
     };
     Site {
+        ground,
         landscape,
         services,
         databases,
@@ -170,16 +170,15 @@ fn site(assembly: &mut Assembly<'_>, orchestrated: bool, sabotage: &[Sabotage]) 
     }
 }
 
-fn orchestrator(assembly: &mut Assembly<'_>, size: u16) -> Orchestrator {
-    let node = service_node(assembly, "orchestrator");
-    let cores = setting(assembly.scenario, SLUG, &super::SERVER_CORES);
-    let server = assembly.node("orchestrator-db", program::NodeKind::SqlServer, cores);
+fn orchestrator(assembly: &mut Assembly<'_>, ground: Ground) -> Orchestrator {
+    let node = ground.service(assembly, "orchestrator");
+    let server = ground.server(assembly, "orchestrator");
     let mut name = "orchestrator".to_owned();
     while assembly.scenario.schema.owners.contains(&name) {
         name.push('_');
     }
     let database = assembly.database(&name, server, Vec::new());
-    let pool = assembly.pool(node, database, size);
+    let pool = ground.pool(assembly, node, database);
     Orchestrator { node, database, pool }
 }
 

@@ -22,15 +22,15 @@
 
 use base::{Nanos, Type};
 use program::{
-    Block, Catches, ConnectionId, DatabaseId, ErrorClass, Expression, Into, NodeId, NodeKind, Op, OperationId,
-    Operator, PoolId, ProgramKind, RegisterId, Role, StepId,
+    Block, Catches, ConnectionId, DatabaseId, ErrorClass, Expression, Into, NodeId, Op, OperationId, Operator, PoolId,
+    ProgramKind, RegisterId, Role, StepId,
 };
 use scenario::{Operation, Schema, TableId};
 
 use super::participant::{EVERY_FAILURE, FOR_EVER, KEY, UNKNOWN};
 use super::plan::{Part, PartKind, Plan, STARTED, Shape, plan};
 use super::undo::{self, Undo};
-use super::{POOL, SERVER_CORES, SLUG, owner_databases, reading, service_node, weakening};
+use super::{Ground, reading, weakening};
 use crate::Sabotage;
 use crate::composition::lower::{Caller, READ_AGAIN, in_parallel};
 use crate::composition::{Landscape, Reach};
@@ -40,7 +40,6 @@ use crate::lower::item::Item;
 use crate::lower::local::{self, Around};
 use crate::lower::statement;
 use crate::lower::transaction::{again_after_conflict, begin};
-use crate::options::setting;
 use crate::sql::Text;
 
 const DECISIONS: &str = "two_phase.decisions";
@@ -69,15 +68,14 @@ struct Site {
     decides_first: bool,
 }
 
-pub(crate) fn compile(assembly: &mut Assembly<'_>, sabotage: &[Sabotage]) -> Vec<DatabaseId> {
+pub(crate) fn compile(assembly: &mut Assembly<'_>, ground: Ground, sabotage: &[Sabotage]) -> Vec<DatabaseId> {
     let scenario = assembly.scenario;
-    let size = setting(scenario, SLUG, &POOL);
-    let coordinator = service_node(assembly, "coordinator");
-    let log = log(assembly, coordinator, size);
-    let databases = owner_databases(assembly);
+    let coordinator = ground.service(assembly, "coordinator");
+    let log = log(assembly, ground, coordinator);
+    let databases = ground.owner_databases(assembly);
     let pools = databases
         .iter()
-        .map(|database| assembly.pool(coordinator, *database, size))
+        .map(|database| ground.pool(assembly, coordinator, *database))
         .collect();
     let site = Site {
         coordinator,
@@ -106,9 +104,8 @@ pub(crate) fn compile(assembly: &mut Assembly<'_>, sabotage: &[Sabotage]) -> Vec
     databases
 }
 
-fn log(assembly: &mut Assembly<'_>, coordinator: NodeId, size: u16) -> PoolId {
-    let cores = setting(assembly.scenario, SLUG, &SERVER_CORES);
-    let server = assembly.node("coordinator-db", NodeKind::SqlServer, cores);
+fn log(assembly: &mut Assembly<'_>, ground: Ground, coordinator: NodeId) -> PoolId {
+    let server = ground.server(assembly, "coordinator");
     let mut name = "coordinator".to_owned();
     while assembly.scenario.schema.owners.contains(&name) {
         name.push('_');
@@ -118,7 +115,7 @@ fn log(assembly: &mut Assembly<'_>, coordinator: NodeId, size: u16) -> PoolId {
         format!("CREATE TABLE {DECISIONS} (id text PRIMARY KEY, outcome text NOT NULL, error text)"),
     ];
     let database = assembly.database(&name, server, ddl);
-    assembly.pool(coordinator, database, size)
+    ground.pool(assembly, coordinator, database)
 }
 
 /// The owners that an operation needs, ascending.

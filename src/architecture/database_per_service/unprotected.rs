@@ -20,7 +20,7 @@ use scenario::Operation;
 use super::memory::Memory;
 use super::plan::{Message, Part, PartKind, Plan, STARTED, Shape, plan};
 use super::undo::{self, Undo};
-use super::{POOL, SLUG, owner_databases, reading, service_node, weakening};
+use super::{Ground, reading, weakening};
 use crate::composition::lower::Caller;
 use crate::composition::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
@@ -28,16 +28,14 @@ use crate::lower::builder::{Builder, Mark};
 use crate::lower::item::{Item, distinct};
 use crate::lower::local::{self, Around};
 use crate::lower::statement;
-use crate::options::setting;
 
-pub(crate) fn compile(assembly: &mut Assembly<'_>) -> Vec<DatabaseId> {
+pub(crate) fn compile(assembly: &mut Assembly<'_>, ground: Ground) -> Vec<DatabaseId> {
     let scenario = assembly.scenario;
-    let application = service_node(assembly, "application");
-    let databases = owner_databases(assembly);
-    let size = setting(scenario, SLUG, &POOL);
+    let application = ground.service(assembly, "application");
+    let databases = ground.owner_databases(assembly);
     let pools: Vec<PoolId> = databases
         .iter()
-        .map(|database| assembly.pool(application, *database, size))
+        .map(|database| ground.pool(assembly, application, *database))
         .collect();
     for (operation, number) in scenario.operations.iter().zip(0..) {
         let id = OperationId(number);

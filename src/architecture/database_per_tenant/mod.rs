@@ -29,7 +29,7 @@ use scenario::{Operation, Scenario, TableId};
 use crate::lower::assembly::Assembly;
 use crate::lower::definitions::definitions;
 use crate::options::setting;
-use crate::{Architecture, Options, Sabotage, Setting, Variant};
+use crate::{Architecture, Options, Sabotage, Setting, Standing, Variant};
 use lower::Site;
 use places::{Databases, Place};
 use plan::{Plan, Shape, plan};
@@ -84,6 +84,10 @@ impl Architecture for DatabasePerTenant {
 
     fn summary(&self) -> &'static str {
         "Each tenant has a database of its own, many of them on one server. What crosses tenants is asked of every database and joined by the application."
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::Chosen
     }
 
     fn variants(&self) -> &'static [Variant] {

@@ -55,7 +55,7 @@ use scenario::{OptionValue, Scenario};
 use self::layout::{Layout, index_name};
 use crate::lower::assembly::Assembly;
 use crate::options::setting;
-use crate::{Architecture, Options, Sabotage, Setting, Variant};
+use crate::{Architecture, Options, Sabotage, Setting, Standing, Variant};
 
 #[derive(Debug)]
 pub(crate) struct DynamoDbSingleTable;
@@ -96,6 +96,10 @@ impl Architecture for DynamoDbSingleTable {
 
     fn summary(&self) -> &'static str {
         "One DynamoDB table with keys and indexes chosen for the access patterns. An operation reads, decides in the application, and writes everything in one conditional transaction."
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::Chosen
     }
 
     fn variants(&self) -> &'static [Variant] {

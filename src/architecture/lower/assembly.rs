@@ -191,16 +191,16 @@ impl<'a> Assembly<'a> {
         title: String,
         logical: impl Fn(TableId) -> LogicalTable,
     ) -> Compilation {
-        let logical = self.scenario.schema.ids().map(logical);
+        let logical_tables: Vec<LogicalTable> = self.scenario.schema.ids().map(logical).collect();
         Compilation {
             architecture,
             title,
-            logical_tables: logical.collect(),
             deployment: self.deployment,
             programs: self.programs.into_iter().flatten().collect(),
             entries: self.entries,
             workload: workload(self.scenario),
-            invariants: invariants(self.scenario),
+            invariants: invariants(self.scenario, &logical_tables),
+            logical_tables,
             weakened: self.weakened,
             refusals: self.refusals,
         }
@@ -213,11 +213,7 @@ pub(crate) fn logical_table(table: &Table, database: DatabaseId) -> LogicalTable
     let columns = identifiers(table.columns.iter().map(|column| column.name.as_str()));
     LogicalTable {
         name: table.full_name(),
-        columns: table
-            .columns
-            .iter()
-            .map(|column| (column.name.clone(), column.data_type))
-            .collect(),
+        columns: table.typed_columns(),
         reads: vec![Read::Rows {
             database,
             sql: format!("SELECT {columns} FROM {name}"),
@@ -230,8 +226,10 @@ pub(crate) fn logical_table(table: &Table, database: DatabaseId) -> LogicalTable
     }
 }
 
-fn invariants(scenario: &Scenario) -> Vec<Invariant> {
-    let each = scenario.invariants.iter().map(|invariant| Invariant {
+/// Those that can be looked at: all of their tables are kept.
+fn invariants(scenario: &Scenario, logical: &[LogicalTable]) -> Vec<Invariant> {
+    let is_kept = |invariant: &&scenario::Invariant| invariant.tables.iter().all(|id| logical[id.index()].is_stored());
+    let each = scenario.invariants.iter().filter(is_kept).map(|invariant| Invariant {
         name: invariant.name.clone(),
         sql: syntax::print_query(&invariant.query),
         tables: invariant

@@ -139,6 +139,13 @@ pub(crate) fn compose(
     builder.step(mark, op)
 }
 
+/// A query over nothing stored, evaluated in the service's own memory.
+pub(crate) fn evaluate(builder: &mut Builder, index: u16, sql: &syntax::Statement) -> program::StepId {
+    let into = target(builder, index, sql);
+    let mark = Mark::new(label(sql), Role::Work).from(index);
+    compose(builder, mark, Vec::new(), &Text::statement(sql), into)
+}
+
 /// `SELECT expr`
 pub(crate) fn select(expr: Expr) -> Query {
     let select = Select {

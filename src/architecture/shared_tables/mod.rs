@@ -24,7 +24,7 @@ use crate::lower::item::Item;
 use crate::lower::local::{self, Around};
 use crate::options::setting;
 use crate::sql::Text;
-use crate::{Architecture, Mistake, Options, Sabotage, Setting, Variant};
+use crate::{Architecture, Mistake, Options, Sabotage, Setting, Standing, Variant};
 
 #[derive(Debug)]
 pub(crate) struct SharedTables;
@@ -66,6 +66,10 @@ impl Architecture for SharedTables {
 
     fn summary(&self) -> &'static str {
         "One PostgreSQL database whose tables hold all tenants' rows. Policies let a transaction see those of the tenant that it has named."
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::Chosen
     }
 
     fn variants(&self) -> &'static [Variant] {

@@ -7,6 +7,7 @@ mod listing;
 mod one_database;
 mod per_tenant;
 mod refusal;
+mod rejected;
 mod saga;
 mod shared_tables;
 mod spelling;

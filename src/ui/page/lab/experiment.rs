@@ -54,41 +54,34 @@ fn NumberFields() -> impl IntoView {
 #[component]
 fn Designs() -> impl IntoView {
     let lab = lab();
-    let slugs = move || {
-        let all = |outline: &protocol::ScenarioOutline| {
-            outline
-                .architectures
-                .iter()
-                .map(|design| design.slug.clone())
-                .collect::<Vec<_>>()
+    let slugs = move |wanted: fn(&ArchitectureOutline) -> bool| {
+        let wanted = |outline: &protocol::ScenarioOutline| {
+            let designs = outline.architectures.iter().filter(|design| wanted(design));
+            designs.map(|design| design.slug.clone()).collect::<Vec<_>>()
         };
         lab.texts
             .outline
-            .with(|outline| outline.as_ref().map(all).unwrap_or_default())
+            .with(|outline| outline.as_ref().map(wanted).unwrap_or_default())
     };
     let toggle = move |slug: &str, on: bool| {
-        let mut chosen = lab.choices.designs.get_untracked().unwrap_or_else(|| untrack(slugs));
+        let usual = untrack(move || slugs(|design| design.by_default));
+        let mut chosen = lab.choices.designs.get_untracked().unwrap_or_else(|| usual.clone());
         chosen.retain(|known| known != slug);
         if on {
             chosen.push(slug.to_owned());
         }
-        let everything = untrack(slugs);
-        // In the scenario's order, and nothing at all if all are chosen: so the link stays short.
-        let ordered: Vec<String> = everything
-            .iter()
-            .filter(|slug| chosen.contains(slug))
-            .cloned()
-            .collect();
-        lab.choices
-            .designs
-            .set((ordered.len() < everything.len()).then_some(ordered));
+        // In their own order, and nothing at all if they are the usual ones: so the link stays short.
+        let mut ordered = untrack(move || slugs(|_| true));
+        ordered.retain(|slug| chosen.contains(slug));
+        lab.choices.designs.set((ordered != usual).then_some(ordered));
     };
     let design = move |design: ArchitectureOutline| {
         let slug = design.slug.clone();
+        let by_default = design.by_default;
         let chosen = move || {
             lab.choices
                 .designs
-                .with(|designs| designs.as_ref().is_none_or(|list| list.contains(&slug)))
+                .with(|designs| designs.as_ref().map_or(by_default, |list| list.contains(&slug)))
         };
         let refusals = (design.refusals > 0).then(|| {
             format!(
