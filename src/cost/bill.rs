@@ -77,6 +77,7 @@ pub fn bill(deployment: &Deployment, usage: &Usage, book: &PriceBook) -> Bill {
             }
             NodeKind::Service => writer.application(&node.name, node.cores),
             NodeKind::DynamoDb => writer.items(&node.name, &usage.node(index)),
+            NodeKind::ObjectStore => writer.objects(&node.name, &usage.node(index)),
             NodeKind::EventBus => writer.bus(&node.name, node.cores, &usage.node(index)),
             // Nobody rents the client.
             NodeKind::Client => {}
@@ -267,6 +268,43 @@ impl Writer<'_> {
             );
         }
         self.provisioned_instead(name, half_reads, half_writes);
+    }
+
+    /// Copies in three zones are part of the price; there is no backup apart.
+    fn objects(&mut self, name: &str, used: &NodeUsage) {
+        let book = self.book;
+        let requests = grouped(self.usage.requests);
+        for (what, count, price) in [
+            (
+                "PUT and LIST requests",
+                used.object_writes,
+                &book.objects_write_usd_per_thousand,
+            ),
+            ("GET requests", used.object_reads, &book.objects_read_usd_per_thousand),
+        ] {
+            let month = self.usage.in_a_month(count, book.month_secs());
+            let formula = format!(
+                "{} in {requests} requests that took {} to arrive, for a month",
+                grouped(count),
+                self.usage.span
+            );
+            let result = price.usd.times_ratio(u128::from(month), 1_000);
+            let price = (price, "a thousand");
+            self.push(Kind::Requests, name, what, grouped(month), price, result, formula);
+        }
+        let (data, growth) = self.data(used.loaded_bytes, used.added_bytes);
+        let price = &book.objects_storage_usd_per_gb_month;
+        let result = price.usd.times_ratio(u128::from(data), u128::from(GB));
+        let price = (price, "a GB-month");
+        self.push(
+            Kind::Storage,
+            name,
+            "objects and their keys",
+            gigabytes(data),
+            price,
+            result,
+            growth,
+        );
     }
 
     /// Brokers of one class, each with a copy of what is not too old.

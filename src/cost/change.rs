@@ -92,7 +92,7 @@ impl PriceBook {
     }
 
     fn prices_mut(&mut self) -> Vec<(String, &mut Money, &mut String)> {
-        let rates: [(&str, &mut Price); 18] = [
+        let rates: [(&str, &mut Price); 21] = [
             ("burst_usd_per_vcpu_hour", &mut self.burst_usd_per_vcpu_hour),
             ("sql_storage_usd_per_gb_month", &mut self.sql_storage_usd_per_gb_month),
             ("sql_backup_usd_per_gb_month", &mut self.sql_backup_usd_per_gb_month),
@@ -122,6 +122,15 @@ impl PriceBook {
             (
                 "items_stream_read_usd_per_million",
                 &mut self.items_stream_read_usd_per_million,
+            ),
+            (
+                "objects_write_usd_per_thousand",
+                &mut self.objects_write_usd_per_thousand,
+            ),
+            ("objects_read_usd_per_thousand", &mut self.objects_read_usd_per_thousand),
+            (
+                "objects_storage_usd_per_gb_month",
+                &mut self.objects_storage_usd_per_gb_month,
             ),
             ("bus_broker_usd_per_hour", &mut self.bus_broker_usd_per_hour),
             ("bus_storage_usd_per_gb_month", &mut self.bus_storage_usd_per_gb_month),

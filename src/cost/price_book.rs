@@ -29,6 +29,11 @@ pub struct PriceBook {
     pub items_storage_usd_per_gb_month: Price,
     pub items_recovery_usd_per_gb_month: Price,
     pub items_stream_read_usd_per_million: Price,
+    /// PUT, COPY, POST and LIST.
+    pub objects_write_usd_per_thousand: Price,
+    /// GET and all others but DELETE, which is free.
+    pub objects_read_usd_per_thousand: Price,
+    pub objects_storage_usd_per_gb_month: Price,
     /// Of each broker of an event bus.
     pub bus_broker_usd_per_hour: Price,
     pub bus_storage_usd_per_gb_month: Price,

@@ -26,6 +26,10 @@ pub struct NodeUsage {
     pub read_half_units: u64,
     /// Of DynamoDB, in half units, those of indexes included: a write of 1 KB is two.
     pub write_half_units: u64,
+    /// Of an object store: PUT and LIST.
+    pub object_writes: u64,
+    /// Of an object store: GET and HEAD. DELETE is free.
+    pub object_reads: u64,
 }
 
 impl Usage {

@@ -236,6 +236,8 @@ pub(crate) fn usage(compilation: &Compilation, simulation: &Simulation, loaded: 
         connections: connections(index),
         read_half_units: used.items.read_halves,
         write_half_units: used.items.write_halves,
+        object_writes: used.objects.puts + used.objects.lists,
+        object_reads: used.objects.gets,
     };
     Usage {
         requests: compilation.workload.requests,

@@ -79,6 +79,10 @@ fn nodes(compilation: &Compilation) -> Vec<SheetNode> {
                     .filter(|table| table.node.index() == index);
                 here.map(|table| table.name.to_string()).collect()
             }
+            NodeKind::ObjectStore => {
+                let here = deployment.buckets.iter().filter(|bucket| bucket.node.index() == index);
+                here.map(|bucket| bucket.name.to_string()).collect()
+            }
             NodeKind::EventBus => {
                 let here = deployment.topics.iter().filter(|topic| topic.node.index() == index);
                 here.map(|topic| topic.name.clone()).collect()

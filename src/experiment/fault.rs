@@ -150,6 +150,7 @@ pub(crate) fn is_physical(op: &Op) -> bool {
         Op::Acquire { .. }
             | Op::Statement { .. }
             | Op::Item { .. }
+            | Op::Object { .. }
             | Op::Bus { .. }
             | Op::Call { .. }
             | Op::Send { .. }

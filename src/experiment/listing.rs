@@ -53,13 +53,17 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], indent:
     }
 }
 
-/// What a step sends or evaluates: SQL, or a request to a table of items or to an event bus.
+/// What a step sends or evaluates: SQL, or a request to a table of items, to a bucket or to an event bus.
 pub(crate) fn sent(compilation: &Compilation, program: &Program, op: &Op) -> Option<String> {
     match op {
         Op::Statement { sql, .. } | Op::Compose { sql, .. } => Some(sql.clone()),
         Op::Item { table, request, .. } => {
             let table = compilation.deployment.item_tables.get(table.index())?;
             Some(request::text(program, &table.name, request))
+        }
+        Op::Object { bucket, request, .. } => {
+            let bucket = compilation.deployment.buckets.get(bucket.index())?;
+            Some(request::object(program, &bucket.name, request))
         }
         Op::Bus { topic, request, .. } => {
             let topic = compilation.deployment.topics.get(topic.index())?;
@@ -73,7 +77,7 @@ pub(crate) fn sent(compilation: &Compilation, program: &Program, op: &Op) -> Opt
 pub(crate) fn sends(op: &Op) -> bool {
     matches!(
         op,
-        Op::Statement { .. } | Op::Compose { .. } | Op::Item { .. } | Op::Bus { .. }
+        Op::Statement { .. } | Op::Compose { .. } | Op::Item { .. } | Op::Object { .. } | Op::Bus { .. }
     )
 }
 
@@ -92,6 +96,10 @@ fn place(compilation: &Compilation, program: &Program, op: &Op) -> Option<String
         Op::Item { table, .. } => {
             let table = deployment.item_tables.get(table.index())?;
             Some(deployment.node(table.node).name.clone())
+        }
+        Op::Object { bucket, .. } => {
+            let bucket = deployment.buckets.get(bucket.index())?;
+            Some(deployment.node(bucket.node).name.clone())
         }
         Op::Bus { topic, .. } => {
             let topic = deployment.topics.get(topic.index())?;

@@ -194,6 +194,10 @@ pub fn compilation_document(compilation: &Compilation) -> Vec<Block> {
         blocks.push(Block::Table(keys));
         blocks.push(Block::Code(table.reasons.clone()));
     }
+    for bucket in &deployment.buckets {
+        blocks.push(Block::Heading(3, format!("Bucket {}", bucket.name)));
+        blocks.push(Block::Code(bucket.reasons.clone()));
+    }
     if !deployment.topics.is_empty() {
         blocks.push(Block::Heading(3, "Topics".to_owned()));
         let mut topics = Table::new(&["topic", "on", "partitions", "a message carries"]).numbers(2..3);

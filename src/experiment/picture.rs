@@ -3,7 +3,7 @@
 //! Everything is read off the compilation (nodes, databases, where rows are loaded, definitions): nothing here knows a
 //! design by name.
 
-use program::{Compilation, Load, NodeId, NodeKind, Read};
+use program::{Compilation, Load, NodeId, Read};
 use report::{DeploymentPicture, PictureServer, PictureStore, StoreKind, Tenancy, Wall, WallKind};
 
 /// A place that holds rows of logical tables.
@@ -30,13 +30,20 @@ pub(crate) fn of(compilation: &Compilation, tenant_column: Option<&str>) -> Depl
             picture: holding.store(&table.name, StoreKind::Items, &tenants),
         });
     }
+    for (index, bucket) in deployment.buckets.iter().enumerate() {
+        let holding = Holding::of(compilation, tenant_column, |place| place == Place::Objects(index));
+        stores.push(Store {
+            node: bucket.node,
+            picture: holding.store(&bucket.name, StoreKind::Objects, &tenants),
+        });
+    }
     stores.retain(|store| !store.picture.domains.is_empty());
     let servers = deployment.nodes.iter().enumerate().filter_map(|(index, node)| {
         let here = stores.iter().filter(|store| store.node.index() == index);
         let stores: Vec<PictureStore> = here.map(|store| store.picture.clone()).collect();
         (!stores.is_empty()).then(|| PictureServer {
             name: node.name.clone(),
-            managed: node.kind == NodeKind::DynamoDb,
+            managed: node.kind.is_managed(),
             stores,
         })
     });
@@ -54,6 +61,7 @@ pub(crate) fn of(compilation: &Compilation, tenant_column: Option<&str>) -> Depl
 enum Place {
     Database(usize),
     Items(usize),
+    Objects(usize),
 }
 
 /// What lies at one place.
@@ -72,11 +80,13 @@ impl Holding {
             let loaded = table.loads.iter().filter_map(|load| match load {
                 Load::Rows { database, share, .. } => here(Place::Database(database.index())).then_some(Some(*share)),
                 Load::Items { table, .. } => here(Place::Items(table.index())).then_some(None),
+                Load::Objects { bucket, .. } => here(Place::Objects(bucket.index())).then_some(None),
             });
             let loaded: Vec<_> = loaded.collect();
             let read = table.reads.iter().any(|read| match read {
                 Read::Rows { database, .. } => here(Place::Database(database.index())),
                 Read::Items { table, .. } => here(Place::Items(table.index())),
+                Read::Objects { bucket, .. } => here(Place::Objects(bucket.index())),
             });
             if loaded.is_empty() && !read {
                 continue;
@@ -138,7 +148,7 @@ fn tenant_wall(compilation: &Compilation, stores: &[&PictureStore]) -> Option<Wa
         engine("a database each")
     } else if defines(compilation, "ROW LEVEL SECURITY") {
         engine("row-level security")
-    } else if stores.iter().any(|store| store.kind == StoreKind::Items) {
+    } else if stores.iter().any(|store| store.kind != StoreKind::Database) {
         application("the tenant in every key")
     } else {
         application("a filter in every statement")
@@ -158,7 +168,7 @@ fn domain_wall(compilation: &Compilation, stores: &[&PictureStore]) -> Option<Wa
     roles.dedup();
     Some(if apart {
         engine("a database each")
-    } else if stores.iter().any(|store| store.kind == StoreKind::Items) {
+    } else if stores.iter().any(|store| store.kind != StoreKind::Database) {
         application("names of keys")
     } else if roles.len() > 1 && defines(compilation, "GRANT ") {
         engine("a role with grants each")

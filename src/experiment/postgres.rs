@@ -14,7 +14,7 @@ use std::sync::Arc;
 use base::{Row, Time};
 use engine_sql::{Output, Progress as Going, Server, SessionId, SqlError};
 use program::profile::Profile;
-use program::{Compilation, Database, DatabaseId, Load, NodeKind, RequestId, SqlAnswer};
+use program::{Compilation, Database, DatabaseId, Load, RequestId, SqlAnswer};
 use report::{PostgresScript, ScriptDatabase, ScriptPart, ScriptStatement};
 use scenario::Diagnostic;
 use sim::{Checks, Options, Sent, Simulation};
@@ -44,7 +44,7 @@ pub(crate) struct Asked {
 /// Can a real PostgreSQL be asked what this design's programs ask?
 pub(crate) fn is_postgres(compilation: &Compilation) -> bool {
     let deployment = &compilation.deployment;
-    !deployment.databases.is_empty() && deployment.nodes.iter().all(|node| node.kind != NodeKind::DynamoDb)
+    !deployment.databases.is_empty() && deployment.item_tables.is_empty() && deployment.buckets.is_empty()
 }
 
 /// Makes the script, stepped by its caller, who takes the parts meanwhile.
@@ -279,7 +279,7 @@ fn tables(compilation: &Compilation, id: DatabaseId, server: &Server) -> Result<
                         rows: output.rows,
                     });
                 }
-                Load::Rows { .. } | Load::Items { .. } => {}
+                Load::Rows { .. } | Load::Items { .. } | Load::Objects { .. } => {}
             }
         }
     }

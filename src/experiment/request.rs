@@ -1,4 +1,4 @@
-//! Requests to tables of items and to event buses as text, to be shown where other designs show their SQL: the operation, the keys, the
+//! Requests to tables of items, to buckets and to event buses as text, to be shown where other designs show their SQL: the operation, the keys, the
 //! expressions with attributes and operands in the places of their placeholders.
 //!
 //! ```text
@@ -9,8 +9,8 @@
 
 use base::Value;
 use program::{
-    Acks, Attributes, BusRequest, Condition, EachRow, Expression, ItemRequest, ItemWrite, Operator, Phrase, Program,
-    RegisterId, Topic, WriteAction,
+    Acks, Attributes, BusRequest, Condition, EachRow, Expression, ItemRequest, ItemWrite, ObjectCondition,
+    ObjectRequest, ObjectState, Operator, Phrase, Program, RegisterId, Topic, WriteAction,
 };
 
 pub(crate) fn text(program: &Program, table: &str, request: &ItemRequest) -> String {
@@ -136,6 +136,33 @@ pub(crate) fn bus(program: &Program, topic: &Topic, request: &BusRequest) -> Str
     }
 }
 
+/// `PUT data/auth.users/:tenant/:id.json {id: :id, email: :email} If-None-Match *`
+pub(crate) fn object(program: &Program, bucket: &str, request: &ObjectRequest) -> String {
+    let printer = Printer(program);
+    let each = |each: &Option<(EachRow, u16)>| match each {
+        Some((each, parallel)) => format!("{}, {parallel} at a time", printer.each(each)),
+        None => String::new(),
+    };
+    match request {
+        ObjectRequest::Get { each: of, key } => {
+            let key = printer.expression(key);
+            format!("GET {bucket}/{key}{}", each(of))
+        }
+        ObjectRequest::List { each: of, prefix } => {
+            let prefix = printer.expression(prefix);
+            format!("LIST {bucket}/{prefix}…{}", each(of))
+        }
+        ObjectRequest::Put { key, fields, condition } => {
+            let (key, fields) = (printer.expression(key), printer.item(fields));
+            format!("PUT {bucket}/{key} {fields}{}", printer.state(condition.as_ref()))
+        }
+        ObjectRequest::Delete { key, condition } => {
+            let key = printer.expression(key);
+            format!("DELETE {bucket}/{key}{}", printer.state(condition.as_ref()))
+        }
+    }
+}
+
 fn strongly(consistent: bool) -> &'static str {
     if consistent { " consistent" } else { "" }
 }
@@ -152,6 +179,14 @@ impl Printer<'_> {
             .iter()
             .map(|(name, value)| format!("{name}: {}", self.expression(value)));
         format!("{{{}}}", pairs.collect::<Vec<String>>().join(", "))
+    }
+
+    fn state(&self, condition: Option<&ObjectCondition>) -> String {
+        match condition.map(|condition| &condition.holds) {
+            None => String::new(),
+            Some(ObjectState::Absent) => " If-None-Match *".to_owned(),
+            Some(ObjectState::Tagged(tag)) => format!(" If-Match {}", self.expression(tag)),
+        }
     }
 
     fn each(&self, each: &EachRow) -> String {
@@ -220,6 +255,10 @@ impl Printer<'_> {
                     other => self.expression(other),
                 };
                 parts.iter().map(part).collect::<Vec<String>>().join(" # ")
+            }
+            Expression::Path { before, parts, after } => {
+                let parts: Vec<String> = parts.iter().map(|part| self.expression(part)).collect();
+                format!("{before}{}{after}", parts.join("/"))
             }
             Expression::Now => "now".to_owned(),
             Expression::Not(inner) => format!("NOT {}", self.expression(inner)),

@@ -138,7 +138,7 @@ impl Script<'_> {
                                 compilation.title
                             ));
                         }
-                        Load::Rows { .. } | Load::Items { .. } => {}
+                        Load::Rows { .. } | Load::Items { .. } | Load::Objects { .. } => {}
                     }
                 }
             }

@@ -371,6 +371,7 @@ impl<'a> Drawing<'a> {
             | EventKind::TransactionCommitted { .. }
             | EventKind::TransactionPrepared { .. }
             | EventKind::CapacityConsumed { .. }
+            | EventKind::ObjectServed { .. }
             | EventKind::RequestAnswered {
                 outcome: Outcome::Done, ..
             } => Tone::Plain,

@@ -39,9 +39,9 @@ fn migrations(compilation: &Compilation) -> Cell {
         .iter()
         .filter(|database| !database.definitions.is_empty() || database.template.is_some());
     let databases = databases.count();
-    let items = deployment.item_tables.len();
+    let items = deployment.item_tables.len() + deployment.buckets.len();
     let words = match (databases, items) {
-        (0, _) => "items carry their own shape: programs change, and old items stay",
+        (0, _) => "each row carries its own shape: programs change, and old rows stay",
         (1, _) => "one database",
         _ => "databases, one after the other",
     };
@@ -49,7 +49,7 @@ fn migrations(compilation: &Compilation) -> Cell {
         if databases == 0 { items } else { databases },
         words,
         vec![Evidence::Sentence(format!(
-            "{databases} databases with definitions, {items} tables of items."
+            "{databases} databases with definitions, {items} tables of items and buckets."
         ))],
     )
 }
@@ -62,7 +62,7 @@ fn credentials(compilation: &Compilation) -> Cell {
         .iter()
         .map(|pool| (pool.database.index(), pool.role.as_str()))
         .collect();
-    let stores = |kind: NodeKind| matches!(kind, NodeKind::SqlServer | NodeKind::DynamoDb | NodeKind::EventBus);
+    let stores = |kind: NodeKind| !matches!(kind, NodeKind::Client | NodeKind::Service);
     let endpoints = deployment.nodes.iter().filter(|node| stores(node.kind)).count();
     let services: BTreeSet<&str> = deployment
         .nodes
@@ -70,7 +70,7 @@ fn credentials(compilation: &Compilation) -> Cell {
         .filter(|node| node.kind == NodeKind::Service)
         .map(|node| node.name.as_str())
         .collect();
-    let keys = if deployment.item_tables.is_empty() {
+    let keys = if deployment.item_tables.is_empty() && deployment.buckets.is_empty() {
         0
     } else {
         services.len()
@@ -89,7 +89,7 @@ fn credentials(compilation: &Compilation) -> Cell {
         logins.len() + keys + on_the_bus.len(),
         &report::number::plural(endpoints as u64, "endpoint", "endpoints"),
         vec![Evidence::Sentence(format!(
-            "{} logins to databases, {keys} access keys of services that use items,{bus} {endpoints} endpoints.",
+            "{} logins to databases, {keys} access keys of services that use items or objects,{bus} {endpoints} endpoints.",
             logins.len()
         ))],
     )

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::Deployment;
-use crate::ids::{DatabaseId, ItemTableId, OperationId, ProgramId};
+use crate::expression::Expression;
+use crate::ids::{BucketId, DatabaseId, ItemTableId, OperationId, ProgramId};
 use crate::invariant::Invariant;
 use crate::item::Attributes;
+use crate::object::Fields;
 use crate::step::Program;
 use crate::workload::Workload;
 
@@ -75,6 +77,11 @@ pub enum Read {
         with: (String, String),
         attributes: Vec<String>,
     },
+    /// The objects whose keys begin so, one row each; the fields bear the names of the columns.
+    Objects {
+        bucket: BucketId,
+        prefix: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,6 +95,12 @@ pub enum Load {
     /// Each row becomes these items; `Expression::Register` is the row's column of that number, and
     /// `Expression::RequestKey` a text of its own. An item without a key (it is NULL) is left out.
     Items { table: ItemTableId, items: Vec<Attributes> },
+    /// Each row becomes an object; registers and keys as above.
+    Objects {
+        bucket: BucketId,
+        key: Expression,
+        fields: Fields,
+    },
 }
 
 /// Which of a table's initial rows.

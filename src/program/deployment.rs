@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::bus::Topic;
 use crate::ids::{DatabaseId, NodeId, PoolId};
 use crate::item::ItemTable;
+use crate::object::Bucket;
 use crate::step::Connect;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,6 +16,7 @@ pub struct Deployment {
     pub pools: Vec<Pool>,
     pub routes: Vec<Route>,
     pub item_tables: Vec<ItemTable>,
+    pub buckets: Vec<Bucket>,
     pub topics: Vec<Topic>,
     /// Links that differ from [`LinkClass::SameZone`], the default between any two nodes.
     pub links: Vec<Link>,
@@ -39,6 +41,8 @@ pub enum NodeKind {
     SqlServer,
     /// DynamoDB: a managed service. It has partitions with a throughput each, and no cores of ours.
     DynamoDb,
+    /// An object store (S3): a managed service. Its prefixes have a throughput each, and it has no cores of ours.
+    ObjectStore,
     /// An event bus with its topics: brokers seen as one. What its replicas have survives its crash.
     EventBus,
 }
@@ -93,6 +97,11 @@ pub enum LinkClass {
 }
 
 impl NodeKind {
+    /// Has it no machine of ours that could be busy or crash?
+    pub fn is_managed(self) -> bool {
+        matches!(self, NodeKind::DynamoDb | NodeKind::ObjectStore)
+    }
+
     /// `PostgreSQL server`
     pub fn words(self) -> &'static str {
         match self {
@@ -100,6 +109,7 @@ impl NodeKind {
             NodeKind::Service => "service",
             NodeKind::SqlServer => "PostgreSQL server",
             NodeKind::DynamoDb => "DynamoDB",
+            NodeKind::ObjectStore => "object store",
             NodeKind::EventBus => "event bus",
         }
     }

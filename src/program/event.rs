@@ -112,6 +112,13 @@ pub enum EventKind {
         write_halves: u64,
         transactional: bool,
     },
+    /// An object store has answered a request of the step, which moved so much content.
+    ObjectServed {
+        activation: Activation,
+        step: StepId,
+        request: ObjectVerb,
+        bytes: u64,
+    },
     NodeCrashed,
     NodeRestarted,
     InvariantBroken {
@@ -126,6 +133,15 @@ pub enum EventKind {
         activation: Activation,
         step: StepId,
     },
+}
+
+/// What an object store is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ObjectVerb {
+    Get,
+    List,
+    Put,
+    Delete,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -383,6 +399,20 @@ impl fmt::Display for Sentence<'_> {
                     "{here} uses{reads}{and}{writes} for {}",
                     self.step(activation, *step)
                 )
+            }
+            EventKind::ObjectServed {
+                activation,
+                step,
+                request,
+                bytes,
+            } => {
+                let step = self.step(activation, *step);
+                match request {
+                    ObjectVerb::Get => write!(f, "{here} gives {bytes} bytes for {step}"),
+                    ObjectVerb::List => write!(f, "{here} gives a page of {bytes} bytes for {step}"),
+                    ObjectVerb::Put => write!(f, "{here} takes {bytes} bytes for {step}"),
+                    ObjectVerb::Delete => write!(f, "{here} deletes an object for {step}"),
+                }
             }
             EventKind::NodeCrashed => write!(f, "{here} crashes"),
             EventKind::NodeRestarted => write!(f, "{here} is up again"),

@@ -29,6 +29,13 @@ pub enum Expression {
     RequestKey,
     /// A key of a table of items, made of these parts: see [`key_text`](crate::key_text). NULL if a part is.
     Key(Vec<Expression>),
+    /// A key of a bucket, or its beginning: a text as it is, then these values, see [`path_text`](crate::path_text), then another
+    /// text. NULL if a value is.
+    Path {
+        before: std::sync::Arc<str>,
+        parts: Vec<Expression>,
+        after: std::sync::Arc<str>,
+    },
     /// The present, as timestamptz.
     Now,
     Not(Box<Expression>),

@@ -6,10 +6,11 @@
 //! | crash of a service (application, orchestrator, relay) | its running programs are gone, its connections break (the servers roll back); on restart its recovery programs run | as above | half-written local files |
 //! | crash of the event bus | what its replicas do not have is gone, and requests that wait there fail; it comes back with the rest | as above | a replica that fails alone, one that is elected although it is behind |
 //! | crash of DynamoDB | is not a thing: a managed service with three replicas in three zones | | a zone or region that fails, throttled accounts |
+//! | crash of an object store | is not a thing: a managed service over three zones | | a zone or region that fails |
 //! | crash of an SQL server | memory is gone; on restart, what was flushed is replayed, the rest never was | as above | torn pages, lost disks |
 //! | lost message | a request or a reply never arrives: a call times out; a connection to a database breaks when both ends notice its silence, and the server rolls back | a step's request or reply between two nodes | |
 //! | late message | it arrives so much later | as above | |
-//! | doubled message | the request arrives twice, and its program runs twice; on a connection to a database the transport drops the double; DynamoDB does it twice, unless a token or a condition keeps it from that; an event bus has the messages twice | a call, a send or a request to DynamoDB or a bus | |
+//! | doubled message | the request arrives twice, and its program runs twice; on a connection to a database the transport drops the double; DynamoDB does it twice, unless a token or a condition keeps it from that; so does an object store; an event bus has the messages twice | a call, a send or a request to DynamoDB, an object store or a bus | |
 //! | refusal | the step fails as if the engine had refused it | a step | |
 
 use base::{Nanos, Time};

@@ -24,6 +24,8 @@ ids! {
     DatabaseId(u16);
     /// Into `Deployment::item_tables`.
     ItemTableId(u16);
+    /// Into `Deployment::buckets`.
+    BucketId(u16);
     /// Into `Deployment::topics`.
     TopicId(u16);
     /// Into `Deployment::pools`.

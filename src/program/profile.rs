@@ -18,6 +18,7 @@ pub struct Profile {
     pub network: Vec<LinkLatency>,
     pub sql: SqlCosts,
     pub dynamo: DynamoCosts,
+    pub objects: ObjectCosts,
     pub bus: BusCosts,
     pub service: ServiceCosts,
     pub recovery: RecoveryCosts,
@@ -81,6 +82,26 @@ pub struct DynamoCosts {
     pub index_delay_ns: Nanos,
     /// Of each table and index, with 3,000 read and 1,000 write units a second each; 0: unlimited.
     pub partitions: u32,
+}
+
+/// What an object store takes for a request. It is a managed service: there is no processor of ours to wait for, but each
+/// prefix takes so many requests a second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectCosts {
+    /// A GET or HEAD until the first byte.
+    pub get_ns: Nanos,
+    /// A page of a listing.
+    pub list_ns: Nanos,
+    /// A PUT after its last byte, in three zones.
+    pub put_ns: Nanos,
+    pub delete_ns: Nanos,
+    /// Content and pages on their way, for each 1,048,576 bytes.
+    pub mebibyte_ns: Nanos,
+    /// Added to each request, exponentially distributed.
+    pub jitter_mean_ns: Nanos,
+    /// So many parts of a key, up to `/`, make the prefix that takes 3,500 writes and 5,500 reads a second; `null`:
+    /// unlimited.
+    pub prefix_depth: Option<u8>,
 }
 
 /// What an event bus takes for a request: its processors' time, then its replicas'.

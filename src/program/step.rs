@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::bus::BusRequest;
 use crate::expression::Expression;
 use crate::ids::{
-    ConnectionId, ItemTableId, NodeId, OperationId, PoolId, ProgramId, RegisterId, RouteId, StepId, TopicId,
+    BucketId, ConnectionId, ItemTableId, NodeId, OperationId, PoolId, ProgramId, RegisterId, RouteId, StepId, TopicId,
 };
 use crate::item::ItemRequest;
+use crate::object::{ObjectColumn, ObjectRequest};
 
 /// Steps run one after the other.
 pub type Block = Vec<StepId>;
@@ -148,6 +149,13 @@ pub enum Op {
         request: ItemRequest,
         /// What becomes a column of the rows that come back: (attribute, type); a missing attribute is NULL.
         columns: Vec<(String, Type)>,
+        into: Into,
+    },
+    /// A request to a bucket: one round trip, or one for each row's key, and one more for each further page of a listing.
+    Object {
+        bucket: BucketId,
+        request: ObjectRequest,
+        columns: Vec<ObjectColumn>,
         into: Into,
     },
     /// A request to an event bus: one round trip. `Into::Count` counts messages.

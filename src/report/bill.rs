@@ -27,9 +27,10 @@ pub struct PriceSheet {
 }
 
 /// How people write what keys abbreviate.
-const WRITTEN: [(&str, &str); 7] = [
+const WRITTEN: [(&str, &str); 8] = [
     ("sql", "PostgreSQL"),
     ("items", "DynamoDB"),
+    ("objects", "S3"),
     ("aurora", "Aurora"),
     ("io", "I/O"),
     ("gb", "GB"),

@@ -24,7 +24,7 @@ pub struct PictureServer {
     pub stores: Vec<PictureStore>,
 }
 
-/// A database, or a table of items.
+/// A database, a table of items or a bucket of objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PictureStore {
     pub name: String,
@@ -38,6 +38,7 @@ pub struct PictureStore {
 pub enum StoreKind {
     Database,
     Items,
+    Objects,
 }
 
 /// Whose rows lie in a store.
@@ -72,16 +73,18 @@ impl DeploymentPicture {
     pub fn sentence(&self) -> String {
         use crate::number::plural;
         let stores: usize = self.servers.iter().map(|server| server.stores.len()).sum();
-        let items = self
-            .servers
-            .iter()
-            .flat_map(|server| &server.stores)
-            .all(|store| store.kind == StoreKind::Items);
-        let stores = if items {
-            plural(stores as u64, "table of items", "tables of items")
-        } else {
-            plural(stores as u64, "database", "databases")
+        let all = |kind| {
+            let mut stores = self.servers.iter().flat_map(|server| &server.stores);
+            stores.all(|store| store.kind == kind)
         };
+        let (one, many) = if all(StoreKind::Items) {
+            ("table of items", "tables of items")
+        } else if all(StoreKind::Objects) {
+            ("bucket of objects", "buckets of objects")
+        } else {
+            ("database", "databases")
+        };
+        let stores = plural(stores as u64, one, many);
         let managed = self.servers.iter().all(|server| server.managed);
         let servers = if managed {
             "a managed service".to_owned()

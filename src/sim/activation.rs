@@ -18,6 +18,7 @@ use program::{Block, Error, NodeId, Op, Program, RequestId, StepId, StepPoint};
 
 use crate::arena::Key;
 use crate::item::ItemCall;
+use crate::object::ObjectCall;
 
 pub(crate) type Rows = Arc<[Row]>;
 
@@ -107,6 +108,8 @@ pub(crate) struct Fiber {
     pub(crate) outgoing: Vec<Register>,
     /// A request to a table of items that takes several round trips.
     pub(crate) item: Option<Box<ItemCall>>,
+    /// A request to an object store, likewise.
+    pub(crate) object: Option<Box<ObjectCall>>,
     /// A request to a bus that is about to leave.
     pub(crate) bus: Option<Arc<Request>>,
 }
@@ -204,6 +207,7 @@ impl Fiber {
             answer: None,
             outgoing: Vec::new(),
             item: None,
+            object: None,
             bus: None,
         }
     }

@@ -263,7 +263,7 @@ impl World {
                 0
             }),
             (Some(Answer::Returned(result)), _) => result.map(|_| 0),
-            (Some(Answer::Output(result)), Op::Item { into, .. } | Op::Bus { into, .. }) => {
+            (Some(Answer::Output(result)), Op::Item { into, .. } | Op::Object { into, .. } | Op::Bus { into, .. }) => {
                 result.and_then(|output| bind_output(activation, fiber, into, None, output))
             }
             (Some(Answer::Output(result)), Op::Statement { into, expect_rows, .. }) => {

@@ -101,6 +101,8 @@ fn copies(table: &LogicalTable) -> u64 {
     let copies = |load: &Load| match load {
         Load::Rows { .. } => 1,
         Load::Items { items, .. } => 4 * items.len() as u64,
+        // So does an object, and its key has values once more.
+        Load::Objects { .. } => 3,
     };
     let shares = table.loads.iter().filter(is_share).count();
     let whole = table.loads.iter().filter(|load| !is_share(load));

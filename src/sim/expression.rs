@@ -79,6 +79,16 @@ fn work_out(expression: &Expression, scope: &Scope, present: Present) -> Result<
             }
             if is_null { Value::Null } else { Value::text(key.text()) }
         }
+        Expression::Path { before, parts, after } => {
+            let mut values = Vec::with_capacity(parts.len());
+            for part in parts {
+                values.push(operand(part, scope, present)?);
+            }
+            match program::path_text(values.iter().map(|value| &**value)) {
+                Some(path) => Value::text(format!("{before}{path}{after}")),
+                None => Value::Null,
+            }
+        }
         Expression::Now => Value::Timestamptz(present.now_micros),
         Expression::Not(inner) => match &*operand(inner, scope, present)? {
             Value::Null => Value::Null,

@@ -155,7 +155,10 @@ impl World {
         let step = activation.fiber(fiber).step;
         let op = &program.step(step).op;
         if let Some(fault) = activation.fiber(fiber).armed.refuse
-            && !matches!(op, Op::Statement { .. } | Op::Item { .. } | Op::Bus { .. })
+            && !matches!(
+                op,
+                Op::Statement { .. } | Op::Item { .. } | Op::Object { .. } | Op::Bus { .. }
+            )
         {
             let class = if matches!(op, Op::Work { .. }) {
                 ErrorClass::Aborted
@@ -219,6 +222,7 @@ impl World {
             }
             Op::Compose { .. } => self.compose(plan, key, activation, fiber),
             Op::Item { .. } => self.start_item(plan, key, activation, fiber),
+            Op::Object { .. } => self.start_object(plan, key, activation, fiber),
             Op::Bus { .. } => self.start_bus(plan, key, activation, fiber),
             Op::Work { node, duration, .. } => self.start_work(plan, key, activation, fiber, *node, *duration),
             Op::Abort { class, message } => {
@@ -255,6 +259,7 @@ impl World {
             Pending::Sending => match plan.program(activation.id.program).step(step).op {
                 Op::Statement { connection, .. } => self.send_statement(plan, key, activation, fiber, connection),
                 Op::Item { .. } => self.send_item(plan, key, activation, fiber),
+                Op::Object { .. } => self.send_object(plan, key, activation, fiber),
                 Op::Bus { .. } => self.send_bus(plan, key, activation, fiber),
                 _ => self.send_call(plan, key, activation, fiber),
             },

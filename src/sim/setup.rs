@@ -7,12 +7,13 @@ use base::{Nanos, Time};
 use engine_sql::{Progress, Server, ServerConfig, SessionId, SqlError};
 use program::workload::Generator;
 use program::{
-    BusRequest, Compilation, Connect, Database, DatabaseId, Fault, FaultAction, Into, ItemRequest, ItemTableId, Load,
-    NodeKind, Op, Program, ProgramKind, Read, RegisterId, Share, StepId, Trigger,
+    BucketId, BusRequest, Compilation, Connect, Database, DatabaseId, Fault, FaultAction, Into, ItemRequest,
+    ItemTableId, Load, NodeKind, ObjectRequest, Op, Program, ProgramKind, Read, RegisterId, Share, StepId, Trigger,
 };
 
 use crate::bus::BusService;
 use crate::item::{self, ItemService};
+use crate::object::{self, ObjectService};
 use crate::plan::Plan;
 use crate::simulation::Options;
 
@@ -95,6 +96,12 @@ pub(crate) fn check(compilation: &Compilation, faults: &[Fault], options: &Optio
             _ => return malformed(format!("table of items {} is on no DynamoDB", table.name)),
         }
     }
+    for bucket in &deployment.buckets {
+        match deployment.nodes.get(bucket.node.index()) {
+            Some(node) if node.kind == NodeKind::ObjectStore => {}
+            _ => return malformed(format!("bucket {} is on no object store", bucket.name)),
+        }
+    }
     for topic in &deployment.topics {
         match deployment.nodes.get(topic.node.index()) {
             Some(node) if node.kind == NodeKind::EventBus => {}
@@ -103,14 +110,17 @@ pub(crate) fn check(compilation: &Compilation, faults: &[Fault], options: &Optio
     }
     for table in &compilation.logical_tables {
         let items = |id: &ItemTableId| id.index() < deployment.item_tables.len();
+        let buckets = |id: &BucketId| id.index() < deployment.buckets.len();
         let database = |id: &DatabaseId| id.index() < deployment.databases.len();
         let reads = table.reads.iter().all(|read| match read {
             Read::Rows { database: id, .. } => database(id),
             Read::Items { table: id, .. } => items(id),
+            Read::Objects { bucket: id, .. } => buckets(id),
         });
         let loads = table.loads.iter().all(|load| match load {
             Load::Rows { database: id, .. } => database(id),
             Load::Items { table: id, .. } => items(id),
+            Load::Objects { bucket: id, .. } => buckets(id),
         });
         if !reads || !loads {
             return malformed(format!("table {} lies nowhere", table.name));
@@ -145,11 +155,9 @@ pub(crate) fn check(compilation: &Compilation, faults: &[Fault], options: &Optio
     if !deployment.nodes.iter().any(|node| node.kind == NodeKind::Client) {
         return Err(SetupError::Deployment("the deployment has no client".to_owned()));
     }
-    if let Some(node) = deployment
-        .nodes
-        .iter()
-        .find(|node| node.cores == 0 && !matches!(node.kind, NodeKind::Client | NodeKind::DynamoDb))
-    {
+    let needs_none = |kind: NodeKind| kind == NodeKind::Client || kind.is_managed();
+    let mut nodes = deployment.nodes.iter();
+    if let Some(node) = nodes.find(|node| node.cores == 0 && !needs_none(node.kind)) {
         return Err(SetupError::Deployment(format!("{} has no processor", node.name)));
     }
     Ok(())
@@ -192,7 +200,7 @@ fn check_fault(compilation: &Compilation, fault: &Fault) -> Result<(), SetupErro
         None => Err(SetupError::Malformed(
             "a fault crashes a node that does not exist".to_owned(),
         )),
-        Some(node) if node.kind == NodeKind::DynamoDb => Err(SetupError::Deployment(format!(
+        Some(node) if node.kind.is_managed() => Err(SetupError::Deployment(format!(
             "{} is a managed service: it has no server of ours that could crash",
             node.name
         ))),
@@ -246,6 +254,21 @@ fn check_program(compilation: &Compilation, program: &Program) -> Result<(), Str
                 )?;
                 used.extend(registers_of(into));
                 used.extend(bound_by(request).map(|register| register.index()));
+            }
+            Op::Object {
+                bucket, request, into, ..
+            } => {
+                known(bucket.index(), compilation.deployment.buckets.len(), "bucket")?;
+                used.extend(registers_of(into));
+                if let ObjectRequest::Get {
+                    each: Some((each, _)), ..
+                }
+                | ObjectRequest::List {
+                    each: Some((each, _)), ..
+                } = request
+                {
+                    used.extend(each.bind.iter().chain([&each.rows]).map(|register| register.index()));
+                }
             }
             Op::Bus { topic, request, into } => {
                 known(topic.index(), compilation.deployment.topics.len(), "topic")?;
@@ -339,6 +362,7 @@ fn known(index: usize, count: usize, what: &str) -> Result<(), String> {
 pub(crate) struct Engines {
     pub(crate) sql: Option<Server>,
     pub(crate) items: Option<ItemService>,
+    pub(crate) objects: Option<Box<ObjectService>>,
     pub(crate) bus: Option<Box<BusService>>,
 }
 
@@ -354,6 +378,10 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Engines>, SetupError> {
         sql: (node.kind == NodeKind::SqlServer).then(|| Server::new(config)),
         items: (node.kind == NodeKind::DynamoDb)
             .then(|| ItemService::new(plan.profile.dynamo.index_delay_ns, workload.seed, number as u64)),
+        objects: (node.kind == NodeKind::ObjectStore).then(|| {
+            let depth = plan.profile.objects.prefix_depth;
+            Box::new(ObjectService::new(depth, workload.seed, number as u64))
+        }),
         bus: (node.kind == NodeKind::EventBus).then(|| Box::new(BusService::new())),
     };
     let mut engines: Vec<Engines> = compilation.deployment.nodes.iter().enumerate().map(of_node).collect();
@@ -362,6 +390,12 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Engines>, SetupError> {
         if let Some(service) = &mut engines[table.node.index()].items {
             let created = service.engine.create_table(definition);
             created.map_err(|failure| SetupError::Deployment(format!("table of items {}: {failure}", table.name)))?;
+        }
+    }
+    for bucket in &compilation.deployment.buckets {
+        if let Some(service) = &mut engines[bucket.node.index()].objects {
+            let created = service.engine.create_bucket(&bucket.name);
+            created.map_err(|failure| SetupError::Deployment(format!("bucket {}: {failure}", bucket.name)))?;
         }
     }
     for topic in &compilation.deployment.topics {
@@ -390,6 +424,19 @@ pub(crate) fn engines(plan: &Plan) -> Result<Vec<Engines>, SetupError> {
                     if let Some(service) = &mut engines[place.node.index()].items {
                         let rows = plan.population.rows(population, &table.columns, Share::All);
                         item::table::load(&mut service.engine, place, items, rows, workload.epoch_micros)
+                            .map_err(|why| SetupError::Deployment(format!("initial rows of {}: {why}", table.name)))?;
+                    }
+                    continue;
+                }
+                Load::Objects {
+                    bucket: id,
+                    key,
+                    fields,
+                } => {
+                    let place = &compilation.deployment.buckets[id.index()];
+                    if let Some(service) = &mut engines[place.node.index()].objects {
+                        let rows = plan.population.rows(population, &table.columns, Share::All);
+                        object::bucket::load(&mut service.engine, place, key, fields, rows, workload.epoch_micros)
                             .map_err(|why| SetupError::Deployment(format!("initial rows of {}: {why}", table.name)))?;
                     }
                     continue;

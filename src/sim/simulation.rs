@@ -11,6 +11,7 @@ use program::{Compilation, Event, Fault, NodeId, RequestId};
 use crate::bus::BusUse;
 use crate::item::{ItemSent, ItemUse, ItemsHeld};
 use crate::measure::Measurements;
+use crate::object::ObjectUse;
 use crate::plan::Plan;
 use crate::setup::{self, SetupError};
 use crate::trace::{Record, Sent, Trace};
@@ -96,6 +97,8 @@ pub struct NodeUse {
     pub stored_bytes: u64,
     /// If it is DynamoDB: requests and capacity.
     pub items: ItemUse,
+    /// If it is an object store: requests by class, and bytes.
+    pub objects: ObjectUse,
     /// If it is an event bus: requests and messages.
     pub bus: BusUse,
 }
@@ -260,11 +263,11 @@ impl Simulation {
             flushes: node.server.as_ref().map_or(0, |server| server.flushes),
             commits: node.server.as_ref().map_or(0, |server| server.commits),
             crashes: node.crashes,
-            stored_bytes: match (&node.server, &node.items) {
-                (Some(server), _) => server.engine.stored_bytes(),
-                (None, Some(service)) => service.engine.stored_bytes(),
-                (None, None) => node.bus.as_ref().map_or(0, |bus| bus.engine.stored_bytes()),
-            },
+            stored_bytes: stored_bytes(node),
+            objects: node
+                .objects
+                .as_ref()
+                .map_or(ObjectUse::default(), |service| service.used),
             bus: node.bus.as_ref().map_or(BusUse::default(), |bus| bus.used),
             items: node.items.as_ref().map_or(ItemUse::default(), |service| service.used),
         };
@@ -312,4 +315,12 @@ impl Simulation {
         hasher.write_u8(u8::from(self.end.is_some()));
         hasher.fingerprint()
     }
+}
+
+fn stored_bytes(node: &crate::world::NodeState) -> u64 {
+    let server = node.server.as_ref().map(|server| server.engine.stored_bytes());
+    let items = || node.items.as_ref().map(|service| service.engine.stored_bytes());
+    let objects = || node.objects.as_ref().map(|service| service.engine.stored_bytes());
+    let bus = || node.bus.as_ref().map(|bus| bus.engine.stored_bytes());
+    server.or_else(items).or_else(objects).or_else(bus).unwrap_or(0)
 }

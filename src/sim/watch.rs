@@ -9,9 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Row, Time};
 use engine_sql::{EphemeralTable, Output};
-use program::{Compilation, DatabaseId, Event, EventKind, ItemTableId, LogicalTable, NodeId, Read, RequestId};
+use program::{
+    BucketId, Compilation, DatabaseId, Event, EventKind, ItemTableId, LogicalTable, NodeId, Read, RequestId,
+};
 
 use crate::item;
+use crate::object;
 use crate::plan::Plan;
 use crate::world::{NodeState, World};
 
@@ -58,6 +61,7 @@ pub(crate) struct Watch {
 enum Place {
     Database(DatabaseId),
     Items(ItemTableId),
+    Bucket(BucketId),
 }
 
 impl Watch {
@@ -73,6 +77,7 @@ impl Watch {
                 .map(|read| match read {
                     Read::Rows { database, .. } => Place::Database(*database),
                     Read::Items { table, .. } => Place::Items(*table),
+                    Read::Objects { bucket, .. } => Place::Bucket(*bucket),
                 })
                 .collect()
         };
@@ -98,6 +103,11 @@ impl World {
     /// Items of a table were written.
     pub(crate) fn watch_items(&mut self, plan: &Plan, node: NodeId, table: ItemTableId) {
         self.watch_place(plan, node, Place::Items(table));
+    }
+
+    /// An object of a bucket was written.
+    pub(crate) fn watch_bucket(&mut self, plan: &Plan, node: NodeId, bucket: BucketId) {
+        self.watch_place(plan, node, Place::Bucket(bucket));
     }
 
     fn watch_place(&mut self, plan: &Plan, node: NodeId, place: Place) {
@@ -258,6 +268,17 @@ pub(crate) fn rows_of(
                 if let Some(service) = &nodes[items.node.index()].items {
                     let found = item::table::rows(&service.engine, &items.name, with, attributes, &table.columns);
                     rows.extend(found);
+                }
+            }
+            Read::Objects { bucket, prefix } => {
+                let bucket = &compilation.deployment.buckets[bucket.index()];
+                if let Some(service) = &nodes[bucket.node.index()].objects {
+                    rows.extend(object::bucket::rows(
+                        &service.engine,
+                        &bucket.name,
+                        prefix,
+                        &table.columns,
+                    ));
                 }
             }
         }

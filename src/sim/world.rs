@@ -20,6 +20,7 @@ use std::hash::{Hash, Hasher};
 use base::random::Stream;
 use base::{Nanos, Time};
 use engine_dynamo::TransactionId;
+use engine_object_store::Flight;
 use engine_sql::{Lsn, Server, SessionId};
 use program::{Error, ErrorClass, Event, EventKind, NodeId, ProgramId, RequestId, StepId, WaitCause};
 
@@ -31,6 +32,7 @@ use crate::client::Clients;
 use crate::connection::Connection;
 use crate::fault::FaultState;
 use crate::item::{ItemAnswer, ItemMessage, ItemService};
+use crate::object::{ObjectAnswer, ObjectMessage, ObjectService};
 use crate::plan::Plan;
 use crate::scheduler::Scheduler;
 use crate::setup::Engines;
@@ -89,6 +91,7 @@ pub(crate) struct NodeState {
     pub(crate) cpu: Cpu<Job>,
     pub(crate) server: Option<ServerState>,
     pub(crate) items: Option<ItemService>,
+    pub(crate) objects: Option<Box<ObjectService>>,
     pub(crate) bus: Option<Box<BusService>>,
 }
 
@@ -186,6 +189,15 @@ pub(crate) enum Happening {
         part: u16,
         answer: Box<ItemAnswer>,
     },
+    ObjectArrives(Box<ObjectMessage>),
+    /// The time until it is carried out is over.
+    ObjectDue(Box<ObjectMessage>, Flight),
+    ObjectLeaves(Box<(ObjectMessage, ObjectAnswer)>),
+    ObjectReturns {
+        fiber: FiberRef,
+        part: u16,
+        answer: Box<ObjectAnswer>,
+    },
     BusArrives(Box<BusMessage>),
     /// A read has waited for messages as long as it wants to.
     BusWaitEnds(Key),
@@ -239,6 +251,7 @@ impl World {
             cpu: Cpu::new(node.cores),
             server: engines.sql.map(ServerState::new),
             items: engines.items,
+            objects: engines.objects,
             bus: engines.bus,
         });
         let mut world = World {
@@ -305,6 +318,10 @@ impl World {
             Happening::ItemFinishes(message, id) => self.item_finishes(plan, *message, id),
             Happening::ItemReturns { fiber, part, answer } => self.item_returns(plan, fiber, part, *answer),
             Happening::ItemLeaves(answered) => self.item_leaves(plan, *answered),
+            Happening::ObjectArrives(message) => self.object_arrives(plan, message),
+            Happening::ObjectDue(message, flight) => self.object_due(plan, *message, flight),
+            Happening::ObjectLeaves(answered) => self.object_leaves(plan, *answered),
+            Happening::ObjectReturns { fiber, part, answer } => self.object_returns(plan, fiber, part, *answer),
             Happening::BusArrives(message) => self.bus_arrives(plan, *message),
             Happening::BusWaitEnds(request) => self.bus_wait_ends(plan, request),
             Happening::Replicated { node, epoch } => self.replicated(plan, node, epoch),

@@ -126,7 +126,7 @@ impl Databases {
 fn with_share(load: Load, share: Share) -> Load {
     match load {
         Load::Rows { database, table, .. } => Load::Rows { database, table, share },
-        items @ Load::Items { .. } => items,
+        elsewhere @ (Load::Items { .. } | Load::Objects { .. }) => elsewhere,
     }
 }
 

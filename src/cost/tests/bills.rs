@@ -299,3 +299,29 @@ fn every_price_says_where_it_was_read() {
             .is_some_and(cost::InstanceClass::is_assumed)
     );
 }
+
+#[test]
+fn objects_are_billed_by_requests_of_two_classes_and_what_is_stored() {
+    let deployment = Deployment {
+        nodes: vec![Node {
+            name: "object-store".to_owned(),
+            kind: NodeKind::ObjectStore,
+            cores: 1,
+        }],
+        ..Deployment::default()
+    };
+    let usage = Usage {
+        requests: 1_000,
+        span: Nanos::from_secs(100),
+        nodes: vec![NodeUsage {
+            object_writes: 1_200,
+            object_reads: 30_000,
+            loaded_bytes: 10 * GIB,
+            ..NodeUsage::default()
+        }],
+    };
+    let bill = bill(&deployment, &usage, &book());
+    let results: Vec<Money> = bill.lines.iter().map(|line| line.result).collect();
+    // 1,200 × 26,280 × 0.005 / 1,000; 30,000 × 26,280 × 0.0004 / 1,000; 10 × 0.023.
+    assert_eq!(results, [money("157.68"), money("315.36"), money("0.23")]);
+}

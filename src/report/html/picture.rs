@@ -96,7 +96,7 @@ fn server_width(server: &PictureServer) -> f64 {
 
 /// A column per owner where the rows of all tenants lie together; else one.
 fn columns(store: &PictureStore) -> &[String] {
-    let most = if store.tenants == Tenancy::All || store.kind == StoreKind::Items {
+    let most = if store.tenants == Tenancy::All || store.kind != StoreKind::Database {
         MOST_DOMAINS
     } else {
         1
@@ -106,7 +106,7 @@ fn columns(store: &PictureStore) -> &[String] {
 
 fn store_width(store: &PictureStore) -> f64 {
     match store.kind {
-        StoreKind::Items => 64.0,
+        StoreKind::Items | StoreKind::Objects => 64.0,
         StoreKind::Database => columns(store).len().max(1) as f64 * COLUMN,
     }
 }
@@ -157,7 +157,7 @@ fn draw_bus(html: &mut Html, left: f64) {
 fn draw_store(html: &mut Html, picture: &DeploymentPicture, store: &PictureStore, x: f64) {
     let width = store_width(store);
     match store.kind {
-        StoreKind::Items => rect(html, "items", x, 9.0, width, HEIGHT - 16.0, 5.0),
+        StoreKind::Items | StoreKind::Objects => rect(html, "items", x, 9.0, width, HEIGHT - 16.0, 5.0),
         StoreKind::Database => cylinder(html, x, width),
     }
     let owners = columns(store);
@@ -169,7 +169,7 @@ fn draw_store(html: &mut Html, picture: &DeploymentPicture, store: &PictureStore
             label(html, "tab", x + (index as f64 + 0.5) * column, TOP - 2.5, &short);
         }
     }
-    let top = if store.kind == StoreKind::Items { 12.0 } else { TOP };
+    let top = if store.kind == StoreKind::Database { TOP } else { 12.0 };
     match store.tenants {
         Tenancy::All => stripes(html, picture, x, width, top),
         Tenancy::One(tenant) => {

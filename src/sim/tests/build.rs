@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use base::{Nanos, Type, Value};
-use program::profile::{BusCosts, DynamoCosts, LinkLatency, Profile, RecoveryCosts, ServiceCosts, SqlCosts};
+use program::profile::{
+    BusCosts, DynamoCosts, LinkLatency, ObjectCosts, Profile, RecoveryCosts, ServiceCosts, SqlCosts,
+};
 use program::workload::{ClientLoop, ClientRetry, Generator, OperationLoad, TablePopulation, Tenant, Workload};
 use program::*;
 use sim::{Options, Simulation};
@@ -43,6 +45,7 @@ pub(crate) fn compilation(definitions: &[&str], pool_size: u16) -> Compilation {
             }],
             routes: Vec::new(),
             item_tables: Vec::new(),
+            buckets: Vec::new(),
             topics: Vec::new(),
             links: Vec::new(),
         },
@@ -104,6 +107,15 @@ pub(crate) fn profile() -> Profile {
             jitter_mean_ns: Nanos::ZERO,
             index_delay_ns: Nanos::from_millis(50),
             partitions: 0,
+        },
+        objects: ObjectCosts {
+            get_ns: Nanos::from_millis(20),
+            list_ns: Nanos::from_millis(30),
+            put_ns: Nanos::from_millis(40),
+            delete_ns: Nanos::from_millis(10),
+            mebibyte_ns: Nanos::from_millis(10),
+            jitter_mean_ns: Nanos::ZERO,
+            prefix_depth: None,
         },
         bus: BusCosts {
             request_ns: Nanos::from_micros(200),

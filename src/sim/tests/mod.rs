@@ -9,6 +9,7 @@ mod determinism;
 mod fault;
 mod invariant;
 mod item;
+mod object;
 mod queueing;
 mod route;
 mod statement;

@@ -163,7 +163,7 @@ pub(crate) fn draw(sequence: &Sequence, timeline: &Timeline, width: f64) -> Draw
             name: lane.name.clone(),
             y: lane_y(index as u16),
             kind: match lane.kind {
-                NodeKind::SqlServer | NodeKind::DynamoDb | NodeKind::EventBus => RowKind::Store,
+                NodeKind::SqlServer | NodeKind::DynamoDb | NodeKind::ObjectStore | NodeKind::EventBus => RowKind::Store,
                 NodeKind::Client | NodeKind::Service => RowKind::Process,
             },
         })
