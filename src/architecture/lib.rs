@@ -17,6 +17,7 @@ mod database_per_tenant;
 mod dynamodb;
 mod lower;
 mod options;
+mod rows;
 mod schemas_in_one_database;
 mod separate_databases;
 mod shared_database;

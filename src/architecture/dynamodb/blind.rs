@@ -9,13 +9,13 @@ use program::{Expression, Phrase};
 use scenario::{ColumnId, Table, TableId};
 use syntax::{BinaryOperator, Expr, ExprKind, Statement, Update};
 
+use super::bindings::deleted_with;
 use super::check::{columns_of, never_null};
-use super::fetch::{assigned_value, direct_value};
 use super::operation::Writer;
-use super::pattern::deleted_with;
 use super::reading::{self, tracked};
 use super::work::BlindUpdate;
 use crate::lower::item::Item;
+use crate::rows::value::{assigned_value, direct_value};
 use crate::sql::facts::conjuncts;
 
 /// The statements, by their number, that can be made so.

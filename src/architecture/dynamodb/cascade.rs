@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use program::{Block, ErrorClass, Expression, Into, Operator, RegisterId, Role};
-use scenario::{ColumnId, ForeignKey, Table, TableId};
+use scenario::{ColumnId, ForeignKey, TableId};
 use syntax::{ReferentialAction, identifier};
 
 use super::operation::Writer;
-use super::reading::{self, GONE, REVISION, stored, tracked, written_columns};
-use super::work::{Change, rows_table};
+use super::reading::GONE;
+use super::work::{Change, rows_table, written_columns};
 use crate::lower::builder::Mark;
 use crate::lower::item::Refused;
 use crate::lower::statement;
-use crate::sql::Text;
-use crate::sql::text::qualified;
+use crate::rows::cascade::changed_with;
 
 impl Writer<'_, '_> {
     /// What refers to the rows that a statement has deleted: deleted too, made NULL, or in the way.
@@ -126,10 +125,10 @@ impl Writer<'_, '_> {
                     let set: BTreeSet<ColumnId> = key.columns.iter().copied().collect();
                     let none = BTreeSet::new();
                     steps.extend(super::check::rows(
-                        schema,
+                        table,
+                        &written_columns(table),
                         &mut self.builder,
                         index,
-                        child,
                         changes,
                         Some(&set),
                         &none,
@@ -154,26 +153,4 @@ impl Writer<'_, '_> {
         }
         Ok(steps)
     }
-}
-
-/// The referring rows as they become.
-fn changed_with(table: &Table, key: &ForeignKey, cascade: bool, overlaid: bool) -> Text {
-    let mut list: Vec<String> = Vec::new();
-    for id in reading::ids(table) {
-        let column = table.column(id);
-        list.push(if !cascade && key.columns.contains(&id) {
-            let kind = crate::lower::definitions::short_type(column.data_type);
-            format!("CAST(NULL AS {kind})")
-        } else {
-            identifier(&column.name)
-        });
-    }
-    list.push(identifier(REVISION));
-    for id in tracked(table) {
-        let name = &table.column(id).name;
-        list.push(identifier(&if overlaid { stored(name) } else { name.clone() }));
-    }
-    list.push(cascade.to_string());
-    let from = qualified(&table.schema, &table.name);
-    Text::new(format!("SELECT {} FROM {from}", list.join(", ")))
 }

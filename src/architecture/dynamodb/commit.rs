@@ -15,14 +15,14 @@ use syntax::identifier;
 
 use super::check::duplicate_message;
 use super::operation::Writer;
-use super::reading::{GONE, REVISION, stored, written_columns};
-use super::reference::bound;
+use super::reading::{GONE, REVISION, stored};
 use super::row::next;
-use super::work::{TableWork, rows_table};
-use super::write_once;
+use super::work::{TableWork, rows_table, written_columns};
+use super::{REVISION_TYPE, write_once};
 use crate::Sabotage;
 use crate::lower::builder::{Mark, Patience, register};
 use crate::lower::statement;
+use crate::rows::{bound, bound_row};
 use crate::sql::Text;
 
 /// Nothing was heard of the transaction: it is sent again, with its token.
@@ -181,7 +181,7 @@ impl Writer<'_, '_> {
         let schema = &scenario.schema;
         for (id, rows) in self.work.held.clone() {
             let table = schema.table(id);
-            let columns = super::reading::read_columns(table);
+            let columns = super::work::read_columns(table);
             let rows = match self.work.rows(id) {
                 None => rows,
                 Some(written) => {
@@ -208,7 +208,7 @@ impl Writer<'_, '_> {
                     left
                 }
             };
-            let bind = self.bound_row(table);
+            let bind = bound_row(&mut self.builder, table, REVISION_TYPE);
             let Some(condition) = self.as_it_was(id, register(bind[table.columns.len()])) else {
                 continue;
             };

@@ -1,20 +1,17 @@
 //! `INSERT … ON CONFLICT`: what is there already is looked for, and leaves the new rows or changes.
 
-use std::collections::BTreeSet;
-
 use program::{Block, ComposeTable, Into, RegisterId, Role};
-use scenario::{ColumnId, Table, TableId};
-use syntax::{ConflictAction, Expr, Insert, Statement, identifier};
+use scenario::{ColumnId, TableId};
+use syntax::{ConflictAction, Insert, Statement};
 
+use super::bindings;
 use super::fetch::source_columns;
 use super::operation::Writer;
-use super::pattern;
-use super::reading::{GONE, REVISION, cast_to, stored, tracked, written_columns};
-use super::work::rows_table;
+use super::work::{rows_table, written_columns};
 use crate::lower::builder::Mark;
 use crate::lower::item::Refused;
 use crate::lower::statement;
-use crate::sql::Text;
+use crate::rows::conflict::{conflict_update, nothing_to_do};
 
 impl Writer<'_, '_> {
     /// What is there already leaves the new rows, or changes.
@@ -33,7 +30,7 @@ impl Writer<'_, '_> {
         };
         let sql = Statement::Insert(Box::new(insert.clone()));
         let mut steps = Block::new();
-        for columns in pattern::conflict_keys(schema, &sql) {
+        for columns in bindings::conflict_keys(schema, &sql) {
             let there = self
                 .builder
                 .rows(&format!("rows of {} that are there", table.full_name()));
@@ -84,83 +81,4 @@ impl Writer<'_, '_> {
             .collect::<Vec<_>>();
         self.rows_with(index, schema, id, &pairs, source, "true", into)
     }
-}
-
-/// The columns that ON CONFLICT DO UPDATE assigns.
-pub(crate) fn conflict_assigned(table: &Table, sql: &Statement) -> BTreeSet<ColumnId> {
-    match sql {
-        Statement::Insert(insert) => match insert.on_conflict.as_ref().map(|conflict| &conflict.action) {
-            Some(ConflictAction::Update { assignments, .. }) => assignments
-                .iter()
-                .filter_map(|assignment| table.find(assignment.column.as_str()))
-                .collect(),
-            _ => BTreeSet::new(),
-        },
-        _ => BTreeSet::new(),
-    }
-}
-
-/// `c.a = t.a AND …`
-fn same(table: &Table, columns: &[ColumnId], left: &str, right: &str) -> String {
-    let equal = columns.iter().map(|id| {
-        let name = identifier(&table.column(*id).name);
-        format!("{left}.{name} = {right}.{name}")
-    });
-    equal.collect::<Vec<_>>().join(" AND ")
-}
-
-/// The new rows without those that are there.
-fn nothing_to_do(table: &Table, columns: &[ColumnId]) -> Text {
-    let list = super::work::qualified_list("c", written_columns(table).iter().map(|(name, _)| name.as_str()));
-    let own = crate::sql::text::qualified(&table.schema, &table.name);
-    Text::new(format!(
-        "SELECT {list} FROM changed.rows AS c WHERE NOT EXISTS (SELECT 1 FROM {own} AS t WHERE {})",
-        same(table, columns, "c", "t")
-    ))
-}
-
-/// The new rows, and instead of those that are there, what becomes of these.
-fn conflict_update(
-    table: &Table,
-    columns: &[ColumnId],
-    insert: &Insert,
-    assignments: &[syntax::Assignment],
-    filter: Option<&Expr>,
-    overlaid: bool,
-) -> Text {
-    let own = crate::sql::text::qualified(&table.schema, &table.name);
-    let (alias, qualifier) = match &insert.alias {
-        Some(alias) => (
-            format!(" AS {}", identifier(alias.as_str())),
-            identifier(alias.as_str()),
-        ),
-        None => (String::new(), own.clone()),
-    };
-    let mut text = nothing_to_do(table, columns);
-    text.push(" UNION ALL SELECT ");
-    text.list(super::reading::ids(table), ", ", |text, id| {
-        let column = table.column(id);
-        match assignments
-            .iter()
-            .find(|assignment| assignment.column.as_str() == column.name)
-        {
-            Some(assignment) => text.expr(&cast_to(assignment.value.clone(), column)),
-            None => text.push(&format!("{qualifier}.{}", identifier(&column.name))),
-        };
-    });
-    text.push(&format!(", {qualifier}.{}", identifier(REVISION)));
-    for id in tracked(table) {
-        let name = &table.column(id).name;
-        let source = if overlaid { stored(name) } else { name.clone() };
-        text.push(&format!(", {qualifier}.{}", identifier(&source)));
-    }
-    text.push(&format!(
-        ", false AS {} FROM {own}{alias} JOIN changed.rows AS excluded ON {}",
-        identifier(GONE),
-        same(table, columns, "excluded", &qualifier)
-    ));
-    if let Some(filter) = filter {
-        text.push(" WHERE ").expr(filter);
-    }
-    text
 }

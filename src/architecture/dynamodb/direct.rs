@@ -4,16 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use program::{Block, ErrorClass, Expression};
-use scenario::{ColumnId, Table, TableId};
+use scenario::{ColumnId, TableId};
 use syntax::{Expr, InsertSource, QueryBody, Statement};
 
+use super::bindings::deleted_with;
 use super::check;
-use super::fetch::assigned_value;
 use super::operation::Writer;
-use super::pattern::deleted_with;
 use super::reading;
 use super::work::DirectInsert;
 use crate::lower::item::Item;
+use crate::rows::value::inserted_value;
 
 /// The checks that must be made; `None`: it must be computed as a query.
 pub(crate) fn insert(writer: &mut Writer<'_, '_>, items: &[Item], item: &Item) -> Option<Block> {
@@ -50,7 +50,10 @@ pub(crate) fn insert(writer: &mut Writer<'_, '_>, items: &[Item], item: &Item) -
             let expr = given
                 .get(&column)
                 .map_or_else(|| reading::default(table, column), |expr| (*expr).clone());
-            values.insert(column, value(writer, table, column, &expr)?);
+            values.insert(
+                column,
+                inserted_value(&mut writer.builder, table.column(column), &expr)?,
+            );
             exprs.insert(column, expr);
         }
         let nullable: BTreeSet<ColumnId> = exprs
@@ -73,19 +76,6 @@ pub(crate) fn insert(writer: &mut Writer<'_, '_>, items: &[Item], item: &Item) -
         steps.push(step);
     }
     Some(steps)
-}
-
-/// A text literal is a jsonb as it stands, and bytes if it is `\x` and hexadecimal digits.
-fn value(writer: &mut Writer<'_, '_>, table: &Table, column: ColumnId, expr: &Expr) -> Option<Expression> {
-    let data_type = table.column(column).data_type;
-    if let (base::Type::Jsonb, syntax::ExprKind::String(text)) = (data_type, &expr.kind) {
-        return Some(Expression::Constant(base::Value::Jsonb(text.clone())));
-    }
-    if let (base::Type::Bytea, syntax::ExprKind::String(text)) = (data_type, &expr.kind) {
-        let bytes = base::from_hex(text.strip_prefix("\\x")?)?;
-        return Some(Expression::Constant(base::Value::bytea(bytes)));
-    }
-    assigned_value(&mut writer.builder, table.column(column), expr)
 }
 
 /// Does nothing in the operation but such inserts concern the table?

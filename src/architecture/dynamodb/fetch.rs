@@ -6,21 +6,21 @@ use base::{Nanos, Type};
 use program::{
     Block, EachRow, ErrorClass, Expression, Into, ItemRequest, Op, Operator, Phrase, RegisterId, Role, StepId,
 };
-use scenario::{Column, ColumnId, Operation, Schema, Table, TableId};
-use syntax::{Expr, ExprKind};
+use scenario::{ColumnId, Operation, Schema, Table, TableId};
+use syntax::Expr;
 
 use super::Site;
+use super::bindings::{Bindings, Bounds, bindings, key_source};
 use super::keys::{distinct_keys, listed, nothing, union};
 use super::layout::{Access, index_name};
-use super::pattern::{Bindings, Bounds, bindings, key_source};
-use super::reading::{cast, overlaid_columns, read_columns};
-use super::work::{Work, overlay};
+use super::reading::cast;
+use super::work::{Work, overlaid_columns, overlay, read_columns};
 use crate::composition::lower::{Caller, Source, in_parallel, rows_name, rows_of};
 use crate::composition::plan::{Fetch, FetchPlan, Group};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark, Patience};
-use crate::lower::decision;
 use crate::lower::statement;
+use crate::rows::value::direct_value;
 use crate::sql::{Text, typed};
 
 /// Look-ups by the keys of many rows that are under way at once.
@@ -116,7 +116,7 @@ impl Items<'_> {
             [only] => *only,
             several => {
                 let all = builder.rows(&format!("{name} as read by statement {}", index + 1));
-                steps.push(union(schema, builder, index, id, several, all));
+                steps.push(union(table, &read_columns(table), builder, index, several, all));
                 all
             }
         };
@@ -361,37 +361,6 @@ impl Items<'_> {
 /// Is it worth knowing more?
 fn better(with: Access, without: Access) -> bool {
     with == Access::Get || (with != Access::Scan && without == Access::Scan)
-}
-
-/// A constant that is stored in the column as it is.
-pub(crate) fn assigned_value(builder: &mut Builder, column: &Column, expr: &Expr) -> Option<Expression> {
-    // Rounding is SQL's business.
-    if column.digits.is_some() && expr.kind != ExprKind::Null {
-        return None;
-    }
-    direct_value(builder, column.data_type, expr)
-}
-
-/// A constant that needs no conversion to be a value of this type.
-pub(crate) fn direct_value(builder: &mut Builder, data_type: Type, expr: &Expr) -> Option<Expression> {
-    let whole = Type::is_whole;
-    let fits = match &expr.kind {
-        ExprKind::Null => true,
-        ExprKind::Variable(name) => {
-            let of = builder.type_of(name.as_str())?;
-            of == data_type || (whole(of) && whole(data_type))
-        }
-        ExprKind::Number(_) => whole(data_type),
-        ExprKind::Unary { operand, .. } => matches!(operand.kind, ExprKind::Number(_)) && whole(data_type),
-        ExprKind::String(_) => data_type == Type::Text,
-        ExprKind::Bool(_) => data_type == Type::Bool,
-        _ => false,
-    };
-    if fits {
-        decision::expression(builder, expr)
-    } else {
-        None
-    }
 }
 
 /// What a fetched row of a table has, for the query that a write is compiled to.

@@ -30,6 +30,7 @@ use super::choice::{Choice, choice};
 use super::partial::{Partial, partial};
 use super::pattern::{Pattern, deleted_from, patterns};
 use super::reading::uniques;
+pub(crate) use crate::rows::names;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layout {
@@ -508,12 +509,4 @@ fn index_path(table: &Table, layout: &TableLayout, columns: &BTreeSet<ColumnId>,
         sort.push(Part::Word(layout.entity.clone()));
     }
     KeyPath { partition, sort }
-}
-
-pub(crate) fn names(table: &Table, columns: &[ColumnId]) -> String {
-    let names: Vec<&str> = columns
-        .iter()
-        .map(|column| table.column(*column).name.as_str())
-        .collect();
-    names.join(", ")
 }

@@ -23,19 +23,16 @@
 
 mod blind;
 mod cascade;
-mod check;
 mod choice;
 mod commit;
 mod conflict;
 mod direct;
 mod fetch;
 mod key_condition;
-mod keys;
 mod layout;
 mod operation;
 mod partial;
 mod pattern;
-mod reading;
 mod reason;
 mod reference;
 mod row;
@@ -46,6 +43,7 @@ mod write;
 
 use std::sync::Arc;
 
+use base::Type;
 use program::{
     Compilation, EachRow, ItemTable, ItemTableId, ItemWrite, KeyAttribute, KeyKind, KeySchema, NodeKind, OperationId,
     Projection, SecondaryIndex, TransactedWrite,
@@ -55,6 +53,7 @@ use scenario::{OptionValue, Scenario};
 use self::layout::{Layout, index_name};
 use crate::lower::assembly::Assembly;
 use crate::options::setting;
+use crate::rows::{bindings, check, keys, reading};
 use crate::{Architecture, Options, Sabotage, Setting, Standing, Variant};
 
 #[derive(Debug)]
@@ -62,8 +61,8 @@ pub(crate) struct DynamoDbSingleTable;
 
 const SLUG: &str = "dynamodb-single-table";
 
-/// The variable that holds when the operation began: what `now()` means.
-const STARTED: &str = "started at";
+/// A number that each change makes larger.
+const REVISION_TYPE: Type = Type::Int8;
 
 const APPLICATION_CORES: Setting = Setting {
     name: "application_cores",

@@ -4,13 +4,12 @@
 use base::Type;
 use program::{Block, ErrorClass, Expression, Into, NodeId, OperationId, Operator, ProgramKind, RegisterId, Role};
 use scenario::{Action, Compensation, External, Operation, TableId};
-use syntax::visit;
-use syntax::{ExprKind, IsolationLevel, Name, Query, Statement};
+use syntax::{IsolationLevel, Query, Statement};
 
 use super::fetch::Items;
-use super::reading::{self, read_columns};
-use super::work::{Work, rows_table};
-use super::{STARTED, Site, blind, direct, weakening};
+use super::reading;
+use super::work::{Work, read_columns, rows_table};
+use super::{Site, blind, direct, weakening};
 use crate::composition::lower::{self, Caller, rows_of};
 use crate::composition::plan::FetchPlan;
 use crate::lower::assembly::Assembly;
@@ -19,10 +18,9 @@ use crate::lower::item::{Item, Refused};
 use crate::lower::local;
 use crate::lower::statement;
 use crate::lower::transaction::again_after_conflict;
-use crate::sql::{Text, facts};
+use crate::rows::{CLOCK, STARTED, expect, fix_time};
+use crate::sql::Text;
 
-/// Reads the clock each time it is asked.
-const CLOCK: &str = "the clock";
 const ATTEMPT: &str = "attempt number";
 
 /// Writes the program of one operation.
@@ -196,7 +194,7 @@ impl<'a> Writer<'_, 'a> {
                     query,
                     Into::Rows(rows),
                 ));
-                steps.push(self.expect(item.index, rows, expected));
+                steps.push(expect(&mut self.builder, item.index, rows, expected));
                 for (register, column) in registers.into_iter().zip(0..) {
                     steps.push(self.builder.set(register, Expression::Field { rows, column }));
                 }
@@ -208,7 +206,7 @@ impl<'a> Writer<'_, 'a> {
                 };
                 steps.push(lower::join(schema, &mut self.builder, caller, &plan, query, wanted));
                 if let (Some(rows), Some(expected)) = (rows, expected) {
-                    steps.push(self.expect(item.index, rows, expected));
+                    steps.push(expect(&mut self.builder, item.index, rows, expected));
                 }
             }
         }
@@ -319,25 +317,4 @@ impl<'a> Writer<'_, 'a> {
             other.index != item.index && (other.statement.reads.contains(&id) || other.statement.writes.contains(&id))
         })
     }
-}
-
-/// One instant for the whole operation, also when it is done again. Is it needed?
-fn fix_time(items: &mut [Item]) -> bool {
-    let mut found = false;
-    for item in items {
-        let mut fix = |e: &mut syntax::Expr| {
-            if facts::is_now(e) {
-                e.kind = ExprKind::Variable(Name::new(STARTED));
-                found = true;
-            } else if facts::is_clock(e) {
-                e.kind = ExprKind::Variable(Name::new(CLOCK));
-            }
-        };
-        match &mut item.statement.action {
-            Action::Sql(sql) => visit::exprs_mut(sql, &mut fix),
-            Action::AbortWhen { condition, .. } => visit::exprs_of_mut(condition, &mut fix),
-            Action::Call { .. } => {}
-        }
-    }
-    found
 }

@@ -2,19 +2,20 @@
 //! one: [`cascade`](super::cascade).
 
 use program::{
-    Attributes, Block, ComposeTable, Condition, EachRow, ErrorClass, Expression, Into, ItemWrite, RegisterId, Role,
+    Attributes, Block, ComposeTable, Condition, EachRow, ErrorClass, Expression, Into, ItemWrite, Role,
     TransactedWrite, WriteAction,
 };
 use scenario::{ColumnId, ForeignKey, Table, TableId};
 use syntax::identifier;
 
 use super::operation::Writer;
-use super::reading::{self, GONE, REVISION, stored, tracked, written_columns};
+use super::reading::{GONE, REVISION, stored, tracked};
 use super::row::Value;
-use super::work::{rows_table, select_written};
-use super::write_once;
+use super::work::{rows_table, select_written, written_columns};
+use super::{REVISION_TYPE, write_once};
 use crate::lower::builder::{Mark, register};
 use crate::lower::statement;
+use crate::rows::bound_row;
 use crate::sql::Text;
 use crate::sql::text::qualified;
 
@@ -185,7 +186,7 @@ impl Writer<'_, '_> {
                 " AND NOT EXISTS (SELECT 1 FROM parent.held AS h WHERE {})",
                 equal("h")
             ));
-            sources.push(rows_table("parent.held", reading::read_columns(parent), *rows));
+            sources.push(rows_table("parent.held", super::work::read_columns(parent), *rows));
         }
         let inserted: Vec<&super::work::DirectInsert> = self
             .work
@@ -296,18 +297,8 @@ impl Writer<'_, '_> {
         };
         Some(EachRow {
             rows,
-            bind: self.bound_row(table),
+            bind: bound_row(&mut self.builder, table, REVISION_TYPE),
         })
-    }
-
-    /// Registers for a written row: its columns and its revision.
-    pub(crate) fn bound_row(&mut self, table: &Table) -> Vec<RegisterId> {
-        let columns = reading::read_columns(table);
-        let bind = columns.iter().map(|(name, data_type)| {
-            self.builder
-                .value(&format!("row {}.{name}", table.full_name()), *data_type)
-        });
-        bind.collect()
     }
 }
 
@@ -352,9 +343,4 @@ fn refer(table: &Table, own: &[ColumnId], from: &str, inserted: bool) -> String 
         qualified(owner, name),
         identifier(GONE)
     )
-}
-
-/// The values of a row that is bound to registers, by column.
-pub(crate) fn bound<'b>(bind: &'b [RegisterId]) -> impl Fn(ColumnId) -> Expression + 'b {
-    move |column| register(bind[usize::from(column.0)])
 }

@@ -4,8 +4,8 @@
 use base::Type;
 use scenario::{ColumnId, Generator, Scenario, Table, TableId};
 
+use super::bindings::{bindings, key_source};
 use super::layout::Layout;
-use super::pattern::{bindings, key_source};
 use crate::composition::plan::{Fetch, FetchPlan};
 
 /// Rows that a table begins with.

@@ -3,10 +3,10 @@
 use scenario::{Operation, TableId};
 use syntax::{InsertSource, IsolationLevel, QueryBody, Statement};
 
+use super::bindings::{bindings, deleted_with};
 use super::layout::{Access, names};
-use super::pattern::{bindings, deleted_with};
 use super::reason::scan_cost;
-use super::{Site, reading, size};
+use super::{REVISION_TYPE, Site, reading, size};
 use crate::composition::plan::plan;
 use crate::lower::assembly::Assembly;
 use crate::lower::item::{Item, Refused};
@@ -123,7 +123,7 @@ fn limit(
     let Some(target) = reading::target(schema, sql) else {
         return Ok(());
     };
-    let Some(query) = reading::query(schema, sql, false) else {
+    let Some(query) = reading::query(schema, sql, false, REVISION_TYPE) else {
         return Ok(());
     };
     let plan = plan(schema, &query, |table| table.0);

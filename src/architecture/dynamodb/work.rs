@@ -6,15 +6,30 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use program::{Attributes, ComposeTable, Expression, Into, Phrase, RegisterId, Role, StepId};
+use base::Type;
+use program::{Attributes, Expression, Into, Phrase, RegisterId, Role, StepId};
 use scenario::{ColumnId, Schema, Table, TableId};
 use syntax::identifier;
 
-use super::reading::{GONE, REVISION, overlaid_columns, read_columns, stored, tracked, written_columns};
+use super::REVISION_TYPE;
+use super::reading::{self, GONE, REVISION, stored, tracked};
 use crate::lower::builder::{Builder, Mark};
 use crate::lower::statement;
+pub(crate) use crate::rows::{qualified_list, rows_table, same_key};
 use crate::sql::Text;
 use crate::sql::text::identifiers;
+
+pub(crate) fn read_columns(table: &Table) -> Vec<(String, Type)> {
+    reading::read_columns(table, REVISION_TYPE)
+}
+
+pub(crate) fn overlaid_columns(table: &Table) -> Vec<(String, Type)> {
+    reading::overlaid_columns(table, REVISION_TYPE)
+}
+
+pub(crate) fn written_columns(table: &Table) -> Vec<(String, Type)> {
+    reading::written_columns(table, REVISION_TYPE)
+}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Work {
@@ -123,24 +138,6 @@ impl Work {
     }
 }
 
-/// `x.id = y.id AND …` over the primary key.
-pub(crate) fn same_key(table: &Table, left: &str, right: &str) -> String {
-    let equal = table.primary_key.iter().map(|id| {
-        let name = identifier(&table.column(*id).name);
-        format!("{left}.{name} = {right}.{name}")
-    });
-    equal.collect::<Vec<_>>().join(" AND ")
-}
-
-/// A row set as a table of a query: written rows are `written.rows` unless named otherwise.
-pub(crate) fn rows_table(name: &str, columns: Vec<(String, base::Type)>, rows: RegisterId) -> ComposeTable {
-    ComposeTable {
-        name: name.to_owned(),
-        columns,
-        rows,
-    }
-}
-
 /// Rows read from the table, as the operation has left them.
 pub(crate) fn overlay(
     schema: &Schema,
@@ -210,13 +207,6 @@ fn merge(
     ];
     let mark = Mark::new(format!("keep {}", table.full_name()), Role::Work).from(index);
     statement::compose(builder, mark, sources, &Text::new(sql), Into::Rows(into))
-}
-
-pub(crate) fn qualified_list<'a>(qualifier: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let each = names
-        .into_iter()
-        .map(|name| format!("{qualifier}.{}", identifier(name)));
-    each.collect::<Vec<_>>().join(", ")
 }
 
 /// The rows that are to be put, or deleted: a list of columns, and which rows.

@@ -3,22 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use program::{Block, ComposeTable, EachRow, ErrorClass, Expression, Into, Operator, RegisterId, Role, StepId};
+use program::{Block, ComposeTable, EachRow, Expression, Into, RegisterId, Role};
 use scenario::{ColumnId, Schema, Table, TableId};
 use syntax::{ConflictAction, Expr, ExprKind, InsertSource, QueryBody, Statement, identifier};
 
+use super::bindings::bindings;
 use super::fetch::{Items, Known, source_columns};
 use super::keys::keys_from;
 use super::operation::Writer;
-use super::pattern::bindings;
-use super::reading::{self, read_columns};
-use super::work::{Change, rows_table};
-use super::{check, conflict};
+use super::reading;
+use super::work::{Change, read_columns, rows_table, written_columns};
+use super::{REVISION_TYPE, check};
 use crate::composition::lower::{self, rows_of};
 use crate::composition::plan::Fetch;
 use crate::lower::builder::{Mark, register};
 use crate::lower::item::{Item, Refused};
 use crate::lower::statement;
+use crate::rows::{conflict, expect};
 use crate::sql::{Text, facts};
 
 impl Writer<'_, '_> {
@@ -36,7 +37,7 @@ impl Writer<'_, '_> {
         };
         let table = schema.table(id);
         self.refuse_unsupported(index, id, sql)?;
-        let Some(query) = reading::query(schema, sql, self.work.has(id)) else {
+        let Some(query) = reading::query(schema, sql, self.work.has(id), REVISION_TYPE) else {
             return Ok(Block::new());
         };
         let (mut steps, changes, single) = self.changes(index, id, &query);
@@ -58,10 +59,10 @@ impl Writer<'_, '_> {
             let conflicts = matches!(sql, Statement::Insert(insert) if insert.on_conflict.is_some());
             let before = if conflicts { None } else { self.work.rows(id) };
             steps.extend(check::rows(
-                schema,
+                table,
+                &written_columns(table),
                 &mut self.builder,
                 index,
-                id,
                 changes,
                 only,
                 &known,
@@ -89,7 +90,7 @@ impl Writer<'_, '_> {
         }
         steps.extend(self.returning(item, sql, id, changes)?);
         if let Some(expected) = item.statement.expect_rows {
-            steps.push(self.expect(index, changes, expected));
+            steps.push(expect(&mut self.builder, index, changes, expected));
         }
         Ok(steps)
     }
@@ -289,18 +290,6 @@ impl Writer<'_, '_> {
         )])
     }
 
-    /// `EXPECT n ROWS`
-    pub(crate) fn expect(&mut self, index: u16, rows: RegisterId, expected: u64) -> StepId {
-        let count = Expression::RowCount(rows);
-        let other = Expression::binary(Operator::NotEqual, count.clone(), Expression::int(expected as i64));
-        let words = Expression::text(&format!("expected {expected} rows, got "));
-        let message = Expression::binary(Operator::Concat, words, count);
-        let fail = self.builder.fail(ErrorClass::Expectation, message);
-        let step = self.builder.when(format!("unless {expected} rows"), other, vec![fail]);
-        self.builder.set_source(step, index);
-        step
-    }
-
     /// The rows of a table whose columns have the values of other columns of a row set.
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn rows_with(
@@ -360,7 +349,7 @@ impl Writer<'_, '_> {
                 into,
                 into,
             ));
-            columns = super::reading::overlaid_columns(table);
+            columns = super::work::overlaid_columns(table);
         } else if exact {
             return steps;
         }

@@ -156,7 +156,7 @@ fn every_operand_has_been_bound() {
                 match &step.op {
                     Op::Statement { into, .. } | Op::Compose { into, .. } => bound.extend(targets(into)),
                     Op::RouteKeys { into, .. } => drop(bound.insert(into.0)),
-                    Op::Item { into, .. } => bound.extend(targets(into)),
+                    Op::Item { into, .. } | Op::Object { into, .. } => bound.extend(targets(into)),
                     Op::Bus { request, into, .. } => {
                         bound.extend(targets(into));
                         if let BusRequest::Publish { each: Some(each), .. } = request {
@@ -245,11 +245,11 @@ fn logical_tables_are_where_their_owner_is() {
         let owner = table.name.split('.').next();
         let reads = table.reads.iter().map(|read| match read {
             Read::Rows { database, .. } => *database,
-            Read::Items { .. } => panic!("{}: items", table.name),
+            Read::Items { .. } | Read::Objects { .. } => panic!("{}: no database", table.name),
         });
         let loads = table.loads.iter().map(|load| match load {
             Load::Rows { database, .. } => *database,
-            Load::Items { .. } => panic!("{}: items", table.name),
+            Load::Items { .. } | Load::Objects { .. } => panic!("{}: no database", table.name),
         });
         for database in reads.chain(loads) {
             assert_eq!(

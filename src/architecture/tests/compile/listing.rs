@@ -39,6 +39,9 @@ pub(crate) fn expression(program: &Program, e: &Expression) -> String {
         Expression::RequestKey => "request key".to_owned(),
         Expression::Now => "now".to_owned(),
         Expression::Key(parts) => format!("key({})", expressions(program, parts)),
+        Expression::Path { before, parts, after } => {
+            format!("path({before}, {}, {after})", expressions(program, parts))
+        }
         Expression::Not(inner) => format!("not {}", expression(program, inner)),
         Expression::IsNull(inner) => format!("{} is null", expression(program, inner)),
         Expression::Binary { operator, left, right } => {
@@ -173,6 +176,16 @@ fn block(compilation: &Compilation, program: &Program, steps: &[StepId], depth: 
                     text.replace('\n', &format!("\n{indent}")),
                     into(program, target)
                 )
+            }
+            Op::Object {
+                bucket,
+                request,
+                into: target,
+                ..
+            } => {
+                let bucket = &compilation.deployment.buckets[bucket.index()].name;
+                let text = crate::spelling::spell_object_request(program, request);
+                format!("{bucket}: {text}{}", into(program, target))
             }
             Op::Bus {
                 topic,

@@ -103,7 +103,7 @@ fn every_tenant_has_a_database_with_the_whole_schema_and_its_own_rows() {
     assert_eq!((users.reads.len(), users.loads.len()), (50, 50));
     let share = |load: &Load| match load {
         Load::Rows { database, share, .. } => (database.0, *share),
-        Load::Items { .. } => panic!("rows"),
+        Load::Items { .. } | Load::Objects { .. } => panic!("rows"),
     };
     assert_eq!(share(&users.loads[7]), (7, Share::Tenant(8)));
     let roles = table("permissions.roles");

@@ -8,13 +8,38 @@
 
 use base::Value;
 use program::{
-    Attributes, Condition, EachRow, Expression, ItemRequest, ItemWrite, Operator, Phrase, Program, RegisterId,
-    WriteAction,
+    Attributes, Condition, EachRow, Expression, ItemRequest, ItemWrite, ObjectCondition, ObjectRequest, ObjectState,
+    Operator, Phrase, Program, RegisterId, WriteAction,
 };
 
 /// A request with the program's own names for its registers.
 pub(crate) fn spell_request(program: &Program, request: &ItemRequest) -> String {
     Speller { program }.request(request)
+}
+
+/// `LIST auth.users/:tenant/`, `PUT auth.users/:tenant/:id.json { … } if absent`
+pub(crate) fn spell_object_request(program: &Program, request: &ObjectRequest) -> String {
+    let speller = Speller { program };
+    let each = |each: &Option<(EachRow, u16)>| match each {
+        Some((each, parallel)) => format!("{parallel} at a time, {}", speller.each(each)),
+        None => String::new(),
+    };
+    let state = |condition: &Option<ObjectCondition>| match condition.as_ref().map(|condition| &condition.holds) {
+        None => String::new(),
+        Some(ObjectState::Absent) => " if absent".to_owned(),
+        Some(ObjectState::Tagged(tag)) => format!(" if {}", speller.expression(tag)),
+    };
+    match request {
+        ObjectRequest::Get { each: of, key } => format!("{}GET {}", each(of), speller.expression(key)),
+        ObjectRequest::List { each: of, prefix } => format!("{}LIST {}", each(of), speller.expression(prefix)),
+        ObjectRequest::Put { key, fields, condition } => {
+            let (key, fields) = (speller.expression(key), speller.attributes(fields));
+            format!("PUT {key} {fields}{}", state(condition))
+        }
+        ObjectRequest::Delete { key, condition } => {
+            format!("DELETE {}{}", speller.expression(key), state(condition))
+        }
+    }
 }
 
 struct Speller<'p> {
@@ -165,6 +190,10 @@ impl Speller<'_> {
             Expression::Key(parts) => {
                 let parts: Vec<String> = parts.iter().map(|part| self.expression(part)).collect();
                 format!("key({})", parts.join(", "))
+            }
+            Expression::Path { before, parts, after } => {
+                let parts: Vec<String> = parts.iter().map(|part| self.expression(part)).collect();
+                format!("{before}{}{after}", parts.join("/"))
             }
             Expression::Now => "now".to_owned(),
             Expression::Not(inner) => format!("not {}", self.expression(inner)),

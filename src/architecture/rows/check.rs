@@ -1,34 +1,33 @@
-//! Constraints that an SQL engine would check and a table of items cannot: NOT NULL, CHECK, a key that is there
+//! Constraints that an SQL engine would check and a store of items or objects cannot: NOT NULL, CHECK, a key that is there
 //! already among the rows of the operation itself. The application checks them before it writes.
 
 use std::collections::BTreeSet;
 
 use base::{Type, Value};
 use program::{Block, ErrorClass, Expression, Into, Operator, RegisterId, Role};
-use scenario::{ColumnId, Generator, Operation, Scenario, Schema, Table, TableId};
+use scenario::{ColumnId, Generator, Operation, Scenario, Table};
 use syntax::visit;
 use syntax::{Expr, ExprKind, identifier};
 
-use super::reading::{GONE, written_columns};
-use super::work::{rows_table, same_key};
+use super::reading::GONE;
+use super::{names, rows_table, same_key};
 use crate::lower::builder::{Builder, Mark, register};
 use crate::lower::decision;
 use crate::lower::statement;
 use crate::sql::{Text, facts};
 
-/// `assigned`: the columns that an update changes; `None`: the rows are new, and must not be among those `before`.
+/// `columns`: of written rows. `assigned`: the columns that an update changes; `None`: the rows are new, and must not be among those `before`.
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn rows(
-    schema: &Schema,
+    table: &Table,
+    columns: &[(String, Type)],
     builder: &mut Builder,
     index: u16,
-    id: TableId,
     changes: RegisterId,
     assigned: Option<&BTreeSet<ColumnId>>,
     never_null: &BTreeSet<ColumnId>,
     before: Option<RegisterId>,
 ) -> Block {
-    let table = schema.table(id);
     let concerns = |column: &ColumnId| assigned.is_none_or(|assigned| assigned.contains(column));
     let mut tests: Vec<(String, String)> = Vec::new();
     for column in super::reading::ids(table).filter(concerns) {
@@ -43,7 +42,7 @@ pub(crate) fn rows(
             tests.push((condition, check_message(table, &check.condition)));
         }
     }
-    let mut sources = vec![rows_table(&table.full_name(), written_columns(table), changes)];
+    let mut sources = vec![rows_table(&table.full_name(), columns.to_vec(), changes)];
     if let (None, Some(written)) = (assigned, before) {
         let own = crate::sql::text::qualified(&table.schema, &table.name);
         let condition = format!(
@@ -52,7 +51,7 @@ pub(crate) fn rows(
             same_key(table, "w", &own)
         );
         tests.push((condition, duplicate_message(table, &table.primary_key)));
-        sources.push(rows_table("written.rows", written_columns(table), written));
+        sources.push(rows_table("written.rows", columns.to_vec(), written));
     }
     if tests.is_empty() {
         return Block::new();
@@ -217,11 +216,7 @@ fn check_message(table: &Table, condition: &Expr) -> String {
 }
 
 pub(crate) fn duplicate_message(table: &Table, columns: &[ColumnId]) -> String {
-    format!(
-        "duplicate key: {} ({})",
-        table.full_name(),
-        super::layout::names(table, columns)
-    )
+    format!("duplicate key: {} ({})", table.full_name(), names(table, columns))
 }
 
 pub(crate) fn literal(text: &str) -> String {

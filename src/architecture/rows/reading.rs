@@ -4,8 +4,8 @@
 //!
 //! | column | |
 //! |---|---|
-//! | `row revision` | what the stored item's revision was when it was read; NULL: there is none |
-//! | `stored x` | what the stored item has in a column that other items answer for (UNIQUE, FOREIGN KEY) |
+//! | `row revision` | what tells the stored row from what it was before, as it was read; NULL: it is not stored |
+//! | `stored x` | what the stored row has in a column that other rows answer for (UNIQUE, FOREIGN KEY) |
 //! | `row gone` | the row is to be deleted |
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use syntax::{
 };
 
 use super::STARTED;
-use super::partial::partial;
+use super::check::columns_of;
 use crate::lower::statement::select;
 use crate::sql::facts;
 
@@ -28,15 +28,20 @@ pub(crate) const GONE: &str = "row gone";
 /// The columns whose stored values must be known when a row changes, in the table's order.
 pub(crate) fn tracked(table: &Table) -> Vec<ColumnId> {
     let mut columns: Vec<ColumnId> = uniques(table).concat();
-    columns.extend(partial(table).iter().flat_map(|partial| partial.watched(table)));
+    for index in table.indexes.iter().filter(|index| index.unique) {
+        if let Some(filter) = &index.filter {
+            columns.extend(index.columns.iter().map(|part| part.column));
+            columns.extend(columns_of(table, filter));
+        }
+    }
     columns.extend(table.foreign_keys.iter().flat_map(|key: &ForeignKey| &key.columns));
     columns.sort_unstable();
     columns.dedup();
     columns
 }
 
-/// Every key besides the primary one that the logical schema holds unique among all rows. Of some rows:
-/// [`partial`](super::partial).
+/// Every key besides the primary one that the logical schema holds unique among all rows. Not those that hold
+/// for some rows.
 pub(crate) fn uniques(table: &Table) -> Vec<Vec<ColumnId>> {
     let mut keys: Vec<Vec<ColumnId>> = Vec::new();
     let declared = table.unique.iter().map(|unique| unique.columns.clone());
@@ -61,15 +66,15 @@ pub(crate) fn stored(column: &str) -> String {
 }
 
 /// The columns of a row that is going to be written.
-pub(crate) fn written_columns(table: &Table) -> Vec<(String, Type)> {
-    let mut columns = overlaid_columns(table);
+pub(crate) fn written_columns(table: &Table, revision: Type) -> Vec<(String, Type)> {
+    let mut columns = overlaid_columns(table, revision);
     columns.push((GONE.to_owned(), Type::Bool));
     columns
 }
 
 /// The columns of a row read by an operation that has written to the table before.
-pub(crate) fn overlaid_columns(table: &Table) -> Vec<(String, Type)> {
-    let mut columns = read_columns(table);
+pub(crate) fn overlaid_columns(table: &Table, revision: Type) -> Vec<(String, Type)> {
+    let mut columns = read_columns(table, revision);
     let tracked = tracked(table);
     columns.extend(
         tracked
@@ -79,21 +84,26 @@ pub(crate) fn overlaid_columns(table: &Table) -> Vec<(String, Type)> {
     columns
 }
 
-/// The columns of a row as it is read from the table of items.
-pub(crate) fn read_columns(table: &Table) -> Vec<(String, Type)> {
+/// The columns of a row as it is read.
+pub(crate) fn read_columns(table: &Table, revision: Type) -> Vec<(String, Type)> {
     let own = table
         .columns
         .iter()
         .map(|column| (column.name.clone(), column.data_type));
-    own.chain([(REVISION.to_owned(), Type::Int8)]).collect()
+    own.chain([(REVISION.to_owned(), revision)]).collect()
+}
+
+pub(crate) fn written_names(table: &Table) -> Vec<String> {
+    let columns = written_columns(table, Type::Bool);
+    columns.into_iter().map(|(name, _)| name).collect()
 }
 
 /// What a statement reads of the tables, as a query. `overlaid`: its target has been written to before in the
 /// same operation.
-pub(crate) fn query(schema: &Schema, statement: &Statement, overlaid: bool) -> Option<Query> {
+pub(crate) fn query(schema: &Schema, statement: &Statement, overlaid: bool, revision: Type) -> Option<Query> {
     match statement {
         Statement::Query(query) => Some((**query).clone()),
-        Statement::Insert(insert) => inserted(schema, insert),
+        Statement::Insert(insert) => inserted(schema, insert, revision),
         Statement::Update(update) => updated(schema, update, overlaid),
         Statement::Delete(delete) => deleted(schema, delete, overlaid),
         _ => None,
@@ -112,18 +122,18 @@ pub(crate) fn target(schema: &Schema, statement: &Statement) -> Option<TableId> 
 
 // ---- INSERT
 
-fn inserted(schema: &Schema, insert: &Insert) -> Option<Query> {
+fn inserted(schema: &Schema, insert: &Insert, revision: Type) -> Option<Query> {
     let table = schema.table(schema.find(&insert.table)?);
     let source = match &insert.source {
-        InsertSource::DefaultValues => return Some(from_select(row(table, &BTreeMap::new()))),
+        InsertSource::DefaultValues => return Some(from_select(row(table, &BTreeMap::new(), revision))),
         InsertSource::Query(source) => source,
     };
     let QueryBody::Values(rows) = &source.body else {
-        return Some(inserted_query(table, insert, source));
+        return Some(inserted_query(table, insert, source, revision));
     };
     let each = rows
         .iter()
-        .map(|values| from_select(row(table, &given(table, insert, values))));
+        .map(|values| from_select(row(table, &given(table, insert, values), revision)));
     each.reduce(|left, right| {
         let mut both = from_select(Select {
             items: Vec::new(),
@@ -186,18 +196,18 @@ pub(crate) fn is_timed(schema: &Schema, statement: &Statement) -> bool {
     timed && !matches!(statement, Statement::Delete(_))
 }
 
-fn row(table: &Table, given: &BTreeMap<ColumnId, &Expr>) -> Select {
+fn row(table: &Table, given: &BTreeMap<ColumnId, &Expr>, revision: Type) -> Select {
     let value = |id: ColumnId| match given.get(&id) {
         Some(expr) => (*expr).clone(),
         None => default(table, id),
     };
     Select {
-        items: new_row(table, value),
+        items: new_row(table, value, revision),
         ..empty()
     }
 }
 
-fn inserted_query(table: &Table, insert: &Insert, source: &Query) -> Query {
+fn inserted_query(table: &Table, insert: &Insert, source: &Query, revision: Type) -> Query {
     let count = if insert.columns.is_empty() {
         table.columns.len()
     } else {
@@ -214,7 +224,7 @@ fn inserted_query(table: &Table, insert: &Insert, source: &Query) -> Query {
         columns: (0..columns.len()).map(name).collect(),
     };
     from_select(Select {
-        items: new_row(table, value),
+        items: new_row(table, value, revision),
         from: vec![TableRef::Derived {
             query: Box::new(source.clone()),
             alias: Some(alias),
@@ -223,9 +233,9 @@ fn inserted_query(table: &Table, insert: &Insert, source: &Query) -> Query {
     })
 }
 
-fn new_row(table: &Table, value: impl Fn(ColumnId) -> Expr) -> Vec<SelectItem> {
+fn new_row(table: &Table, value: impl Fn(ColumnId) -> Expr, revision: Type) -> Vec<SelectItem> {
     let own = ids(table).map(|id| named(cast_to(value(id), table.column(id)), &table.column(id).name));
-    let none = named(cast(plain(ExprKind::Null), Type::Int8), REVISION);
+    let none = named(cast(plain(ExprKind::Null), revision), REVISION);
     let stored = tracked(table).into_iter().map(|id| {
         let column = table.column(id);
         named(cast(plain(ExprKind::Null), column.data_type), &stored(&column.name))

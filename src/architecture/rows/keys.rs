@@ -1,12 +1,13 @@
 //! Keys that rows in memory give for look-ups, and what several look-ups found, as one.
 
+use base::Type;
 use program::Block;
 use program::{ComposeTable, EachRow, Into, RegisterId, Role, StepId};
-use scenario::{ColumnId, Schema, Table, TableId};
+use scenario::{ColumnId, Table};
 use syntax::{Expr, identifier};
 
-use super::reading::{cast, read_columns};
-use super::work::same_key;
+use super::reading::cast;
+use super::{names, same_key};
 use crate::lower::builder::{Builder, Mark};
 use crate::lower::statement;
 use crate::sql::Text;
@@ -56,7 +57,7 @@ pub(crate) fn keys_from(
     text: &Text,
     steps: &mut Block,
 ) -> EachRow {
-    let names = super::layout::names(table, columns);
+    let names = names(table, columns);
     let rows = builder.rows(&format!("keys of {} ({names})", table.full_name()));
     let bind = columns.iter().map(|id| {
         let column = table.column(*id);
@@ -85,24 +86,22 @@ pub(crate) fn listed(
     keys_from(builder, index, table, &[column], Vec::new(), &text, steps)
 }
 
-/// Rows that several look-ups found, each once.
+/// Rows, of these columns, that several look-ups found: each once.
 pub(crate) fn union(
-    schema: &Schema,
+    table: &Table,
+    columns: &[(String, Type)],
     builder: &mut Builder,
     index: u16,
-    id: TableId,
     parts: &[RegisterId],
     into: RegisterId,
 ) -> StepId {
-    let table = schema.table(id);
-    let columns = read_columns(table);
     let list = crate::sql::text::identifiers(columns.iter().map(|(name, _)| name.as_str()));
     let sources: Vec<ComposeTable> = parts
         .iter()
         .enumerate()
         .map(|(number, rows)| ComposeTable {
             name: format!("part.p{number}"),
-            columns: columns.clone(),
+            columns: columns.to_vec(),
             rows: *rows,
         })
         .collect();
