@@ -54,6 +54,15 @@ impl Deferred {
         (self.all, self.named) = (mark.all, mark.named.clone());
     }
 
+    /// The transaction is over. Mostly it has put nothing off.
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+        self.all = None;
+        if !self.named.is_empty() {
+            self.named = Arc::default();
+        }
+    }
+
     /// Takes out what does not wait any more.
     pub(crate) fn take_due(&mut self) -> Vec<ForeignEvent> {
         let events = std::mem::take(&mut self.events);

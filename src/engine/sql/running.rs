@@ -64,7 +64,7 @@ enum Phase {
     /// A definition or a LOCK TABLE that waits for a table lock: it begins anew when it has it.
     Utility,
     /// The record of a transaction's end is written.
-    End(Box<End>),
+    End(End),
 }
 
 /// A plan at work.
@@ -75,7 +75,7 @@ struct Rows {
     work: Work,
     stage: Stage,
     rows: Vec<Row>,
-    foreign: Option<ForeignRun>,
+    foreign: Option<Box<ForeignRun>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -261,7 +261,7 @@ impl Running {
                         ));
                     }
                     if let Some(end) = End::of_prepared(&statement, session, core)? {
-                        self.phase = Phase::End(Box::new(end));
+                        self.phase = Phase::End(end);
                         continue;
                     }
                     session.begin(false, now);
@@ -435,8 +435,10 @@ impl Running {
     // ---- the end
 
     fn ended(&mut self, mut output: Output, session: &mut SessionState, core: &mut Core, now: Time) -> Progress {
-        output.notices.append(&mut session.notices);
-        output.notices.retain(|notice| session.hears(notice.severity));
+        if !session.notices.is_empty() || !output.notices.is_empty() {
+            output.notices.append(&mut session.notices);
+            output.notices.retain(|notice| session.hears(notice.severity));
+        }
         session.usage.rows_returned += output.rows.len() as u64;
         if session.transaction.status == TransactionStatus::Idle {
             return Progress::Done(Ok(output));
@@ -459,7 +461,7 @@ impl Running {
                 Progress::Done(Ok(output))
             }
             Ok(Wrote::End(end)) => {
-                self.phase = Phase::End(Box::new(end));
+                self.phase = Phase::End(end);
                 self.end(session, core, false)
             }
         }
@@ -595,7 +597,7 @@ fn advance(
     work: &mut Work,
     stage: &mut Stage,
     rows: &mut Vec<Row>,
-    foreign: &mut Option<ForeignRun>,
+    foreign: &mut Option<Box<ForeignRun>>,
     cx: &mut Context<'_>,
 ) -> Fallible<Came> {
     let plan = cx.plan;

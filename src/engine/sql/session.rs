@@ -459,7 +459,7 @@ impl SessionState {
             core.storage.end_serializable(serial, false);
         }
         self.transaction.savepoints.clear();
-        self.transaction.deferred = Deferred::default();
+        self.transaction.deferred.clear();
         core.storage.release_locks(self.id);
         core.storage.release_snapshots(self.id);
         self.settings = self.transaction.before.clone();
@@ -517,7 +517,7 @@ impl SessionState {
         transaction.xid = None;
         transaction.xids.clear();
         transaction.savepoints.clear();
-        transaction.deferred = Deferred::default();
+        transaction.deferred.clear();
         transaction.snapshot = None;
         transaction.command = CommandId::FIRST;
         if let Some(now) = chain {

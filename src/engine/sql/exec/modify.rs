@@ -28,7 +28,7 @@ pub(crate) struct Modify {
     leaf: Option<Leaf>,
     pub(super) write: Option<WriteRow>,
     /// An update takes the row to another partition: what is inserted there when it is deleted here.
-    then: Option<WriteRow>,
+    then: Option<Box<WriteRow>>,
     pub(super) lock: Option<LockRow>,
     recheck: RecheckRun,
     /// The row of an INSERT … DO UPDATE became an update.
@@ -273,7 +273,7 @@ impl Modify {
                 return Ok(Written::Already(cx.command()));
             };
             match (write.step(referencing, cx)?, self.then.take()) {
-                (Written::Done(_), Some(then)) => self.write = Some(then),
+                (Written::Done(_), Some(then)) => self.write = Some(*then),
                 (Written::Suspended, then) => {
                     self.then = then;
                     return Ok(Written::Suspended);
@@ -409,7 +409,7 @@ impl Modify {
                 let as_here = new_row(&leaf, Some(&old), &plan.new_slots, cx)?;
                 self.write = Some(WriteRow::moved(leaf.table, row, old, as_here));
                 let write = WriteRow::insert(goes_to.table.clone(), values);
-                self.then = Some(write.shown_as(cx.plan.table(plan.table), &goes_to));
+                self.then = Some(Box::new(write.shown_as(cx.plan.table(plan.table), &goes_to)));
                 return Ok(true);
             }
         }

@@ -39,6 +39,9 @@ const KNOWN_SETTINGS: &[(&str, &str)] = &[
 impl SessionState {
     /// What a transaction begins with.
     pub(super) fn default_modes(&self) -> Modes {
+        if self.settings.session.is_empty() && self.settings.local.is_empty() {
+            return Modes::PLAIN;
+        }
         let on = |name: &str| self.set_text(name).is_some_and(|text| &**text == "on");
         let isolation = self.set_text("default_transaction_isolation");
         Modes {
