@@ -40,6 +40,14 @@ pub enum Type {
     Uuid,
     Bytea,
     Daterange,
+    /// The place of a row's version; no column's type.
+    Tid,
+    /// The number of an object of the catalog; no column's type.
+    Oid,
+    /// Such a number of a table, printed as its name; no column's type.
+    Regclass,
+    /// `ROW(…)`; no column's type.
+    Record,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +71,12 @@ pub enum Value {
     Uuid(Uuid),
     Bytea(Arc<[u8]>),
     Daterange(DateRange),
+    /// Page and place on it.
+    Tid(u32, u16),
+    Oid(u32),
+    /// With its name as the session that asked would write it.
+    Regclass(u32, Arc<str>),
+    Record(Arc<[Value]>),
     /// A parameter of `= ANY ($n)`; never stored in a column.
     List(Arc<[Value]>),
 }
@@ -120,6 +134,10 @@ impl Value {
             Value::Uuid(_) => Some(Type::Uuid),
             Value::Bytea(_) => Some(Type::Bytea),
             Value::Daterange(_) => Some(Type::Daterange),
+            Value::Tid(..) => Some(Type::Tid),
+            Value::Oid(_) => Some(Type::Oid),
+            Value::Regclass(..) => Some(Type::Regclass),
+            Value::Record(_) => Some(Type::Record),
         }
     }
 }
@@ -147,6 +165,10 @@ impl Type {
             Type::Uuid => "uuid",
             Type::Bytea => "bytea",
             Type::Daterange => "daterange",
+            Type::Tid => "tid",
+            Type::Oid => "oid",
+            Type::Regclass => "regclass",
+            Type::Record => "record",
         }
     }
 }
@@ -181,6 +203,10 @@ impl fmt::Display for Value {
             Value::Date(days) => write_day(f, *days),
             Value::Daterange(range) => write_range(f, *range, write_day),
             Value::Bytea(bytes) => write!(f, "\\x{}", hex(bytes)),
+            Value::Tid(page, slot) => write!(f, "({page},{slot})"),
+            Value::Oid(number) => write!(f, "{number}"),
+            Value::Regclass(_, name) => f.write_str(name),
+            Value::Record(items) => write_record(f, items),
             Value::List(items) => {
                 f.write_str("{")?;
                 for (i, item) in items.iter().enumerate() {
@@ -193,6 +219,28 @@ impl fmt::Display for Value {
             }
         }
     }
+}
+
+/// `(1,"a b",)`: NULL is nothing; what could be misread stands in quotes.
+fn write_record(f: &mut fmt::Formatter<'_>, items: &[Value]) -> fmt::Result {
+    f.write_str("(")?;
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            f.write_str(",")?;
+        }
+        if item.is_null() {
+            continue;
+        }
+        let text = item.to_string();
+        let special = |c: char| matches!(c, '"' | '\\' | '(' | ')' | ',' | ' ' | '\t'..='\r');
+        if text.is_empty() || text.contains(special) {
+            let doubled = text.replace('\\', "\\\\").replace('"', "\"\"");
+            write!(f, "\"{doubled}\"")?;
+        } else {
+            f.write_str(&text)?;
+        }
+    }
+    f.write_str(")")
 }
 
 /// Two lower-case digits a byte.
@@ -349,6 +397,13 @@ mod tests {
         ] {
             assert_eq!(parse_instant(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_record_is_quoted_where_it_could_be_misread() {
+        let items = [Value::Int4(1), Value::Null, Value::text(""), Value::text("a \"b\\")];
+        assert_eq!(Value::Record(items.into()).to_string(), r#"(1,,"","a ""b\\")"#);
+        assert_eq!(size_of::<Value>(), 24);
     }
 
     #[test]

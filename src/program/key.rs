@@ -43,7 +43,7 @@ impl KeyText {
         }
         self.parts += 1;
         match part {
-            Value::Null | Value::List(_) => return false,
+            Value::Null | Value::List(_) | Value::Record(_) => return false,
             Value::Bool(b) => self.text.push_str(if *b { "true" } else { "false" }),
             Value::Int2(n) => push_number(&mut self.text, i64::from(*n)),
             Value::Int4(n) => push_number(&mut self.text, i64::from(*n)),
@@ -58,7 +58,10 @@ impl KeyText {
             Value::Interval(interval) => {
                 let _ = write!(self.text, "{:026}", interval.span_micros() + 10_i128.pow(25));
             }
-            Value::Date(_) | Value::Uuid(_) | Value::Daterange(_) => push_text(&mut self.text, &part.to_string()),
+            Value::Date(_) | Value::Uuid(_) | Value::Daterange(_) | Value::Tid(..) | Value::Regclass(..) => {
+                push_text(&mut self.text, &part.to_string());
+            }
+            Value::Oid(number) => push_number(&mut self.text, i64::from(*number)),
             Value::Bytea(bytes) => self.text.push_str(&base::hex(bytes)),
             Value::Text(text) | Value::Jsonb(text) => push_text(&mut self.text, text),
         }

@@ -1,6 +1,6 @@
 //! The part of the tree about who may do what: roles, privileges, policies.
 
-use crate::{Expr, Name, ObjectName};
+use crate::{Expr, FunctionName, Name, ObjectName};
 
 /// Attributes of CREATE ROLE and ALTER ROLE; `None`: not mentioned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -55,10 +55,11 @@ pub enum Privilege {
     Trigger,
     Usage,
     Create,
+    Execute,
 }
 
 impl Privilege {
-    pub const ALL: [Privilege; 9] = [
+    pub const ALL: [Privilege; 10] = [
         Privilege::Select,
         Privilege::Insert,
         Privilege::Update,
@@ -68,6 +69,7 @@ impl Privilege {
         Privilege::Trigger,
         Privilege::Usage,
         Privilege::Create,
+        Privilege::Execute,
     ];
 
     pub fn keyword(self) -> &'static str {
@@ -81,6 +83,7 @@ impl Privilege {
             Privilege::Trigger => "TRIGGER",
             Privilege::Usage => "USAGE",
             Privilege::Create => "CREATE",
+            Privilege::Execute => "EXECUTE",
         }
     }
 }
@@ -94,6 +97,9 @@ pub enum GrantTarget {
     AllTables(Vec<Name>),
     /// ALL SEQUENCES IN SCHEMA
     AllSequences(Vec<Name>),
+    Functions(Vec<FunctionName>),
+    /// ALL FUNCTIONS IN SCHEMA
+    AllFunctions(Vec<Name>),
 }
 
 /// GRANT or REVOKE of membership in roles.

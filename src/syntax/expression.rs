@@ -10,6 +10,8 @@ use crate::tree::{Name, ObjectName, Query};
 pub struct Expr {
     pub kind: ExprKind,
     pub span: Span,
+    /// What a message about it points at: its operator, if it has one.
+    pub place: Span,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -181,6 +183,15 @@ impl BinaryOperator {
 
 impl Expr {
     pub fn new(kind: ExprKind, span: Span) -> Expr {
-        Expr { kind, span }
+        Expr {
+            kind,
+            span,
+            place: span,
+        }
+    }
+
+    /// With its operator there.
+    pub(crate) fn pointing(self, place: Span) -> Expr {
+        Expr { place, ..self }
     }
 }

@@ -99,6 +99,8 @@ pub(crate) fn item_bytes(table: &Table, layout: &Layout, id: TableId) -> u64 {
         Type::Bytea => 20,
         Type::Daterange => 23,
         Type::Jsonb => 40,
+        // No column's types.
+        Type::Tid | Type::Oid | Type::Regclass | Type::Record => 0,
     };
     let columns: u64 = table
         .columns

@@ -11,12 +11,16 @@ pub(super) fn notice(out: &mut impl Write, notice: &Notice) -> io::Result<()> {
 
 /// `text` is the statement that was sent.
 pub(super) fn error(out: &mut impl Write, text: &str, error: &SqlError) -> io::Result<()> {
+    for said in &error.notices {
+        notice(out, said)?;
+    }
     writeln!(out, "ERROR:  {}", error.message)?;
     if let Some(position) = error.position {
         place(out, text, position as usize)?;
     }
     field(out, "DETAIL", error.detail.as_deref())?;
-    field(out, "HINT", error.hint.as_deref())
+    field(out, "HINT", error.hint.as_deref())?;
+    field(out, "CONTEXT", error.context.as_deref())
 }
 
 fn field(out: &mut impl Write, name: &str, value: Option<&str>) -> io::Result<()> {

@@ -13,7 +13,7 @@ pub(super) fn print(out: &mut impl Write, output: &Output, null: &str, tuples_on
         .iter()
         .map(|column| Column {
             header: lines(&column.name),
-            right: column.data_type.is_whole() || matches!(column.data_type, Type::Numeric | Type::Float8),
+            right: column.data_type.is_whole() || matches!(column.data_type, Type::Numeric | Type::Float8 | Type::Oid),
             width: 0,
         })
         .collect();

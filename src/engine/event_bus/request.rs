@@ -102,13 +102,15 @@ fn value_bytes(value: &Value) -> u64 {
     match value {
         Value::Null | Value::Bool(_) => 1,
         Value::Int2(_) => 2,
-        Value::Int4(_) | Value::Date(_) => 4,
+        Value::Int4(_) | Value::Date(_) | Value::Oid(_) => 4,
+        Value::Tid(..) => 6,
         Value::Interval(_) | Value::Uuid(_) => 16,
         Value::Numeric(number) => number.to_string().len() as u64,
         Value::Int8(_) | Value::Timestamptz(_) | Value::Timestamp(_) | Value::Float8(_) => 8,
         Value::Text(text) | Value::Jsonb(text) => 4 + text.len() as u64,
         Value::Daterange(_) => 9,
         Value::Bytea(bytes) => 4 + bytes.len() as u64,
-        Value::List(values) => 4 + values.iter().map(value_bytes).sum::<u64>(),
+        Value::Regclass(_, name) => 4 + name.len() as u64,
+        Value::List(values) | Value::Record(values) => 4 + values.iter().map(value_bytes).sum::<u64>(),
     }
 }

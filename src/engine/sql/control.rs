@@ -92,14 +92,13 @@ pub(crate) fn run(
             output
         }
         Statement::SetConstraints { names, deferred } => {
-            let mut output = tagged("SET CONSTRAINTS");
             if session.transaction.explicit {
                 crate::deferred::set_constraints(names, *deferred, session, core)?;
             } else {
-                let message = "SET CONSTRAINTS can only be used in transaction blocks";
-                output.notices.push(warning(message));
+                session.warn("SET CONSTRAINTS can only be used in transaction blocks".to_owned());
+                crate::deferred::find_all(names, session, core)?;
             }
-            output
+            tagged("SET CONSTRAINTS")
         }
         Statement::Show(name) => show(&name.text, session, core)?,
         _ => return Ok(None),

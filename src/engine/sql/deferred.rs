@@ -84,13 +84,19 @@ pub(crate) fn set_constraints(
         (modes.all, modes.named) = (Some(deferred), Arc::default());
         return Ok(());
     }
-    let mut found = Vec::new();
-    for name in names {
-        found.push(find(name, session, core)?);
-    }
+    let found = find_all(names, session, core)?;
     let named = Arc::make_mut(&mut session.transaction.deferred.named);
     named.extend(found.into_iter().map(|constraint| (constraint, deferred)));
     Ok(())
+}
+
+/// The constraints that these names mean.
+pub(crate) fn find_all(
+    names: &[ObjectName],
+    session: &SessionState,
+    core: &Core,
+) -> Fallible<Vec<(Arc<str>, Arc<str>)>> {
+    names.iter().map(|name| find(name, session, core)).collect()
 }
 
 fn find(name: &ObjectName, session: &SessionState, core: &Core) -> Fallible<(Arc<str>, Arc<str>)> {

@@ -80,6 +80,8 @@ pub(crate) fn error(sqlstate: &'static str, message: impl Into<String>) -> Box<S
         detail: None,
         hint: None,
         position: None,
+        context: None,
+        notices: Vec::new(),
     })
 }
 
@@ -96,6 +98,15 @@ impl SqlError {
 
     pub(crate) fn hint(mut self: Box<Self>, hint: impl Into<String>) -> Box<Self> {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Happened in this.
+    pub(crate) fn within(mut self: Box<Self>, line: String) -> Box<Self> {
+        self.context = Some(match self.context.take() {
+            Some(inner) => format!("{inner}\n{line}"),
+            None => line,
+        });
         self
     }
 
@@ -122,6 +133,8 @@ impl From<SyntaxError> for Box<SqlError> {
             detail: None,
             hint: refusal.hint,
             position: Some(refusal.span.start),
+            context: None,
+            notices: Vec::new(),
         })
     }
 }

@@ -8,7 +8,7 @@ use syntax::{Dialect, Statement};
 
 use crate::bind::Names;
 use crate::catalog::{Access, Catalog, Table};
-use crate::error::{Fallible, error, state};
+use crate::error::{Fallible, error, state, unsupported};
 use crate::exec::{Context, Run, State, Step, bind_parameters, next};
 use crate::plan::{Plan, Root};
 use crate::server::{Core, Server, ServerConfig};
@@ -68,6 +68,13 @@ impl Evaluation {
             row_security: true,
         };
         let plan = crate::planning::plan(&statement, names).map_err(|refusal| *refusal)?;
+        if plan
+            .iter()
+            .flat_map(|plan| &plan.tables)
+            .any(|range| !range.system.is_empty())
+        {
+            return Err(*unsupported("a system column of a set of rows"));
+        }
         Ok(Evaluation {
             plan: Arc::new(plan.ok_or_else(not_a_query)?),
             core: Server::new(ServerConfig::default()).core,

@@ -64,6 +64,13 @@ pub(crate) fn encode(value: &Value, order: Order, into: &mut Vec<u8>) {
             }
             into.extend_from_slice(&[0, 0]);
         }
+        Value::Tid(page, slot) => {
+            into.extend_from_slice(&page.to_be_bytes());
+            into.extend_from_slice(&slot.to_be_bytes());
+        }
+        Value::Oid(number) | Value::Regclass(number, _) => into.extend_from_slice(&number.to_be_bytes()),
+        // Those that meet have as many parts.
+        Value::Record(items) => items.iter().for_each(|item| encode(item, Order::default(), into)),
         Value::Null | Value::List(_) => {}
     }
     if order.descending {

@@ -141,6 +141,10 @@ pub struct SqlError {
     pub hint: Option<String>,
     /// Byte offset into the statement's text.
     pub position: Option<u32>,
+    /// In which functions it happened, the innermost first, a line each.
+    pub context: Option<String>,
+    /// What had been said before it came to that.
+    pub notices: Vec<Notice>,
 }
 
 /// Work counted since it was last taken. Times come from it, by a hardware profile, elsewhere.

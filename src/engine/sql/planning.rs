@@ -5,23 +5,21 @@ use std::sync::Arc;
 use syntax::Statement;
 
 use crate::OutputColumn;
-use crate::bind::{Binder, BoundQuery, BoundStatement, Names, RangeTable};
+use crate::bind::{Arguments, Binder, BoundQuery, BoundStatement, Names, RangeTable};
 use crate::error::Fallible;
 use crate::plan::{
     Node, Placement, Plan, QueryPlan, Referencing, Root, Written, plan_delete, plan_insert, plan_query, plan_update,
 };
 use crate::storage::{LockMode, RelationId};
-use crate::types::SqlType;
 
 /// The plan of a query or a write; `None` for statements that have none.
 pub(crate) fn plan(statement: &Statement, names: Names<'_>) -> Fallible<Option<Plan>> {
-    plan_with(statement, names, Vec::new())
+    plan_with(statement, names, Arguments::default())
 }
 
-/// With parameters whose types are known.
-pub(crate) fn plan_with(statement: &Statement, names: Names<'_>, params: Vec<SqlType>) -> Fallible<Option<Plan>> {
-    let mut binder = Binder::new(names);
-    binder.params = params;
+/// As a statement of a function with these arguments.
+pub(crate) fn plan_with(statement: &Statement, names: Names<'_>, arguments: Arguments) -> Fallible<Option<Plan>> {
+    let mut binder = Binder::new(names).within_function(arguments);
     let Some(bound) = binder.statement(statement)? else {
         return Ok(None);
     };

@@ -36,7 +36,8 @@ pub(crate) fn encode(values: &[Value], into: &mut Vec<u8>) {
 
 fn encode_value(value: &Value, into: &mut Vec<u8>) {
     match value {
-        Value::Null | Value::List(_) => {}
+        // No column has such a type.
+        Value::Null | Value::List(_) | Value::Tid(..) | Value::Oid(_) | Value::Regclass(..) | Value::Record(_) => {}
         Value::Bool(b) => into.push(u8::from(*b)),
         Value::Int4(n) | Value::Date(n) => into.extend_from_slice(&n.to_le_bytes()),
         Value::Numeric(number) => {
@@ -188,6 +189,7 @@ impl<'a> Walk<'a> {
             Type::Text | Type::Jsonb | Type::Bytea => {
                 self.bytes();
             }
+            Type::Tid | Type::Oid | Type::Regclass | Type::Record => {}
         }
     }
 
@@ -213,6 +215,7 @@ impl<'a> Walk<'a> {
                 months: i32::from_le_bytes(self.fixed()),
             }),
             Type::Numeric => self.numeric(),
+            Type::Tid | Type::Oid | Type::Regclass | Type::Record => Value::Null,
         }
     }
 }

@@ -135,7 +135,7 @@ impl Running {
         }
     }
 
-    fn failed(&mut self, refusal: SqlError, session: &mut SessionState, core: &mut Core) -> Progress {
+    fn failed(&mut self, mut refusal: SqlError, session: &mut SessionState, core: &mut Core) -> Progress {
         if session.transaction.ending.is_some() {
             // It has failed to end well: it has ended.
             session.transaction.chain = None;
@@ -143,7 +143,8 @@ impl Running {
         } else {
             session.fail(core);
         }
-        session.notices.clear();
+        refusal.notices = std::mem::take(&mut session.notices);
+        refusal.notices.retain(|notice| session.hears(notice.severity));
         Progress::Done(Err(refusal))
     }
 
@@ -450,8 +451,10 @@ impl Running {
             }
             return Progress::Done(Ok(output));
         }
+        let said = output.notices.clone();
         match End::write(output, session, core, now) {
-            Err(refusal) => {
+            Err(mut refusal) => {
+                refusal.notices = said;
                 session.transaction.chain = None;
                 session.rollback(core);
                 Progress::Done(Err(*refusal))

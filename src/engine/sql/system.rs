@@ -44,7 +44,7 @@ const VIEWS: &[Definition] = &[
         view: View::StatUserTables,
         name: "pg_stat_user_tables",
         columns: &[
-            ("relid", Type::Int8),
+            ("relid", Type::Oid),
             ("schemaname", Type::Text),
             ("relname", Type::Text),
             ("n_live_tup", Type::Int8),
@@ -95,7 +95,7 @@ fn stat_user_tables(core: &Core, session: &SessionState) -> Vec<Row> {
     let row = |table: &Arc<Table>| {
         let (live, dead) = core.storage.tuple_counts(table.heap);
         Arc::from([
-            number(u64::from(table.id.0)),
+            Value::Oid(table.id.0),
             Value::Text(table.schema.clone()),
             Value::Text(table.name.clone()),
             number(live),

@@ -172,12 +172,15 @@ fn notices<'a>(session: &str, gave: impl Iterator<Item = &'a Reply>) -> String {
     if session == CONTROL {
         return text;
     }
-    let outputs = gave.filter_map(|reply| reply.as_ref().ok());
+    let said = gave.flat_map(|reply| match reply {
+        Ok(output) => &output.notices,
+        Err(refusal) => &refusal.notices,
+    });
     for Notice {
         severity,
         message,
         detail,
-    } in outputs.flat_map(|output| &output.notices)
+    } in said
     {
         let _ = writeln!(text, "{session}: {severity}:  {message}");
         if let Some(detail) = detail {

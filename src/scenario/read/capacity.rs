@@ -42,9 +42,10 @@ fn row_bytes(table: &TablePopulation, schema: &Schema) -> u64 {
         (Type::Int4, _) => 4,
         (Type::Int8 | Type::Timestamptz | Type::Timestamp | Type::Float8, _) => 8,
         (Type::Text, Generator::Email { .. }) => 32,
-        (Type::Date, _) => 4,
+        (Type::Date | Type::Oid | Type::Regclass, _) => 4,
+        (Type::Tid, _) => 6,
         (Type::Daterange, _) => 9,
-        (Type::Text | Type::Jsonb | Type::Numeric | Type::Uuid | Type::Interval | Type::Bytea, _) => 16,
+        (Type::Text | Type::Jsonb | Type::Numeric | Type::Uuid | Type::Interval | Type::Bytea | Type::Record, _) => 16,
     };
     let columns: u64 = table
         .columns

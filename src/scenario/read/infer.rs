@@ -77,6 +77,8 @@ pub(super) fn column(id: TableId, column: ColumnId, names: &Names<'_>) -> Result
         Type::Uuid if definition.not_null => return unique(table, column),
         Type::Uuid | Type::Interval | Type::Daterange => Generator::Constant(Value::Null),
         Type::Jsonb => Generator::Constant(Value::Jsonb("{}".into())),
+        // No column's types.
+        Type::Tid | Type::Oid | Type::Regclass | Type::Record => Generator::Constant(Value::Null),
     })
 }
 

@@ -7,7 +7,7 @@ use engine_dynamo::{AttributeValue, Finder, Item, Number};
 /// `None` for NULL, which is left out, and for a list, which is no attribute.
 pub(crate) fn attribute(value: &Value) -> Option<AttributeValue> {
     Some(match value {
-        Value::Null | Value::List(_) => return None,
+        Value::Null | Value::List(_) | Value::Record(_) => return None,
         Value::Bool(truth) => AttributeValue::Bool(*truth),
         Value::Int4(n) => AttributeValue::number(i64::from(*n)),
         Value::Int8(n) => AttributeValue::number(*n),
@@ -18,9 +18,13 @@ pub(crate) fn attribute(value: &Value) -> Option<AttributeValue> {
             Number::parse(&text).map_or_else(|_| AttributeValue::text(text), AttributeValue::N)
         }
         Value::Bytea(bytes) => AttributeValue::B(bytes.clone()),
-        Value::Date(_) | Value::Interval(_) | Value::Uuid(_) | Value::Daterange(_) => {
-            AttributeValue::text(value.to_string())
-        }
+        Value::Oid(number) => AttributeValue::number(i64::from(*number)),
+        Value::Date(_)
+        | Value::Interval(_)
+        | Value::Uuid(_)
+        | Value::Daterange(_)
+        | Value::Tid(..)
+        | Value::Regclass(..) => AttributeValue::text(value.to_string()),
         Value::Timestamp(micros) => AttributeValue::text(program::instant_text(*micros).trim_end_matches('Z')),
         Value::Timestamptz(micros) => AttributeValue::text(program::instant_text(*micros)),
     })

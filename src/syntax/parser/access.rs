@@ -145,8 +145,8 @@ impl Parser<'_> {
         });
         let Some(privilege) = found else {
             let span = self.span();
-            if self.at_any(&["execute", "connect", "temporary", "temp", "set"]) || self.at_words(&["alter", "system"]) {
-                return Err(self.unsupported("GRANT of EXECUTE, CONNECT, TEMPORARY, SET or ALTER SYSTEM"));
+            if self.at_any(&["connect", "temporary", "temp", "set"]) || self.at_words(&["alter", "system"]) {
+                return Err(self.unsupported("GRANT of CONNECT, TEMPORARY, SET or ALTER SYSTEM"));
             }
             let Some(word) = self.word() else {
                 return Err(self.unexpected());
@@ -161,18 +161,15 @@ impl Parser<'_> {
 
     fn grant_target(&mut self) -> Result<GrantTarget> {
         if self.eat("all") {
-            let tables = self.at("tables");
-            if !tables && !self.at("sequences") {
-                return Err(self.unsupported("GRANT ON ALL FUNCTIONS, PROCEDURES or ROUTINES"));
-            }
+            let target = match self.word() {
+                Some("tables") => GrantTarget::AllTables,
+                Some("sequences") => GrantTarget::AllSequences,
+                Some("functions") => GrantTarget::AllFunctions,
+                _ => return Err(self.unsupported("GRANT ON ALL PROCEDURES or ROUTINES")),
+            };
             self.advance();
             self.expect_words(&["in", "schema"])?;
-            let schemas = self.list(Self::name)?;
-            return Ok(if tables {
-                GrantTarget::AllTables(schemas)
-            } else {
-                GrantTarget::AllSequences(schemas)
-            });
+            return self.list(Self::name).map(target);
         }
         let name_follows = !matches!(
             self.kind_at(1),
@@ -184,6 +181,9 @@ impl Parser<'_> {
             }
             if self.eat("sequence") {
                 return self.list(Self::object_name).map(GrantTarget::Sequences);
+            }
+            if self.eat("function") {
+                return self.list(Self::function_name).map(GrantTarget::Functions);
             }
             if !self.at("table") && self.word().is_some() {
                 let kind = self.word().unwrap_or_default().to_ascii_uppercase();

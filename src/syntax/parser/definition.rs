@@ -1,10 +1,12 @@
 //! CREATE, ALTER, DROP, TRUNCATE.
 
+use base::Type;
+
 use super::{Parser, Result};
 use crate::token::TokenKind;
 use crate::{
-    AlterAction, ColumnDef, ConstraintKind, CreateIndex, Deferral, Expr, ExprKind, Name, OrderBy, ReferentialAction,
-    Span, Statement, SyntaxError, TableConstraint,
+    AlterAction, ColumnDef, ConstraintKind, CreateIndex, DataTypeKind, Deferral, Expr, ExprKind, Name, OrderBy,
+    ReferentialAction, Span, Statement, SyntaxError, TableConstraint,
 };
 
 impl Parser<'_> {
@@ -55,7 +57,14 @@ impl Parser<'_> {
 
     pub(super) fn column_def(&mut self) -> Result<ColumnDef> {
         let name = self.name()?;
+        let start = self.span();
         let data_type = self.data_type()?;
+        if let DataTypeKind::Known(internal @ (Type::Tid | Type::Oid | Type::Regclass)) = data_type.kind {
+            return Err(SyntaxError::unsupported(
+                &format!("a column of type {internal}"),
+                self.since(start),
+            ));
+        }
         let mut column = ColumnDef {
             name,
             data_type,
@@ -116,10 +125,14 @@ impl Parser<'_> {
             Some("check") => self.check()?,
             Some("references") => self.references(this())?,
             Some("collate") => return Err(self.unsupported("COLLATE")),
+            Some("deferrable" | "initially" | "not") if name.is_none() => {
+                self.constraint_attributes(None, true)?;
+                return Err(self.unexpected());
+            }
             Some("storage" | "compression" | "options") => return Err(self.unsupported("column storage option")),
             _ => return Err(self.unexpected()),
         };
-        let deferral = self.constraint_attributes(&kind)?;
+        let deferral = self.constraint_attributes(Some(&kind), true)?;
         let span = self.since(start);
         column.constraints.push(TableConstraint {
             name,
@@ -191,7 +204,7 @@ impl Parser<'_> {
             Some("exclude") => return Err(self.unsupported("EXCLUDE")),
             _ => return Err(self.unexpected()),
         };
-        let deferral = self.constraint_attributes(&kind)?;
+        let deferral = self.constraint_attributes(Some(&kind), false)?;
         let span = self.since(start);
         Ok(TableConstraint {
             name,
@@ -278,36 +291,50 @@ impl Parser<'_> {
     }
 
     /// `[NOT] DEFERRABLE`, `INITIALLY DEFERRED | IMMEDIATE`
-    fn constraint_attributes(&mut self, kind: &ConstraintKind) -> Result<Deferral> {
+    /// `kind`: what they stand behind, if it is a constraint.
+    fn constraint_attributes(&mut self, kind: Option<&ConstraintKind>, in_column: bool) -> Result<Deferral> {
         let start = self.span();
         let (mut deferrable, mut deferred) = (None, None);
+        let takes_attributes = kind.is_some_and(|kind| !matches!(kind, ConstraintKind::Check(_)));
         loop {
-            if self.eat_words(&["not", "deferrable"]) {
-                deferrable = Some(false);
+            let place = self.span();
+            let (clause, which, value) = if self.eat_words(&["not", "deferrable"]) {
+                ("NOT DEFERRABLE", &mut deferrable, false)
             } else if self.eat("deferrable") {
-                deferrable = Some(true);
+                ("DEFERRABLE", &mut deferrable, true)
             } else if self.eat_words(&["initially", "immediate"]) {
-                deferred = Some(false);
+                ("INITIALLY IMMEDIATE", &mut deferred, false)
             } else if self.eat_words(&["initially", "deferred"]) {
-                deferred = Some(true);
+                ("INITIALLY DEFERRED", &mut deferred, true)
             } else if self.at_words(&["not", "valid"]) {
                 return Err(self.unsupported("NOT VALID"));
             } else {
                 break;
+            };
+            let refuse = |words: String| Err(SyntaxError::new("42601", words, place));
+            if in_column && !takes_attributes {
+                return refuse(format!("misplaced {clause} clause"));
+            }
+            if which.replace(value).is_some() {
+                return refuse(match clause {
+                    "NOT DEFERRABLE" | "DEFERRABLE" => {
+                        "multiple DEFERRABLE/NOT DEFERRABLE clauses not allowed".to_owned()
+                    }
+                    _ => "multiple INITIALLY IMMEDIATE/DEFERRED clauses not allowed".to_owned(),
+                });
+            }
+            if (deferrable, deferred) == (Some(false), Some(true)) {
+                return refuse("constraint declared INITIALLY DEFERRED must be DEFERRABLE".to_owned());
             }
         }
         let deferral = match (deferrable, deferred) {
-            (Some(false), Some(true)) => {
-                let words = "constraint declared INITIALLY DEFERRED must be DEFERRABLE";
-                return Err(SyntaxError::new("42601", words, start));
-            }
             (_, Some(true)) => Deferral::Deferred,
             (Some(true), _) => Deferral::Deferrable,
             _ => return Ok(Deferral::NotDeferrable),
         };
         match kind {
-            ConstraintKind::ForeignKey { .. } => Ok(deferral),
-            ConstraintKind::Check(_) => {
+            Some(ConstraintKind::ForeignKey { .. }) => Ok(deferral),
+            Some(ConstraintKind::Check(_)) => {
                 let words = "CHECK constraints cannot be marked DEFERRABLE";
                 Err(SyntaxError::new("0A000", words, start))
             }

@@ -170,7 +170,7 @@ impl Parser<'_> {
     }
 
     fn apply(&mut self, left: Expr, infix: Infix, negated: bool, grammar: Grammar) -> Result<Expr> {
-        let start = left.span;
+        let (start, place) = (left.span, self.span());
         if negated {
             self.advance();
         }
@@ -194,7 +194,7 @@ impl Parser<'_> {
             Infix::Refused(construct) => return Err(self.unsupported(construct)),
             Infix::UnknownOperator => return Err(self.unknown_operator()),
         };
-        Ok(Expr::new(kind, self.since(start)))
+        Ok(Expr::new(kind, self.since(start)).pointing(place))
     }
 
     fn unknown_operator(&self) -> SyntaxError {
@@ -202,9 +202,10 @@ impl Parser<'_> {
     }
 
     fn binary(&mut self, left: Expr, operator: BinaryOperator, grammar: Grammar) -> Result<Expr> {
+        let place = self.span();
         self.advance();
         if self.at_any(&["any", "some", "all"]) && *self.kind_at(1) == TokenKind::Symbol('(') {
-            return self.quantified(left, operator);
+            return Ok(self.quantified(left, operator)?.pointing(place));
         }
         let tighter = Precedence::of(operator).next();
         let right = self.operand(tighter, grammar)?;
@@ -216,7 +217,7 @@ impl Parser<'_> {
             self.grow(chain_height(terms.len()))?;
             return Ok(chain(operator, terms));
         }
-        Ok(join(left, operator, right))
+        Ok(join(left, operator, right).pointing(place))
     }
 
     /// `left op ANY (…)`, the cursor at ANY.

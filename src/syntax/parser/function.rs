@@ -126,17 +126,20 @@ impl Parser<'_> {
     pub(super) fn drop_function(&mut self) -> Result<Statement> {
         self.expect_words(&["drop", "function"])?;
         let if_exists = self.if_exists()?;
-        let functions = self.list(|parser| {
-            let name = parser.object_name()?;
-            let arguments = if parser.at_symbol('(') {
-                let arguments = parser.function_arguments()?;
-                Some(arguments.into_iter().map(|argument| argument.data_type).collect())
-            } else {
-                None
-            };
-            Ok(FunctionName { name, arguments })
-        })?;
+        let functions = self.list(Self::function_name)?;
         self.cascade();
         Ok(Statement::DropFunction { functions, if_exists })
+    }
+
+    /// `name [(type, …)]`
+    pub(super) fn function_name(&mut self) -> Result<FunctionName> {
+        let name = self.object_name()?;
+        let arguments = if self.at_symbol('(') {
+            let arguments = self.function_arguments()?;
+            Some(arguments.into_iter().map(|argument| argument.data_type).collect())
+        } else {
+            None
+        };
+        Ok(FunctionName { name, arguments })
     }
 }

@@ -90,6 +90,14 @@ impl Printer {
                 self.put("ALL SEQUENCES IN SCHEMA ");
                 self.names(schemas);
             }
+            GrantTarget::Functions(functions) => {
+                self.put("FUNCTION ");
+                self.list(functions, Self::named_function);
+            }
+            GrantTarget::AllFunctions(schemas) => {
+                self.put("ALL FUNCTIONS IN SCHEMA ");
+                self.names(schemas);
+            }
         }
         self.put(if grant.revoke { " FROM " } else { " TO " });
         self.list(&grant.roles, Self::role_ref);

@@ -4,7 +4,8 @@ use super::access::row_security;
 use super::{Printer, quote_string};
 use crate::{
     AlterAction, ColumnDef, ConstraintKind, CreateFunction, CreateIndex, CreateTable, Deferral, Expr, ExprKind,
-    PartitionBound, PartitionStrategy, ReferentialAction, Statement, StorageParameter, TableConstraint, Volatility,
+    FunctionName, PartitionBound, PartitionStrategy, ReferentialAction, Statement, StorageParameter, TableConstraint,
+    Volatility,
 };
 
 impl Printer {
@@ -62,14 +63,7 @@ impl Printer {
             Statement::CreateFunction(function) => self.create_function(function),
             Statement::DropFunction { functions, if_exists } => {
                 self.drop("FUNCTION", *if_exists);
-                self.list(functions, |printer, function| {
-                    printer.object(&function.name);
-                    if let Some(arguments) = &function.arguments {
-                        printer.put("(");
-                        printer.list(arguments, Self::data_type);
-                        printer.put(")");
-                    }
-                });
+                self.list(functions, Self::named_function);
             }
             Statement::DropRole { names, if_exists } => {
                 self.drop("ROLE", *if_exists);
@@ -121,6 +115,15 @@ impl Printer {
             self.put(")");
         }
         self.parameters(&table.parameters);
+    }
+
+    pub(super) fn named_function(&mut self, function: &FunctionName) {
+        self.object(&function.name);
+        if let Some(arguments) = &function.arguments {
+            self.put("(");
+            self.list(arguments, Self::data_type);
+            self.put(")");
+        }
     }
 
     fn create_function(&mut self, function: &CreateFunction) {

@@ -7,7 +7,7 @@ use syntax::{FunctionCall, Span};
 
 use super::function::missing;
 use super::{Binder, ScopeItem, Source};
-use crate::error::{Fallible, error, state};
+use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::{Bound, BoundKind, Slot};
 use crate::types::{CastContext, SqlType};
 
@@ -151,8 +151,11 @@ impl Binder<'_> {
             ("avg", Type::Float8) => (F::Average, Type::Float8),
             ("sum", Type::Int8 | Type::Numeric) => (F::Total, Type::Numeric),
             ("avg", Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric) => (F::Average, Type::Numeric),
-            ("min" | "max", Type::Bool | Type::Jsonb | Type::Uuid | Type::Bytea | Type::Daterange) => {
+            ("min" | "max", Type::Bool | Type::Jsonb | Type::Uuid | Type::Bytea | Type::Daterange | Type::Record) => {
                 return Err(missing(name, &[argument], span));
+            }
+            ("min" | "max", Type::Regclass) => {
+                return Err(unsupported(format!("{name} of regclass")).at(span));
             }
             ("min", _) => (F::Min, data_type),
             ("max", _) => (F::Max, data_type),
@@ -199,7 +202,7 @@ impl Binder<'_> {
         let Some((item, name, data_type, source)) = self.column_of_slot(slot, items) else {
             return Ok(());
         };
-        if let Source::Column(table, _) = source
+        if let Source::Column(table, _) | Source::System(table, _) = source
             && self.grouped_by_key(table, grouping)
         {
             grouping.keys.push((Bound::slot(slot, data_type), slot));
@@ -219,6 +222,7 @@ impl Binder<'_> {
         let found = columns.find(|(_, column)| match column.source {
             Source::Slot(found) => found == slot,
             Source::Column(table, number) => self.tables[table].wanted.contains(&(number, slot)),
+            Source::System(table, column) => self.tables[table].system.contains(&(column, slot)),
         });
         found.map(|(item, column)| (item.alias.clone(), column.name.clone(), column.data_type, column.source))
     }

@@ -5,7 +5,7 @@ use syntax::Span;
 
 use super::Binder;
 use crate::catalog::{Column, Modifier};
-use crate::error::{Fallible, error, state};
+use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::{Bound, BoundKind, Function};
 use crate::types::{CastContext, SqlType, can_cast, input, timestamp};
 
@@ -36,6 +36,9 @@ impl Binder<'_> {
 
     fn coerce_unknown(&mut self, mut expression: Bound, to: Type) -> Fallible<Bound> {
         let span = expression.span;
+        if to == Type::Regclass {
+            return self.regclass(expression, span);
+        }
         match &expression.kind {
             BoundKind::Const(Value::Text(text)) if depends_on_now(text, to) => {
                 let literal = Bound::new(expression.kind.clone(), SqlType::TEXT, span);
@@ -189,6 +192,9 @@ fn depends_on_now(text: &str, to: Type) -> bool {
 
 /// `'{1,2,3}'`: the plain form, elements quoted or not.
 fn parse_array(text: &str, element: Type) -> Fallible<Value> {
+    if element == Type::Tid {
+        return Err(unsupported("an array of tid"));
+    }
     let malformed = || error(state::INVALID_TEXT, format!("malformed array literal: \"{text}\""));
     let inner = text
         .trim()

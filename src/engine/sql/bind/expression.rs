@@ -14,7 +14,15 @@ use crate::types::{CastContext, SqlType, can_cast, input};
 
 impl Binder<'_> {
     pub(crate) fn expression(&mut self, expression: &Expr) -> Fallible<Bound> {
-        let span = expression.span;
+        let bound = self.placed(expression, expression.place)?;
+        Ok(Bound {
+            span: expression.span,
+            ..bound
+        })
+    }
+
+    /// `span`: what messages point at.
+    fn placed(&mut self, expression: &Expr, span: Span) -> Fallible<Bound> {
         match &expression.kind {
             ExprKind::Null => Ok(literal(Value::Null, SqlType::Unknown, span)),
             ExprKind::Bool(truth) => Ok(literal(Value::Bool(*truth), SqlType::BOOL, span)),
@@ -31,6 +39,10 @@ impl Binder<'_> {
             ExprKind::IsNull { operand, negated } => {
                 let operand = self.expression(operand)?;
                 let operand = self.settle(operand)?;
+                if operand.data_type == SqlType::RECORD {
+                    let function = Function::RecordIsNull { negated: *negated };
+                    return Ok(boolean(BoundKind::Call(function, vec![operand]), span));
+                }
                 Ok(negate_if(*negated, boolean(BoundKind::IsNull(Box::new(operand)), span)))
             }
             ExprKind::IsBool {
@@ -112,7 +124,7 @@ impl Binder<'_> {
             } => self.case(operand.as_deref(), branches, otherwise.as_deref(), span),
             ExprKind::Cast { operand, data_type } => self.cast(operand, data_type, span),
             ExprKind::Function(call) => self.function_call(call, span),
-            ExprKind::Row(_) => Err(unsupported("a row value here").at(span)),
+            ExprKind::Row(items) => self.row_value(items, span),
         }
     }
 
@@ -121,7 +133,7 @@ impl Binder<'_> {
     }
 
     fn parameter(&mut self, number: u32, span: Span) -> Fallible<Bound> {
-        if number == 0 || number > 65_535 {
+        if number == 0 || number > 65_535 || self.arguments.lacks(number) {
             return Err(error(state::UNDEFINED_TABLE, format!("there is no parameter ${number}")).at(span));
         }
         let at = number as usize - 1;
@@ -330,35 +342,12 @@ impl Binder<'_> {
         right: Bound,
         span: Span,
     ) -> Fallible<Bound> {
+        self.check_records(symbol, &left, &right, span)?;
         let (left, right) = self.comparable(symbol, left, right, span)?;
         Ok(boolean(
             BoundKind::Compare(comparison, Box::new(left), Box::new(right)),
             span,
         ))
-    }
-
-    /// `(a, b) = (c, d)`; other orders of rows are refused.
-    fn row_comparison(
-        &mut self,
-        comparison: Comparison,
-        symbol: &str,
-        left: &[Expr],
-        right: &[Expr],
-        span: Span,
-    ) -> Fallible<Bound> {
-        if left.len() != right.len() {
-            return Err(error(state::SYNTAX_ERROR, "unequal number of entries in row expressions").at(span));
-        }
-        let mut parts = Vec::new();
-        for (left, right) in left.iter().zip(right) {
-            let (left, right) = (self.expression(left)?, self.expression(right)?);
-            parts.push(self.compare(comparison, symbol, left, right, span)?);
-        }
-        match comparison {
-            Comparison::Equal => Ok(Bound::and(parts)),
-            Comparison::NotEqual => Ok(boolean(BoundKind::Or(parts), span)),
-            _ => Err(unsupported("an order of row values").at(span)),
-        }
     }
 
     /// `text || anything`, `anything || text`.
@@ -479,6 +468,9 @@ impl Binder<'_> {
     }
 
     fn any_query(&mut self, comparison: Comparison, operand: Bound, query: &Query, span: Span) -> Fallible<Bound> {
+        if operand.data_type == SqlType::RECORD {
+            return Err(unsupported("a row value and a subquery").at(operand.span));
+        }
         let (id, mut outer, types) = self.subquery(query)?;
         let [column] = types[..] else {
             let message = if types.len() > 1 {
@@ -560,10 +552,13 @@ impl Binder<'_> {
     fn cast(&mut self, operand: &Expr, data_type: &DataType, span: Span) -> Fallible<Bound> {
         let to = column_type(data_type)?;
         let operand = self.expression(operand)?;
-        let (found, operand_span) = (operand.data_type, operand.span);
+        if to == Type::Regclass {
+            return self.regclass(operand, span);
+        }
+        let found = operand.data_type;
         if !can_cast(found, to, CastContext::Explicit) {
             let message = format!("cannot cast type {found} to {}", to.name());
-            return Err(error(state::CANNOT_COERCE, message).at(operand_span));
+            return Err(error(state::CANNOT_COERCE, message).at(span));
         }
         // Text as text is itself; a literal takes the type here and now.
         let cast = self.try_coerce(operand, to, CastContext::Explicit)?;

@@ -8,7 +8,7 @@ use syntax::{
 };
 
 use super::expression::boolean;
-use super::{Binder, From, Join, ScopeColumn, ScopeItem, Series, Source};
+use super::{Binder, From, Join, ScopeColumn, ScopeItem, Series, Source, SystemColumn};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::{Bound, BoundKind};
 use crate::types::{CastContext, SqlType};
@@ -103,10 +103,18 @@ impl Binder<'_> {
             source: Source::Column(number, *column),
             merged: false,
         });
+        let own = SystemColumn::ALL.into_iter().map(|column| ScopeColumn {
+            name: column.name().into(),
+            data_type: column.data_type(),
+            source: Source::System(number, column),
+            merged: false,
+        });
+        // A view has none.
+        let own = own.filter(|_| crate::system::view(table.id).is_none());
         Ok(ScopeItem {
             alias: Some(alias.map_or_else(|| table.name.clone(), |alias| alias.name.text.clone())),
             schema: alias.is_none().then(|| table.schema.clone()),
-            columns: columns.collect(),
+            columns: columns.chain(own).collect(),
         })
     }
 
@@ -323,7 +331,7 @@ pub(super) fn too_many_aliases(table: &str, available: usize, given: &[Name]) ->
 fn take_column(items: &mut [ScopeItem], name: &Name, side: &str) -> Fallible<ScopeColumn> {
     let mut found: Option<&mut ScopeColumn> = None;
     for column in items.iter_mut().flat_map(|item| &mut item.columns) {
-        if column.merged || column.name != name.text {
+        if column.merged || column.name != name.text || !column.is_listed() {
             continue;
         }
         if found.is_some() {
@@ -350,7 +358,7 @@ fn common_names(left: &[ScopeItem], right: &[ScopeItem]) -> Vec<Name> {
     let live = |items: &[ScopeItem]| -> Vec<Arc<str>> {
         let columns = items.iter().flat_map(|item| &item.columns);
         columns
-            .filter(|column| !column.merged)
+            .filter(|column| !column.merged && column.is_listed())
             .map(|column| column.name.clone())
             .collect()
     };

@@ -334,6 +334,7 @@ impl Binder<'_> {
             let argument = self.try_coerce(argument, *wanted, CastContext::Implicit)?;
             coerced.push(argument.ok_or_else(|| missing(&function.name, &[], span))?);
         }
+        self.called.push(function.clone());
         let call = BoundKind::Call(Function::User(function), coerced);
         Ok(Bound::new(call, SqlType::Is(returns), span))
     }

@@ -78,6 +78,7 @@ impl Binder<'_> {
         let member = RangeTable {
             table,
             wanted,
+            system: of.system.clone(),
             command: None,
             required: Privileges::NONE,
             read: Default::default(),

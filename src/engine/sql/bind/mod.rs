@@ -3,6 +3,7 @@
 //! refused here.
 
 mod aggregate;
+mod argument;
 mod arithmetic;
 mod coerce;
 mod column_name;
@@ -12,6 +13,8 @@ mod from;
 mod function;
 mod members;
 mod query;
+mod record;
+mod regclass;
 mod row;
 mod scope;
 mod security;
@@ -23,7 +26,7 @@ use std::sync::Arc;
 use base::{Type, Value};
 use syntax::{LockMode, LockWait, ObjectName, PolicyCommand, Privilege, RowLock, SetOperator};
 
-use crate::catalog::{Authority, Catalog, Privileges, Table};
+use crate::catalog::{Authority, Catalog, Privileges, Table, UserFunction};
 use crate::error::{Fallible, error, state};
 use crate::expr::{Bound, Slot};
 use crate::storage::{DatabaseId, RelationId, Xid};
@@ -32,12 +35,14 @@ use crate::types::SqlType;
 pub(crate) use column_name::column_name;
 pub(crate) use expression::{column_modifier, column_type};
 pub(crate) use members::{Level, Member};
+pub(crate) use regclass::object_name;
 pub(crate) use row::RowClause;
 pub(crate) use write::known_column;
 
 pub(crate) use aggregate::{Aggregate, AggregateFunction, Grouping};
+pub(crate) use argument::Arguments;
 pub(crate) use common::{BoundCommon, BoundStatement};
-pub(crate) use scope::{Scope, ScopeColumn, ScopeItem, Source};
+pub(crate) use scope::{Scope, ScopeColumn, ScopeItem, Source, SystemColumn};
 pub(crate) use security::{BoundCheck, denied};
 pub(crate) use write::{BoundDelete, BoundInsert, BoundUpdate};
 
@@ -61,6 +66,8 @@ pub(crate) struct RangeTable {
     pub(crate) table: Arc<Table>,
     /// The columns that are read, each with its slot.
     pub(crate) wanted: Vec<(u16, Slot)>,
+    /// What is read of its rows besides.
+    pub(crate) system: Vec<(SystemColumn, Slot)>,
     /// What is done with its rows; `None`: they are not rows of the table yet.
     pub(crate) command: Option<PolicyCommand>,
     /// What the role must be allowed, besides SELECT of `read`.
@@ -83,6 +90,12 @@ pub(crate) struct RangeTable {
 }
 
 impl RangeTable {
+    /// The slots that a row of it is put into.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+        let columns = self.wanted.iter().map(|(_, slot)| *slot);
+        columns.chain(self.system.iter().map(|(_, slot)| *slot))
+    }
+
     /// Whether its rows are in other tables, too.
     pub(crate) fn has_members(&self) -> bool {
         !self.members.is_empty() || (self.table.partition_key.is_some() && !self.only)
@@ -226,6 +239,10 @@ pub(crate) struct Binder<'a> {
     /// Expression subqueries, by number; whether each reads from an enclosing query.
     pub(crate) subqueries: Vec<(BoundQuery, bool)>,
     pub(crate) params: Vec<SqlType>,
+    /// Of the function whose statement it is.
+    arguments: Arguments,
+    /// The functions that it calls which users have made.
+    called: Vec<Arc<UserFunction>>,
     /// Tables to lock before anything runs, in the order in which they are named.
     pub(crate) locks: Vec<(RelationId, LockMode)>,
     slot_count: u32,
@@ -254,6 +271,8 @@ impl<'a> Binder<'a> {
             tables: Vec::new(),
             subqueries: Vec::new(),
             params: Vec::new(),
+            arguments: Arguments::default(),
+            called: Vec::new(),
             locks: Vec::new(),
             slot_count: 0,
             keep_unknown: false,
@@ -264,6 +283,13 @@ impl<'a> Binder<'a> {
             uses: BTreeMap::new(),
             at_top: false,
         }
+    }
+
+    /// As a statement of a function with these arguments.
+    pub(crate) fn within_function(mut self, arguments: Arguments) -> Self {
+        self.params = arguments.types.clone();
+        self.arguments = arguments;
+        self
     }
 
     pub(crate) fn slot_count(&self) -> u32 {
@@ -315,6 +341,7 @@ impl<'a> Binder<'a> {
         self.tables.push(RangeTable {
             table,
             wanted: Vec::new(),
+            system: Vec::new(),
             command: None,
             required: Privileges::NONE,
             read: BTreeSet::new(),
@@ -420,7 +447,7 @@ impl Names<'_> {
     }
 
     /// The functions of this name that users have made, by the order of schemas.
-    pub(crate) fn functions(&self, name: &ObjectName) -> Vec<Arc<crate::catalog::UserFunction>> {
+    pub(crate) fn functions(&self, name: &ObjectName) -> Vec<Arc<UserFunction>> {
         let schemas = match &name.schema {
             Some(schema) => std::slice::from_ref(&schema.text),
             None => self.search_path,

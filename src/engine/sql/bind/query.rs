@@ -392,14 +392,12 @@ impl Binder<'_> {
         let mut bound = Vec::with_capacity(rows.len());
         self.push_scope(Vec::new());
         self.scope().no_aggregates = Some("aggregate functions are not allowed in VALUES");
+        let width = rows.first().map_or(0, Vec::len);
         for row in rows {
+            check_length(row, width)?;
             bound.push(self.expressions(row)?);
         }
         self.pop_scope();
-        let width = bound.first().map_or(0, Vec::len);
-        if bound.iter().any(|row| row.len() != width) {
-            return Err(error(state::SYNTAX_ERROR, "VALUES lists must all be the same length"));
-        }
         let mut columns: Vec<Vec<Bound>> = vec![Vec::new(); width];
         for row in bound {
             for (column, value) in columns.iter_mut().zip(row) {
@@ -435,11 +433,12 @@ impl Binder<'_> {
             SetOperator::Intersect => "INTERSECT",
             SetOperator::Except => "EXCEPT",
         };
+        let place = first_place(right);
         let mut left = self.untyped_query(left)?;
         let mut right = self.untyped_query(right)?;
         if left.output.len() != right.output.len() {
             let message = format!("each {name} query must have the same number of columns");
-            return Err(error(state::SYNTAX_ERROR, message).at(query.span));
+            return Err(error(state::SYNTAX_ERROR, message).at(place));
         }
         let mut output = Vec::new();
         for at in 0..left.output.len() {
@@ -578,6 +577,31 @@ fn lockable(from: &From, nullable: bool, into: &mut Vec<(usize, bool)>) {
         }
         From::Nothing | From::Derived(_) | From::Common { .. } | From::Series(_) => {}
     }
+}
+
+/// Where a query's select list begins.
+fn first_place(query: &Query) -> Span {
+    let first = match &query.body {
+        QueryBody::Select(select) => select.items.first().map(|item| match item {
+            SelectItem::Star { span, .. } => *span,
+            SelectItem::Expr { expr, .. } => expr.span,
+        }),
+        QueryBody::Values(rows) => rows.first().and_then(|row| row.first()).map(|value| value.span),
+        QueryBody::SetOperation { left, .. } => Some(first_place(left)),
+    };
+    first.unwrap_or(query.span)
+}
+
+/// A row of VALUES is as long as the first one.
+pub(super) fn check_length(row: &[Expr], width: usize) -> Fallible<()> {
+    if row.len() == width {
+        return Ok(());
+    }
+    let refusal = error(state::SYNTAX_ERROR, "VALUES lists must all be the same length");
+    Err(match row.first() {
+        Some(first) => refusal.at(first.span),
+        None => refusal,
+    })
 }
 
 fn has_groups(select: &Select) -> bool {

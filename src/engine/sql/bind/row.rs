@@ -8,7 +8,7 @@ use super::coerce::fitted;
 use super::write::without_places;
 use super::{Binder, Names};
 use crate::catalog::{Column, Index, IndexKey, RowExpression, Table};
-use crate::error::{Fallible, error, state};
+use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::{Bound, Program};
 use crate::types::CastContext;
 
@@ -167,6 +167,10 @@ impl Binder<'_> {
         }
         if let (Some(message), false) = (clause.immutable(), bound.is_immutable()) {
             return Err(error(state::INVALID_OBJECT_DEFINITION, message));
+        }
+        if !binder.tables[number].system.is_empty() {
+            let message = format!("a system column in {}", clause.plural());
+            return Err(unsupported(message).at(expression.span));
         }
         let bound = without_places(finish(&mut binder, bound)?);
         let mut slots = Vec::new();

@@ -44,7 +44,43 @@ pub(crate) struct ScopeColumn {
 pub(crate) enum Source {
     /// A base table's column; its slot is made when it is first read.
     Column(usize, u16),
+    /// What a base table's rows have besides their columns; `*` leaves it out.
+    System(usize, SystemColumn),
     Slot(Slot),
+}
+
+/// What is known of a row without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SystemColumn {
+    /// Where its version is.
+    Ctid,
+    /// The table that it is in.
+    TableOid,
+}
+
+impl SystemColumn {
+    pub(crate) const ALL: [SystemColumn; 2] = [SystemColumn::Ctid, SystemColumn::TableOid];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            SystemColumn::Ctid => "ctid",
+            SystemColumn::TableOid => "tableoid",
+        }
+    }
+
+    pub(crate) fn data_type(self) -> SqlType {
+        match self {
+            SystemColumn::Ctid => SqlType::TID,
+            SystemColumn::TableOid => SqlType::OID,
+        }
+    }
+}
+
+impl ScopeColumn {
+    /// Stands in `*`, and may be joined by.
+    pub(crate) fn is_listed(&self) -> bool {
+        !matches!(self.source, Source::System(..))
+    }
 }
 
 /// A column found: scope level, item, column.
@@ -76,30 +112,74 @@ impl Binder<'_> {
                 self.tables[table].read.insert(column);
                 self.column_slot(table, column)
             }
+            // Nothing less than the whole row may be read for it.
+            Source::System(table, column) => {
+                let range = &mut self.tables[table];
+                let columns = range.table.live_columns().map(|(column, _)| column);
+                range.read.extend(columns);
+                self.system_slot(table, column)
+            }
             Source::Slot(slot) => slot,
         }
     }
 
-    /// A column reference of one, two or three names.
-    pub(crate) fn column(&mut self, names: &[Name], span: Span) -> Fallible<Bound> {
-        let (level, item, column) = match names {
-            [column] => self.find_unqualified(column)?,
-            [table, column] => self.find_qualified(None, table, column)?,
-            [schema, table, column] => self.find_qualified(Some(schema), table, column)?,
-            _ => return Err(error(state::SYNTAX_ERROR, "improper qualified name (too many dotted names)").at(span)),
-        };
-        let found = self.scopes[level].items[item].columns[column].clone();
-        let slot = self.source_slot(found.source);
-        // Each subquery between here and there depends on that slot.
+    /// The slot of a base table's system column, made when it is first asked for.
+    fn system_slot(&mut self, table: usize, column: SystemColumn) -> Slot {
+        let found = self.tables[table].system.iter().find(|(found, _)| *found == column);
+        if let Some((_, slot)) = found {
+            return *slot;
+        }
+        let slot = self.new_slot();
+        self.tables[table].system.push((column, slot));
+        slot
+    }
+
+    /// A slot of a scope's row; each subquery between there and here depends on it.
+    pub(super) fn slot_at(&mut self, level: usize, source: Source) -> Slot {
+        let slot = self.source_slot(source);
         for scope in &mut self.scopes[level + 1..] {
             if !scope.outer.contains(&slot) {
                 scope.outer.push(slot);
             }
         }
+        slot
+    }
+
+    /// A column reference of one, two or three names.
+    pub(crate) fn column(&mut self, names: &[Name], span: Span) -> Fallible<Bound> {
+        let found = self.column_of_scopes(names, span);
+        match found {
+            Err(refusal) if matches!(refusal.sqlstate, state::UNDEFINED_COLUMN | state::UNDEFINED_TABLE) => {
+                self.argument(names, span).ok_or(refusal)
+            }
+            found => found,
+        }
+    }
+
+    fn column_of_scopes(&mut self, names: &[Name], span: Span) -> Fallible<Bound> {
+        let (level, item, column) = match names {
+            [name] => match (self.find_unqualified(name), self.find_item(None, name)) {
+                (Ok(found), _) => found,
+                // Of a table's name: its whole row.
+                (Err(refusal), Some(item)) if refusal.sqlstate == state::UNDEFINED_COLUMN => {
+                    return self.whole_row(item, span);
+                }
+                (Err(refusal), _) => return Err(refusal),
+            },
+            [table, column] => self.find_qualified(None, table, column)?,
+            [schema, table, column] => self.find_qualified(Some(schema), table, column)?,
+            _ => return Err(error(state::SYNTAX_ERROR, "improper qualified name (too many dotted names)").at(span)),
+        };
+        let found = self.scopes[level].items[item].columns[column].clone();
+        let slot = self.slot_at(level, found.source);
         Ok(Bound {
             span,
             ..Bound::slot(slot, found.data_type)
         })
+    }
+
+    pub(super) fn columns_at(&self, level: usize, item: usize) -> Vec<ScopeColumn> {
+        self.scopes[level].items[item].columns.clone()
     }
 
     fn find_unqualified(&self, column: &Name) -> Fallible<Found> {
@@ -179,7 +259,7 @@ impl Binder<'_> {
         let _ = level;
         let mut expanded = Vec::new();
         for column in items.into_iter().flat_map(|item| item.columns) {
-            if column.merged && qualifier.is_none() {
+            if !column.is_listed() || (column.merged && qualifier.is_none()) {
                 continue;
             }
             let slot = self.source_slot(column.source);

@@ -14,7 +14,7 @@ use super::write::without_places;
 use super::{Binder, Names};
 use crate::SqlError;
 use crate::catalog::{Policy, Privileges, Table};
-use crate::error::{Fallible, error, state};
+use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::{Bound, BoundKind};
 use crate::types::SqlType;
 
@@ -209,6 +209,7 @@ impl Binder<'_> {
     pub(super) fn policy_condition(&mut self, at: usize, expression: &Expr) -> Fallible<Bound> {
         let item = self.table_item(at, None)?;
         let read = self.tables[at].read.clone();
+        let system = self.tables[at].system.len();
         let mut within = self.tables[at].within.clone();
         within.push(self.tables[at].table.id);
         let outside = std::mem::replace(&mut self.within, within);
@@ -219,6 +220,9 @@ impl Binder<'_> {
         });
         self.within = outside;
         self.tables[at].read = read;
+        if self.tables[at].system.len() > system {
+            return Err(unsupported("a system column in a policy").at(expression.span));
+        }
         Ok(without_places(bound?))
     }
 
@@ -231,7 +235,7 @@ impl Binder<'_> {
 
     // ---- privileges
 
-    /// Refuses the statement if its role lacks a privilege on one of its tables.
+    /// Refuses the statement if its role lacks a privilege on one of its tables, or on a function.
     pub(crate) fn check_privileges(&self) -> Fallible<()> {
         if self.authority.superuser {
             return Ok(());
@@ -251,7 +255,11 @@ impl Binder<'_> {
                 }
             }
         }
-        Ok(())
+        let mut called = self.called.iter();
+        match called.find(|function| !function.may_be_called(&self.authority)) {
+            Some(function) => Err(denied("function", &function.name)),
+            None => Ok(()),
+        }
     }
 
     /// On the whole table, or on each of the columns; where none is named, any will do.

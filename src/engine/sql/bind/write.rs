@@ -8,7 +8,9 @@ use syntax::{
     Query, QueryBody, Returning, TableAlias, Update,
 };
 
-use super::{Binder, Body, BoundCheck, BoundQuery, From, Names, ScopeItem, Source, Target, denied, null_of};
+use super::{
+    Binder, Body, BoundCheck, BoundQuery, From, Names, ScopeItem, Source, SystemColumn, Target, denied, null_of,
+};
 use crate::catalog::{Access, Column, Default, IndexColumn, Privileges, Table};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::Session;
@@ -45,7 +47,7 @@ pub(crate) struct ConflictUpdate {
     /// The row that is there.
     pub(crate) existing: usize,
     /// What it becomes.
-    new: usize,
+    pub(crate) new: usize,
     pub(crate) new_slots: Vec<Slot>,
     pub(crate) assignments: Vec<(u16, Bound)>,
     pub(crate) filter: Option<Bound>,
@@ -60,6 +62,7 @@ pub(crate) struct BoundUpdate {
     /// The row as it is.
     pub(crate) table: usize,
     /// The row as it will be: all columns in order.
+    pub(crate) new: usize,
     pub(crate) new_slots: Vec<Slot>,
     pub(crate) from: From,
     pub(crate) filter: Vec<Bound>,
@@ -87,7 +90,7 @@ impl Binder<'_> {
         let (source, values) = match &insert.source {
             InsertSource::DefaultValues => (None, Vec::new()),
             InsertSource::Query(query) => {
-                let (query, values) = self.insert_source(query, &definition, &columns, !insert.columns.is_empty())?;
+                let (query, values) = self.insert_source(query, &definition, &columns, &insert.columns)?;
                 (Some(query), values)
             }
         };
@@ -144,7 +147,7 @@ impl Binder<'_> {
         query: &Query,
         table: &Table,
         columns: &[u16],
-        named: bool,
+        named: &[Name],
     ) -> Fallible<(BoundQuery, Vec<Bound>)> {
         let plain =
             query.with.is_empty() && query.order_by.is_empty() && query.limit.is_none() && query.offset.is_none();
@@ -180,16 +183,14 @@ impl Binder<'_> {
         rows: &[Vec<Expr>],
         table: &Table,
         columns: &[u16],
-        named: bool,
+        named: &[Name],
     ) -> Fallible<BoundQuery> {
         self.push_scope(Vec::new());
         self.scope().no_aggregates = Some("aggregate functions are not allowed in VALUES");
         let width = rows.first().map_or(0, Vec::len);
         let mut bound = Vec::with_capacity(rows.len());
         for row in rows {
-            if row.len() != width {
-                return Err(error(state::SYNTAX_ERROR, "VALUES lists must all be the same length"));
-            }
+            super::query::check_length(row, width)?;
             let span = row.last().map_or_else(syntax::Span::default, |last| last.span);
             self.check_width(width, columns.len(), named, span)?;
             let mut values = Vec::with_capacity(row.len());
@@ -219,15 +220,14 @@ impl Binder<'_> {
         })
     }
 
-    fn check_width(&self, given: usize, columns: usize, named: bool, span: syntax::Span) -> Fallible<()> {
-        let message = if given > columns {
-            "INSERT has more expressions than target columns"
-        } else if named && given < columns {
-            "INSERT has more target columns than expressions"
-        } else {
-            return Ok(());
+    /// `named`: the columns as the statement names them, if it does.
+    fn check_width(&self, given: usize, columns: usize, named: &[Name], span: syntax::Span) -> Fallible<()> {
+        let (message, place) = match named.get(given) {
+            _ if given > columns => ("INSERT has more expressions than target columns", span),
+            Some(name) => ("INSERT has more target columns than expressions", name.span),
+            None => return Ok(()),
         };
-        Err(error(state::SYNTAX_ERROR, message).at(span))
+        Err(error(state::SYNTAX_ERROR, message).at(place))
     }
 
     fn value_or_default(&mut self, value: &Expr, column: &Column) -> Fallible<Bound> {
@@ -299,7 +299,7 @@ impl Binder<'_> {
     fn proposed(&self, item: &ScopeItem) -> usize {
         let found = item.columns.iter().find_map(|column| match column.source {
             Source::Column(table, _) => Some(table),
-            Source::Slot(_) => None,
+            Source::System(..) | Source::Slot(_) => None,
         });
         found.unwrap_or_default()
     }
@@ -365,7 +365,13 @@ impl Binder<'_> {
         let excluded = ScopeItem {
             alias: Some("excluded".into()),
             schema: None,
-            columns: excluded.columns.clone(),
+            // It is nowhere yet.
+            columns: excluded
+                .columns
+                .iter()
+                .filter(|column| column.is_listed())
+                .cloned()
+                .collect(),
         };
         // What is proposed may be read by anybody.
         let read = self.tables[proposed].read.clone();
@@ -413,10 +419,15 @@ impl Binder<'_> {
         self.scope().no_aggregates = Some("aggregate functions are not allowed in UPDATE");
         let mut bound: Vec<(u16, Bound)> = Vec::new();
         for assignment in assignments {
-            let number = known_column(table, &assignment.column)?;
+            let name = &assignment.column;
+            if SystemColumn::ALL.iter().any(|own| own.name() == name.as_str()) {
+                let message = format!("cannot assign to system column \"{}\"", name.text);
+                return Err(error(state::FEATURE_NOT_SUPPORTED, message).at(name.span));
+            }
+            let number = known_column(table, name)?;
             if bound.iter().any(|(other, _)| *other == number) {
                 let message = format!("multiple assignments to same column \"{}\"", assignment.column.text);
-                return Err(error(state::SYNTAX_ERROR, message).at(assignment.column.span));
+                return Err(error(state::SYNTAX_ERROR, message));
             }
             let column = &table.columns[usize::from(number)];
             if column.generated().is_some() {
@@ -456,6 +467,7 @@ impl Binder<'_> {
         self.new_row_checks(new, PolicyCommand::Update, reads, &mut checks)?;
         Ok(BoundUpdate {
             table,
+            new,
             new_slots,
             from,
             filter,

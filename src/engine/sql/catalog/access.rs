@@ -69,6 +69,10 @@ impl Privileges {
         Privileges::of(&[Privilege::Usage, Privilege::Select, Privilege::Update])
     }
 
+    pub(crate) fn of_functions() -> Privileges {
+        Privileges::of(&[Privilege::Execute])
+    }
+
     pub(crate) fn contains(self, other: Privileges) -> bool {
         self.0 & other.0 == other.0
     }

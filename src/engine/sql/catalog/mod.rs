@@ -386,6 +386,13 @@ impl Catalog {
 
     // ---- changes by a transaction
 
+    /// Those of a database, by the order in which they were made.
+    pub(crate) fn functions_of(&self, database: DatabaseId, own: &[Xid]) -> impl Iterator<Item = &Arc<UserFunction>> {
+        let visible = self.functions.iter().filter(|entry| entry.visible(own));
+        let items = visible.map(|entry| &entry.item);
+        items.filter(move |function| function.database == database)
+    }
+
     pub(crate) fn create_function(&mut self, function: UserFunction, xid: Xid) {
         push(&mut self.functions, function, xid);
         self.pending += 1;

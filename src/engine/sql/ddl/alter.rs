@@ -14,10 +14,15 @@ use crate::storage::LockMode;
 
 impl Definer<'_> {
     pub(super) fn alter_table(&mut self, name: &ObjectName, actions: &[AlterAction]) -> Defined {
-        let table = self.names().table(name)?.clone();
+        let table = self.table(name)?;
         self.must_own(&table)?;
         if !self.lock_descendants(&table, LockMode::AccessExclusive)? {
             return Ok(None);
+        }
+        if actions.iter().any(goes_down) {
+            for one in self.core.catalog.descendants(&table, self.own()) {
+                self.must_own(&one)?;
+            }
         }
         let parents: Vec<_> = table
             .parents
@@ -73,12 +78,12 @@ impl Definer<'_> {
                 cascade,
             } => return self.drop_constraint(table, name, *if_exists, *cascade),
             AlterAction::SetNotNull(name) => {
-                let column = known_column(&table, name)?;
+                let column = column_of(&table, name)?;
                 self.require_not_null(&table, column)?;
                 table.columns[usize::from(column)].not_null = true;
             }
             AlterAction::DropNotNull(name) => {
-                let column = known_column(&table, name)?;
+                let column = column_of(&table, name)?;
                 if table.primary_key().is_some_and(|key| key.covers(column)) {
                     let message = format!("column \"{}\" is in a primary key", name.text);
                     return Err(error(state::INVALID_TABLE_DEFINITION, message));
@@ -86,13 +91,13 @@ impl Definer<'_> {
                 table.columns[usize::from(column)].not_null = false;
             }
             AlterAction::SetDefault(name, expression) => {
-                let column = usize::from(known_column(&table, name)?);
+                let column = usize::from(column_of(&table, name)?);
                 not_generated(&table, column)?;
                 Binder::default_of(self.names(), expression, &table.columns[column])?;
                 table.columns[column].default = Some(Default::Expr(expression.clone()));
             }
             AlterAction::DropDefault(name) => {
-                let column = usize::from(known_column(&table, name)?);
+                let column = usize::from(column_of(&table, name)?);
                 not_generated(&table, column)?;
                 table.columns[column].default = None;
             }
@@ -326,6 +331,11 @@ impl Definer<'_> {
         }
         Ok((*self.alter(table)).clone())
     }
+}
+
+/// A column that the statement names, of which PostgreSQL does not say where.
+fn column_of(table: &Table, name: &Name) -> Fallible<u16> {
+    known_column(table, name).map_err(super::without_place)
 }
 
 /// The default of a generated column is its expression.

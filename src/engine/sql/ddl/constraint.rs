@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{Type, Value};
-use syntax::{ConstraintKind, Expr, ExprKind, Name, ObjectName, Privilege, ReferentialAction, TableConstraint};
+use syntax::{ConstraintKind, Expr, ExprKind, Name, ObjectName, Privilege, ReferentialAction, Span, TableConstraint};
 
 use super::{Definer, already_exists};
 use crate::bind::{Binder, RowClause, known_column};
@@ -38,7 +38,7 @@ impl Definer<'_> {
                     let message = format!("multiple primary keys for table \"{}\" are not allowed", table.name);
                     return Err(error(state::INVALID_TABLE_DEFINITION, message));
                 }
-                let columns = key_columns(&table, columns)?;
+                let columns = key_columns(&table, columns, constraint.span)?;
                 for column in &columns {
                     self.require_not_null(&table, *column)?;
                     table.columns[usize::from(*column)].not_null = true;
@@ -47,7 +47,7 @@ impl Definer<'_> {
                 self.add_unique(&mut table, name, columns, true)?;
             }
             ConstraintKind::Unique(columns) => {
-                let columns = key_columns(&table, columns)?;
+                let columns = key_columns(&table, columns, constraint.span)?;
                 let name = self.constraint_name(&table, constraint.name.as_ref(), &columns, "key")?;
                 self.add_unique(&mut table, name, columns, false)?;
             }
@@ -136,7 +136,7 @@ impl Definer<'_> {
             return Err(unsupported("SET DEFAULT of a foreign key").at(constraint.span));
         }
         let columns = foreign_columns(table, columns, "referenced in foreign key constraint")?;
-        let parent = self.names().table(parent)?.clone();
+        let parent = self.table(parent)?;
         self.must_have(&parent, &[Privilege::References])?;
         let parent_columns = if referenced.is_empty() {
             let key = parent.primary_key().ok_or_else(|| {
@@ -321,12 +321,12 @@ impl Definer<'_> {
 }
 
 /// Columns named in a key that is being made.
-fn key_columns(table: &Table, names: &[Name]) -> Fallible<Vec<u16>> {
+fn key_columns(table: &Table, names: &[Name], place: Span) -> Fallible<Vec<u16>> {
     let mut columns = Vec::new();
     for name in names {
         let column = table.column(&name.text).ok_or_else(|| {
             let message = format!("column \"{}\" named in key does not exist", name.text);
-            error(state::UNDEFINED_COLUMN, message).at(name.span)
+            error(state::UNDEFINED_COLUMN, message).at(place)
         })?;
         if columns.contains(&column) {
             let message = format!("column \"{}\" appears twice in unique constraint", name.text);

@@ -1,12 +1,13 @@
 //! CREATE TABLE AS: the table by the query's columns, then the query's rows into it.
 
+use base::Type;
 use syntax::{
     ColumnDef, CreateTable, CreateTableAs, DataType, DataTypeKind, Insert, InsertSource, Name, ObjectName, Statement,
 };
 
 use super::Definer;
 use crate::bind::Binder;
-use crate::error::{Fallible, error, state};
+use crate::error::{Fallible, error, state, unsupported};
 use crate::server::Core;
 use crate::session::SessionState;
 
@@ -21,12 +22,7 @@ pub(crate) fn create_table_as(
         return Err(error(state::READ_ONLY_TRANSACTION, message));
     }
     let xid = session.write_xid(core)?;
-    let mut definer = Definer {
-        session,
-        core,
-        xid,
-        notices: Vec::new(),
-    };
+    let mut definer = Definer { session, core, xid };
     let columns = definer.columns_of_query(create)?;
     let schema = definer.names().creation_schema(&create.name)?;
     let database = definer.session.database;
@@ -42,8 +38,6 @@ pub(crate) fn create_table_as(
         partition_by: None,
         parameters: create.parameters.clone(),
     })?;
-    let notices = definer.notices;
-    session.notices.extend(notices);
     if exists || !create.data {
         return Ok(None);
     }
@@ -66,6 +60,18 @@ impl Definer<'_> {
         let output = Binder::new(self.names()).query(&create.query)?.output;
         if create.columns.len() > output.len() {
             return Err(error(state::SYNTAX_ERROR, "too many column names were specified"));
+        }
+        for target in &output {
+            match target.data_type.settled() {
+                Type::Record => {
+                    let message = format!("column \"{}\" has pseudo-type record", target.name);
+                    return Err(error(state::INVALID_TABLE_DEFINITION, message));
+                }
+                internal @ (Type::Tid | Type::Oid | Type::Regclass) => {
+                    return Err(unsupported(format!("a column of type {internal}")));
+                }
+                _ => {}
+            }
         }
         let define = |(at, target): (usize, &crate::bind::Target)| ColumnDef {
             name: create

@@ -3,29 +3,41 @@
 use std::sync::Arc;
 
 use base::Type;
-use syntax::{CreateFunction, DataType, DataTypeKind, Dialect, FunctionName};
+use syntax::{CreateFunction, DataType, DataTypeKind, Dialect, FunctionName, Grant, Name};
 
+use super::grant::granted;
 use super::{Defined, Definer};
 use crate::SqlError;
-use crate::bind::column_type;
-use crate::catalog::{FunctionBody, FunctionType, UserFunction};
+use crate::bind::{Arguments, column_type};
+use crate::catalog::{Access, FunctionBody, FunctionType, Grantee, Privileges, UserFunction};
 use crate::error::{Fallible, error, state, unsupported};
-use crate::types::SqlType;
 
 impl Definer<'_> {
     pub(super) fn create_function(&mut self, create: &CreateFunction) -> Defined {
-        let schema = self.names().creation_schema(&create.name)?;
+        let schema = self
+            .names()
+            .creation_schema(&create.name)
+            .map_err(super::without_place)?;
         let arguments: Fallible<Vec<FunctionType>> = create
             .arguments
             .iter()
             .map(|argument| function_type(&argument.data_type))
             .collect();
+        // Everybody may call it, until that is revoked.
+        let mut access = Access::owned_by(self.session.current_user().clone());
+        let execute = Privileges::of_functions();
+        access.acl_mut(execute).grant(&None, execute, false);
         let mut function = UserFunction {
             database: self.session.database,
             schema,
             name: create.name.name.text.clone(),
-            owner: self.session.current_user().clone(),
+            access,
             arguments: arguments?,
+            names: create
+                .arguments
+                .iter()
+                .map(|argument| argument.name.as_ref().map(|name| name.text.clone()))
+                .collect(),
             returns: function_type(&create.returns)?,
             strict: create.strict,
             volatility: create.volatility,
@@ -47,6 +59,7 @@ impl Definer<'_> {
                 let message = format!("function \"{}\" already exists with same argument types", function.name);
                 return Err(error("42723", message));
             }
+            self.must_own_function(&known)?;
             if known.returns != function.returns {
                 let signature = known.signature().replace(", ", ",");
                 let hint = format!("Use DROP FUNCTION {signature} first.");
@@ -56,6 +69,7 @@ impl Definer<'_> {
                 )
                 .hint(hint));
             }
+            function.access = known.access.clone();
             let (own, xid) = (self.own().to_vec(), self.xid);
             self.core.catalog_mut().drop_function(&known, &own, xid);
         }
@@ -77,11 +91,11 @@ impl Definer<'_> {
             refusal.position = None;
             refusal
         })?;
-        let params = parameter_types(function)?;
+        let arguments = Arguments::of(function)?;
         let mut last = None;
         let mut statements = Vec::new();
         for item in items {
-            let plan = crate::planning::plan_with(&item.statement, self.names(), params.clone());
+            let plan = crate::planning::plan_with(&item.statement, self.names(), arguments.clone());
             let plan = plan.map_err(super::without_place)?;
             let Some(plan) = plan else {
                 return Err(unsupported("a statement other than a query or a write in a function"));
@@ -96,7 +110,7 @@ impl Definer<'_> {
         };
         let mismatch = || {
             let message = format!("return type mismatch in function declared to return {}", returns.name());
-            error(state::INVALID_FUNCTION_DEFINITION, message)
+            error(state::INVALID_FUNCTION_DEFINITION, message).within(format!("SQL function \"{}\"", function.name))
         };
         let columns = last.unwrap_or_else(|| Arc::from([]));
         let [column] = &*columns else {
@@ -117,14 +131,58 @@ impl Definer<'_> {
             let Some(function) = self.named_function(wanted, if_exists)? else {
                 continue;
             };
-            if !self.authority().has(&function.owner) {
-                let message = format!("must be owner of function {}", function.name);
-                return Err(error(state::INSUFFICIENT_PRIVILEGE, message));
-            }
+            self.must_own_function(&function)?;
             let (own, xid) = (self.own().to_vec(), self.xid);
             self.core.catalog_mut().drop_function(&function, &own, xid);
         }
         Ok(Some("DROP FUNCTION"))
+    }
+
+    fn must_own_function(&self, function: &UserFunction) -> Fallible<()> {
+        if self.authority().has(&function.access.owner) {
+            return Ok(());
+        }
+        let message = format!("must be owner of function {}", function.name);
+        Err(error(state::INSUFFICIENT_PRIVILEGE, message))
+    }
+
+    // ---- privileges
+
+    pub(super) fn grant_on_functions(
+        &mut self,
+        grant: &Grant,
+        functions: Vec<Arc<UserFunction>>,
+        grantees: &[Grantee],
+    ) -> Fallible<bool> {
+        for function in functions {
+            let all = Privileges::of_functions();
+            let whole = granted(&grant.privileges, all, "function")?.whole;
+            let allowed = self.allowed(grant, &function.access, whole, ("function", &function.name))?;
+            let mut changed = (*function).clone();
+            Self::change(grant, &mut changed.access, all, allowed, grantees);
+            let (own, xid) = (self.own().to_vec(), self.xid);
+            self.core.catalog_mut().drop_function(&function, &own, xid);
+            self.core.catalog_mut().create_function(changed, xid);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn functions(&mut self, names: &[FunctionName]) -> Fallible<Vec<Arc<UserFunction>>> {
+        let mut functions = Vec::new();
+        for name in names {
+            functions.extend(self.named_function(name, false)?);
+        }
+        Ok(functions)
+    }
+
+    pub(super) fn functions_in(&self, schemas: &[Name]) -> Fallible<Vec<Arc<UserFunction>>> {
+        let mut functions = Vec::new();
+        for schema in schemas {
+            self.schema(schema)?;
+            let all = self.core.catalog.functions_of(self.session.database, self.own());
+            functions.extend(all.filter(|function| function.schema == schema.text).cloned());
+        }
+        Ok(functions)
     }
 
     fn named_function(&mut self, wanted: &FunctionName, if_exists: bool) -> Fallible<Option<Arc<UserFunction>>> {
@@ -164,18 +222,13 @@ impl Definer<'_> {
             let message = message.replace(",", ", ");
             return Err(error(state::UNDEFINED_FUNCTION, message));
         }
+        let message = match arguments {
+            Some(_) => message,
+            None => format!("function {name}() does not exist"),
+        };
         self.notice(format!("{message}, skipping"));
         Ok(None)
     }
-}
-
-/// The types of `$1`, `$2`, …
-pub(crate) fn parameter_types(function: &UserFunction) -> Fallible<Vec<SqlType>> {
-    let known = |argument: &FunctionType| match argument {
-        FunctionType::Is(data_type) => Ok(SqlType::Is(*data_type)),
-        FunctionType::Other(name) => Err(unsupported(format!("an argument of type {name}"))),
-    };
-    function.arguments.iter().map(known).collect()
 }
 
 fn function_type(data_type: &DataType) -> Fallible<FunctionType> {

@@ -11,8 +11,8 @@ use crate::error::{Fallible, error, state};
 use crate::storage::LockMode;
 
 /// What is granted on one object.
-struct Granted {
-    whole: Privileges,
+pub(super) struct Granted {
+    pub(super) whole: Privileges,
     /// Of some columns only.
     of_columns: Vec<(Privilege, Vec<Name>)>,
 }
@@ -34,6 +34,14 @@ impl Definer<'_> {
             GrantTarget::AllTables(schemas) => {
                 let tables = self.tables_in(schemas)?;
                 self.grant_on_these(grant, tables, &grantees)?
+            }
+            GrantTarget::Functions(names) => {
+                let functions = self.functions(names)?;
+                self.grant_on_functions(grant, functions, &grantees)?
+            }
+            GrantTarget::AllFunctions(schemas) => {
+                let functions = self.functions_in(schemas)?;
+                self.grant_on_functions(grant, functions, &grantees)?
             }
             GrantTarget::Schemas(names) => self.grant_on_schemas(grant, names, &grantees)?,
             GrantTarget::Sequences(names) => self.grant_on_sequences(grant, names, &grantees)?,
@@ -64,7 +72,7 @@ impl Definer<'_> {
     }
 
     /// Of what was asked, what the role may give; nothing at all is a refusal, a part a warning.
-    fn allowed(
+    pub(super) fn allowed(
         &mut self,
         grant: &Grant,
         access: &Access,
@@ -79,23 +87,26 @@ impl Definer<'_> {
         if allowed.is_empty() && !access.allows_any(&authority) {
             return Err(denied(kind, name));
         }
-        let (verb, some) = if grant.revoke {
-            ("revoked", "revoked")
+        let done = if grant.revoke {
+            "could be revoked"
         } else {
-            ("granted", "granted")
+            "were granted"
         };
-        let message = if allowed.is_empty() {
-            format!("no privileges were {verb} for \"{name}\"")
-        } else {
-            format!("not all privileges were {some} for \"{name}\"")
-        };
+        let which = if allowed.is_empty() { "no" } else { "not all" };
+        let message = format!("{which} privileges {done} for \"{name}\"");
         if !grant.privileges.is_empty() || allowed.is_empty() {
             self.warning(message);
         }
         Ok(allowed)
     }
 
-    fn change(grant: &Grant, access: &mut Access, all: Privileges, allowed: Privileges, grantees: &[Grantee]) {
+    pub(super) fn change(
+        grant: &Grant,
+        access: &mut Access,
+        all: Privileges,
+        allowed: Privileges,
+        grantees: &[Grantee],
+    ) {
         if allowed.is_empty() {
             return;
         }
@@ -116,7 +127,7 @@ impl Definer<'_> {
         let mut tables = Vec::new();
         for name in names {
             let sequence = || sequence_name(name);
-            match self.names().table(name).cloned() {
+            match self.table(name) {
                 Ok(table) => tables.push(table),
                 // PostgreSQL takes sequences for tables here.
                 Err(_) if self.has_sequence(&sequence()) => {
@@ -305,7 +316,7 @@ fn is_sequence(column: &crate::catalog::Column, name: &str) -> bool {
 }
 
 /// Sorts a list of privileges; one that objects of this kind do not have is refused.
-fn granted(list: &[GrantedPrivilege], all: Privileges, kind: &str) -> Fallible<Granted> {
+pub(super) fn granted(list: &[GrantedPrivilege], all: Privileges, kind: &str) -> Fallible<Granted> {
     let mut granted = Granted {
         whole: if list.is_empty() { all } else { Privileges::NONE },
         of_columns: Vec::new(),
@@ -315,6 +326,9 @@ fn granted(list: &[GrantedPrivilege], all: Privileges, kind: &str) -> Fallible<G
         let kind = if of_columns { "column" } else { kind };
         let possible = if of_columns { Privileges::of_columns() } else { all };
         if !possible.has(item.privilege) {
+            // What not even a sequence has is no privilege of relations.
+            let of_relations = kind != "table" || Privileges::of_sequences().has(item.privilege);
+            let kind = if of_relations { kind } else { "relation" };
             let message = format!("invalid privilege type {} for {kind}", item.privilege.keyword());
             return Err(error(state::INVALID_GRANT_OPERATION, message));
         }

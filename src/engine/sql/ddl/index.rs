@@ -17,7 +17,7 @@ use crate::storage::LockMode;
 
 impl Definer<'_> {
     pub(super) fn create_index(&mut self, create: &CreateIndex) -> Defined {
-        let table = self.names().table(&create.table)?.clone();
+        let table = self.table(&create.table)?;
         self.must_own(&table)?;
         let whole = table.partition_key.is_some();
         let locked = if whole {

@@ -7,7 +7,7 @@ use syntax::{AlterAction, ColumnDef, ObjectName};
 use super::Definer;
 use super::table::shown;
 use crate::bind::{Binder, RowClause};
-use crate::catalog::{Acl, Check, Column, Default, Table};
+use crate::catalog::{Acl, Check, Column, Default, IndexKey, Table};
 use crate::error::{Fallible, error, state};
 use crate::storage::LockMode;
 
@@ -16,7 +16,7 @@ impl Definer<'_> {
     pub(super) fn lock_inherited(&mut self, names: &[ObjectName]) -> Fallible<Option<Vec<Arc<Table>>>> {
         let mut parents: Vec<Arc<Table>> = Vec::new();
         for name in names {
-            let parent = self.names().table(name).map_err(super::without_place)?.clone();
+            let parent = self.table(name)?;
             if parents.iter().any(|other| other.id == parent.id) {
                 let message = format!("relation \"{}\" would be inherited from more than once", parent.name);
                 return Err(error(state::DUPLICATE_TABLE, message));
@@ -195,9 +195,25 @@ pub(super) fn goes_down(action: &AlterAction) -> bool {
 
 /// What a part of a larger table must not change by itself.
 pub(super) fn check_inherited(table: &Table, parents: &[Arc<Table>], action: &AlterAction) -> Fallible<()> {
+    if let (AlterAction::AddColumn { .. }, Some(_)) = (action, &table.bound) {
+        return Err(error(state::WRONG_OBJECT_TYPE, "cannot add column to a partition"));
+    }
     let AlterAction::DropColumn { name, .. } = action else {
         return Ok(());
     };
+    let column = table.column(&name.text);
+    if let (Some(key), Some(column)) = (&table.partition_key, column)
+        && key.keys.iter().any(|part| match part {
+            IndexKey::Column(own) => *own == column,
+            IndexKey::Expression(expression) => expression.columns.contains(&column),
+        })
+    {
+        let message = format!(
+            "cannot drop column \"{}\" because it is part of the partition key of relation \"{}\"",
+            name.text, table.name
+        );
+        return Err(error(state::INVALID_TABLE_DEFINITION, message));
+    }
     if table.column(&name.text).is_some() && parents.iter().any(|parent| parent.column(&name.text).is_some()) {
         let message = format!("cannot drop inherited column \"{}\"", name.text);
         return Err(error(state::INVALID_TABLE_DEFINITION, message));

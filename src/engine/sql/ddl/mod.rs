@@ -28,17 +28,15 @@ use crate::running::Came;
 use crate::server::{Core, names};
 use crate::session::SessionState;
 use crate::storage::{LockMode, RelationId, Xid};
-use crate::{Notice, Output, SqlError};
+use crate::{Notice, SqlError};
 
 pub(crate) use create_as::create_table_as;
-pub(crate) use function::parameter_types;
 
 /// A definition at work.
 pub(crate) struct Definer<'a> {
     pub(crate) session: &'a mut SessionState,
     pub(crate) core: &'a mut Core,
     pub(crate) xid: Xid,
-    pub(crate) notices: Vec<Notice>,
 }
 
 /// `Ok(None)`: waits for a lock.
@@ -62,20 +60,15 @@ pub(crate) fn run(statement: &Statement, session: &mut SessionState, core: &mut 
         _ => {}
     }
     let xid = session.write_xid(core)?;
-    let mut definer = Definer {
-        session,
-        core,
-        xid,
-        notices: Vec::new(),
-    };
-    let verb = definer.run(statement)?;
-    let notices = definer.notices;
+    let said = session.notices.len();
+    let verb = Definer { session, core, xid }.run(statement)?;
     Ok(match verb {
-        None => Came::Suspended,
-        Some(verb) => Came::Done(Output {
-            notices,
-            ..tagged(verb)
-        }),
+        None => {
+            // It begins anew when it has the lock.
+            session.notices.truncate(said);
+            Came::Suspended
+        }
+        Some(verb) => Came::Done(tagged(verb)),
     })
 }
 
@@ -173,8 +166,13 @@ impl Definer<'_> {
             .unwrap_or_else(|| Arc::new(table))
     }
 
+    /// A table that the statement names; where it names none, PostgreSQL does not say.
+    pub(super) fn table(&self, name: &ObjectName) -> Fallible<Arc<Table>> {
+        self.names().table(name).cloned().map_err(without_place)
+    }
+
     pub(crate) fn notice(&mut self, message: String) {
-        self.notices.push(Notice {
+        self.session.notices.push(Notice {
             severity: "NOTICE",
             message,
             detail: None,
@@ -182,7 +180,7 @@ impl Definer<'_> {
     }
 
     pub(crate) fn warning(&mut self, message: String) {
-        self.notices.push(Notice {
+        self.session.notices.push(Notice {
             severity: "WARNING",
             message,
             detail: None,
@@ -194,7 +192,7 @@ impl Definer<'_> {
         match &lines[..] {
             [] => {}
             [only] => self.notice(only.clone()),
-            several => self.notices.push(Notice {
+            several => self.session.notices.push(Notice {
                 severity: "NOTICE",
                 message: format!("drop cascades to {} other objects", several.len()),
                 detail: Some(several.join("\n")),
@@ -293,7 +291,7 @@ fn lock_tables(
         ));
     }
     for name in tables {
-        let table = names(core, session).table(name)?.clone();
+        let table = names(core, session).table(name).cloned().map_err(without_place)?;
         let tag = session.relation_tag(table.id);
         if !may_lock(&table, mode, &names(core, session).authority()) {
             return Err(denied("table", &table.name));
@@ -330,7 +328,7 @@ fn vacuum(table: Option<&ObjectName>, session: &mut SessionState, core: &mut Cor
     }
     let own = session.transaction.xids.clone();
     let tables: Vec<Arc<Table>> = match table {
-        Some(name) => vec![names(core, session).table(name)?.clone()],
+        Some(name) => vec![names(core, session).table(name).cloned().map_err(without_place)?],
         None => core.catalog.tables_of(session.database, &own).cloned().collect(),
     };
     for table in &tables {

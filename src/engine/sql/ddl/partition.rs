@@ -9,7 +9,7 @@ use super::Definer;
 use super::table::shown;
 use crate::bind::{Binder, RowClause};
 use crate::catalog::{
-    Edge, ForeignKey, Index, IndexColumn, IndexKey, PartitionBound, PartitionKey, Table, order_of_bounds,
+    Edge, ForeignKey, Index, IndexColumn, IndexKey, PartitionBound, PartitionKey, PartitionMap, Table, order_of_bounds,
 };
 use crate::error::{Fallible, error, state, unsupported};
 use crate::exec::partition_key_of;
@@ -200,31 +200,44 @@ impl Definer<'_> {
             return Ok(());
         };
         let mut parts = map.parts.clone();
-        let new = parts.iter().position(|part| part.bound.as_ref() == Some(bound));
-        if new.is_none() {
+        if !parts.iter().any(|part| part.bound.as_ref() == Some(bound)) {
             let mut one = (*default).clone();
             one.bound = Some(bound.clone());
             parts.push(Arc::new(one));
         }
-        let map = crate::catalog::PartitionMap::new(map.key.clone(), parts);
+        let map = PartitionMap::new(map.key.clone(), parts);
+        self.check_routes(parent, &map, &default, &|goes_to, _| {
+            let moves = goes_to.is_some_and(|part| part.bound.as_ref() == Some(bound));
+            moves.then(|| {
+                format!(
+                    "updated partition constraint for default partition \"{}\" would be violated by some row",
+                    default.name
+                )
+            })
+        })
+    }
+
+    /// Asks of each row of a table, and of those below it, whether it may go where the map says; a message refuses it.
+    fn check_routes(
+        &mut self,
+        parent: &Table,
+        map: &PartitionMap,
+        held: &Arc<Table>,
+        refusal: &dyn Fn(Option<&Table>, &Table) -> Option<String>,
+    ) -> Fallible<()> {
         let now = self.core.timestamp(self.session.transaction.started);
-        for leaf in self.core.catalog.descendants(&default, self.own()) {
+        for leaf in self.core.catalog.descendants(held, self.own()) {
             let columns = leaf.columns_of(parent);
             self.each_row(&leaf, &mut |values| {
-                let row: Vec<Value> = columns
-                    .iter()
-                    .map(|column| column.map_or(Value::Null, |column| values[usize::from(column)].clone()))
-                    .collect();
+                let own =
+                    |column: &Option<u16>| column.map_or(Value::Null, |column| values[usize::from(column)].clone());
+                let row: Vec<Value> = columns.iter().map(own).collect();
                 let key = partition_key_of(&map.key, &row, now)?;
-                let goes_to = map.route(&key).map(|at| &map.parts[at]);
-                if goes_to.is_some_and(|part| part.bound.as_ref() == Some(bound)) {
-                    let message = format!(
-                        "updated partition constraint for default partition \"{}\" would be violated by some row",
-                        default.name
-                    );
-                    return Err(error(state::CHECK_VIOLATION, message));
+                let goes_to = map.route(&key).map(|at| &*map.parts[at]);
+                match refusal(goes_to, &leaf) {
+                    Some(message) => Err(error(state::CHECK_VIOLATION, message)),
+                    None => Ok(()),
                 }
-                Ok(())
             })?;
         }
         Ok(())
@@ -345,7 +358,7 @@ impl Definer<'_> {
         name: &ObjectName,
         bound: &syntax::PartitionBound,
     ) -> Fallible<Option<Table>> {
-        let part = self.names().table(name).map_err(super::without_place)?.clone();
+        let part = self.table(name)?;
         self.must_own(&part)?;
         if !self.lock(part.id, LockMode::AccessExclusive)? {
             return Ok(None);
@@ -455,33 +468,25 @@ impl Definer<'_> {
         let mut one = (**part).clone();
         one.bound = Some(bound.clone());
         parts.push(Arc::new(one));
-        let map = crate::catalog::PartitionMap::new(map.key.clone(), parts);
-        let now = self.core.timestamp(self.session.transaction.started);
-        for leaf in self.core.catalog.descendants(part, self.own()) {
-            let columns = leaf.columns_of(parent);
-            self.each_row(&leaf, &mut |values| {
-                let row: Vec<Value> = columns
-                    .iter()
-                    .map(|column| column.map_or(Value::Null, |column| values[usize::from(column)].clone()))
-                    .collect();
-                let key = partition_key_of(&map.key, &row, now)?;
-                let goes_to = map.route(&key).map(|at| map.parts[at].id);
-                if goes_to != Some(part.id) {
-                    let message = format!(
-                        "partition constraint of relation \"{}\" is violated by some row",
-                        leaf.name
-                    );
-                    return Err(error(state::CHECK_VIOLATION, message));
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
+        let map = PartitionMap::new(map.key.clone(), parts);
+        self.check_routes(parent, &map, part, &|goes_to, leaf| {
+            let stays = goes_to.is_some_and(|to| to.id == part.id);
+            (!stays).then(|| {
+                format!(
+                    "partition constraint of relation \"{}\" is violated by some row",
+                    leaf.name
+                )
+            })
+        })
     }
 
     /// DETACH PARTITION. `None`: waits for a lock.
     pub(super) fn detach(&mut self, parent: Table, name: &ObjectName) -> Fallible<Option<Table>> {
-        let part = self.names().table(name).map_err(super::without_place)?.clone();
+        if parent.partition_key.is_none() {
+            let message = format!("table \"{}\" is not partitioned", parent.name);
+            return Err(error(state::WRONG_OBJECT_TYPE, message));
+        }
+        let part = self.table(name)?;
         if part.bound.is_none() || !part.parents.contains(&parent.id) {
             let message = format!(
                 "relation \"{}\" is not a partition of relation \"{}\"",

@@ -101,7 +101,7 @@ impl Definer<'_> {
 
     /// `None`: waits.
     fn lock_for_policy(&mut self, name: &ObjectName) -> Fallible<Option<Table>> {
-        let table = self.names().table(name)?.clone();
+        let table = self.table(name)?;
         self.must_own(&table)?;
         let locked = self.lock(table.id, LockMode::AccessExclusive)?;
         Ok(locked.then(|| (*table).clone()))
@@ -109,7 +109,7 @@ impl Definer<'_> {
 
     fn policy_roles(&mut self, roles: &[RoleRef]) -> Fallible<Vec<Grantee>> {
         if roles.len() > 1 && roles.contains(&RoleRef::Public) {
-            self.notices.push(crate::Notice {
+            self.session.notices.push(crate::Notice {
                 severity: "WARNING",
                 message: "ignoring specified roles other than PUBLIC".to_owned(),
                 detail: Some("All roles are members of the PUBLIC role.".to_owned()),

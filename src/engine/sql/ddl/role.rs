@@ -144,6 +144,13 @@ impl Definer<'_> {
                 lines.push(format!("privileges for schema {}", schema.name));
             }
         }
+        for function in self.core.catalog.functions_of(database, own) {
+            if function.access.owner == *role {
+                lines.push(format!("owner of function {}", function.shown()));
+            } else if function.access.acl.as_ref().is_some_and(|acl| acl.mentions(role)) {
+                lines.push(format!("privileges for function {}", function.shown()));
+            }
+        }
         for table in self.core.catalog.tables_of(database, own) {
             let named = |policy: &&crate::catalog::Policy| policy.roles.contains(&Some(role.clone()));
             for policy in table.row_security.policies.iter().filter(named) {

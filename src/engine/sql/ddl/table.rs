@@ -7,7 +7,7 @@ use syntax::{ColumnDef, ConstraintKind, CreateTable, DataTypeKind, ObjectName, P
 
 use super::inherit::{depends, refuse_mixture};
 use super::{Defined, Definer, already_exists};
-use crate::bind::{Binder, column_modifier, column_type};
+use crate::bind::{Binder, SystemColumn, column_modifier, column_type};
 use crate::catalog::{Access, Acl, Column, Default, RowExpression, RowSecurity, Table};
 use crate::error::{Fallible, error, state};
 use crate::row::Layout;
@@ -32,6 +32,13 @@ impl Definer<'_> {
             .chain(&create.constraints)
             .cloned()
             .collect();
+        let mut keys = constraints
+            .iter()
+            .filter(|constraint| matches!(constraint.kind, ConstraintKind::PrimaryKey(_)));
+        if let Some(second) = keys.nth(1) {
+            let message = format!("multiple primary keys for table \"{name}\" are not allowed");
+            return Err(error(state::INVALID_TABLE_DEFINITION, message).at(second.span));
+        }
         // The tables that it refers to are locked before anything is made.
         if !self.lock_parents(&constraints, Some(&create.name))? {
             return Ok(None);
@@ -168,6 +175,13 @@ impl Definer<'_> {
             let message = format!("column \"{}\" specified more than once", definition.name.text);
             return Err(error(state::DUPLICATE_COLUMN, message));
         }
+        if SystemColumn::ALL.iter().any(|own| own.name() == &*definition.name.text) {
+            let message = format!(
+                "column name \"{}\" conflicts with a system column name",
+                definition.name.text
+            );
+            return Err(error(state::DUPLICATE_COLUMN, message));
+        }
         let serial = matches!(
             definition.data_type.kind,
             DataTypeKind::Serial | DataTypeKind::BigSerial
@@ -206,7 +220,7 @@ impl Definer<'_> {
                 if new.is_some_and(|new| new == table) {
                     continue;
                 }
-                let parent = self.names().table(table).map_err(super::without_place)?.id;
+                let parent = self.table(table)?.id;
                 if !self.lock(parent, LockMode::ShareRowExclusive)? {
                     return Ok(false);
                 }
@@ -338,7 +352,7 @@ impl Definer<'_> {
     pub(super) fn truncate(&mut self, names: &[ObjectName]) -> Defined {
         let mut tables = Vec::new();
         for name in names {
-            let table = self.names().table(name)?.clone();
+            let table = self.table(name)?;
             self.must_have(&table, &[Privilege::Truncate])?;
             for table in self.core.catalog.descendants(&table, self.own()) {
                 if !self.lock(table.id, LockMode::AccessExclusive)? {

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use base::Value;
 
 use super::{Context, ForeignRun, Run, Step, Work, acquire, finish_commons};
+use crate::SqlError;
+use crate::bind::Arguments;
 use crate::catalog::{FunctionBody, FunctionType, UserFunction};
 use crate::error::{Fallible, unsupported};
 use crate::expr::Flow;
@@ -58,10 +60,15 @@ pub(crate) fn call(function: &UserFunction, arguments: &[Value], cx: &mut Contex
     while let Some(statement) = statements.get(call.at) {
         let body = match &mut call.body {
             Some(body) => body,
-            none => none.insert(Box::new(Body::new(function, statement, arguments, cx)?)),
+            none => {
+                let body = Body::new(function, statement, arguments, cx);
+                let body = body.map_err(|refusal| in_function(refusal, function, "during startup"));
+                none.insert(Box::new(body?))
+            }
         };
         let last = call.at + 1 == statements.len();
-        match body.go_on(last, cx)? {
+        let went = body.go_on(last, cx);
+        match went.map_err(|refusal| in_function(refusal, function, &format!("statement {}", call.at + 1)))? {
             Flow::Suspended => {
                 cx.run.call = Some(call);
                 return Ok(Flow::Suspended);
@@ -80,6 +87,15 @@ pub(crate) fn call(function: &UserFunction, arguments: &[Value], cx: &mut Contex
     }))
 }
 
+/// What has gone wrong inside has no place in the text of the statement that calls.
+fn in_function(mut refusal: Box<SqlError>, function: &UserFunction, at: &str) -> Box<SqlError> {
+    refusal.position = None;
+    if function.is_inlined() {
+        return refusal;
+    }
+    refusal.within(format!("SQL function \"{}\" {at}", function.name))
+}
+
 impl Body {
     fn new(
         function: &UserFunction,
@@ -87,8 +103,8 @@ impl Body {
         arguments: &[Value],
         cx: &mut Context<'_>,
     ) -> Fallible<Body> {
-        let params = crate::ddl::parameter_types(function)?;
-        let plan = crate::planning::plan_with(statement, names(cx.core, cx.session), params)?;
+        let arguments_of = Arguments::of(function)?;
+        let plan = crate::planning::plan_with(statement, names(cx.core, cx.session), arguments_of)?;
         let plan =
             Arc::new(plan.ok_or_else(|| unsupported("a statement other than a query or a write in a function"))?);
         cx.session.usage.prepared += 1;

@@ -189,6 +189,7 @@ impl Modify {
                 cx.run.frame[*slot as usize] = self.old[own].clone();
             }
         }
+        cx.run.put_system(cx.plan, existing, table, row);
         self.target = Some((row, None));
         Ok(true)
     }

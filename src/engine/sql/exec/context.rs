@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use base::{Row, Time, Value};
-use syntax::{Name, ObjectName};
+use syntax::Span;
 
 use super::subquery::SubqueryRun;
 use super::{CallRun, CommonRun, ForeignEvent, NO_ROW, Place, State};
 use crate::SqlError;
-use crate::catalog::{Authority, UserFunction};
+use crate::bind::{SystemColumn, object_name};
+use crate::catalog::{Authority, Table, UserFunction};
 use crate::error::{Fallible, error, state};
 use crate::expr::function::Session as SessionFunction;
 use crate::expr::{Advisory, Environment, Flow, Slot};
@@ -64,6 +65,16 @@ impl Run {
             result: None,
             command,
             ends: false,
+        }
+    }
+
+    /// What an appearance of a table reads of a row besides its columns; the row is in `table`.
+    pub(super) fn put_system(&mut self, plan: &Plan, appearance: usize, table: &Table, row: RowId) {
+        for (column, slot) in &plan.tables[appearance].system {
+            self.frame[*slot as usize] = match column {
+                SystemColumn::Ctid => Value::Tid(row.page, row.slot),
+                SystemColumn::TableOid => Value::Oid(table.id.0),
+            };
         }
     }
 }
@@ -156,10 +167,15 @@ impl Context<'_> {
         )
     }
 
-    /// Decodes a row's bytes into the slots of one appearance of its table.
-    pub(crate) fn load(plan: &Plan, table: usize, bytes: &[u8], frame: &mut [Value]) {
+    /// Makes a row the current one of one appearance of its table: its bytes are decoded into that one's slots.
+    #[inline]
+    pub(crate) fn load(plan: &Plan, table: usize, row: RowId, bytes: &[u8], run: &mut Run) {
         let range = &plan.tables[table];
-        crate::row::decode(bytes, &range.table.layout, &range.wanted, frame);
+        crate::row::decode(bytes, &range.table.layout, &range.wanted, &mut run.frame);
+        run.rows[table].row = row;
+        if !range.system.is_empty() {
+            run.put_system(plan, table, &range.table, row);
+        }
     }
 
     pub(crate) fn sub_state(&self, id: u32) -> State {
@@ -312,13 +328,16 @@ impl Environment for Context<'_> {
             SessionFunction::BackendPid => Value::Int4(i32::try_from(self.session.id.0).unwrap_or(i32::MAX)),
             SessionFunction::RelationSize => {
                 let names = crate::server::names(self.core, self.session);
-                let (schema, name) = match text(0).split_once('.') {
-                    Some((schema, name)) => (Some(Name::new(schema)), Name::new(name)),
-                    None => (None, Name::new(text(0))),
-                };
-                let heap = names.table(&ObjectName { schema, name })?.heap;
+                let heap = names.table(&object_name(text(0), Span::default())?)?.heap;
                 let bytes = self.core.storage.heap_bytes(heap);
                 Value::Int8(i64::try_from(bytes).unwrap_or(i64::MAX))
+            }
+            SessionFunction::Regclass => {
+                let names = crate::server::names(self.core, self.session);
+                match arguments.first() {
+                    Some(Value::Oid(number)) => names.shown(*number),
+                    _ => names.regclass(text(0), Span::default())?,
+                }
             }
             SessionFunction::TransactionId => {
                 self.xid()?;

@@ -104,7 +104,7 @@ impl LockRow {
             return false;
         };
         let member = cx.run.rows[table].member as usize;
-        Context::load(cx.plan, member, bytes, &mut cx.run.frame);
+        Context::load(cx.plan, member, self.row, bytes, cx.run);
         cx.run.rows[table].row = self.row;
         true
     }

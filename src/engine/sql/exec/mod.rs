@@ -110,6 +110,7 @@ pub(crate) enum State {
         given: bool,
     },
     SeqScan(scan::SeqScanState),
+    TidScan(scan::TidScanState),
     IndexScan(scan::IndexScanState),
     Append(append::AppendState),
     Series(series::SeriesState),
@@ -146,6 +147,7 @@ impl State {
         match node {
             Node::Nothing => State::Once { given: false },
             Node::SeqScan { .. } => State::SeqScan(scan::SeqScanState::default()),
+            Node::TidScan { .. } => State::TidScan(scan::TidScanState::default()),
             Node::IndexScan(_) => State::IndexScan(scan::IndexScanState::default()),
             Node::Append(_) => State::Append(append::AppendState::default()),
             Node::Series(_) => State::Series(series::SeriesState::default()),
@@ -199,6 +201,9 @@ pub(crate) fn next(node: &Node, state: &mut State, cx: &mut Context<'_>) -> Fall
             Step::Row
         }),
         (Node::SeqScan { table, filter }, State::SeqScan(state)) => scan::next_seq(*table, filter.as_ref(), state, cx),
+        (Node::TidScan { table, places, filter }, State::TidScan(state)) => {
+            scan::next_at_places(*table, places, filter.as_ref(), state, cx)
+        }
         (Node::IndexScan(plan), State::IndexScan(state)) => scan::next_index(plan, state, cx),
         (Node::Append(plan), State::Append(state)) => append::next(plan, state, cx),
         (Node::Series(plan), State::Series(state)) => series::next(plan, state, cx),

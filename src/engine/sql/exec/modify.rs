@@ -136,9 +136,13 @@ impl Modify {
         Ok(true)
     }
 
-    /// After a row has been written: to RETURNING, or on.
-    fn written(&mut self, returning: &Returning) {
+    /// After a row has been written: to RETURNING, or on. `new`: the appearance that the new version is of.
+    fn written(&mut self, returning: &Returning, new: Option<usize>, cx: &mut Context<'_>) {
         self.affected += 1;
+        if let (Some(new), Some(write)) = (new, &self.write) {
+            let (table, row) = write.placed();
+            cx.run.put_system(cx.plan, new, table, row);
+        }
         self.go(if returning.output.is_empty() {
             Stage::Next
         } else {
@@ -219,7 +223,12 @@ impl Modify {
                     Written::Suspended => return Ok(Step::Suspended),
                     Written::Done(_) => {
                         let returning = self.insert_returning(plan);
-                        self.written(returning);
+                        let update = plan.conflict.as_ref().and_then(|conflict| conflict.update.as_ref());
+                        let new = match update {
+                            Some(update) if self.on_conflict => update.new,
+                            _ => plan.table,
+                        };
+                        self.written(returning, Some(new), cx);
                         if self.stage == Stage::Next {
                             self.next_insert(plan);
                         }
@@ -331,6 +340,7 @@ impl Modify {
                         strength: plan.strength,
                         recheck: &plan.recheck,
                         returning: &plan.returning,
+                        new: Some(plan.new),
                     };
                     if let Some(step) = self.write_or_follow(followed, cx)? {
                         return Ok(step);
@@ -365,6 +375,7 @@ impl Modify {
                         strength: RowLock::Update,
                         recheck: &plan.recheck,
                         returning: &plan.returning,
+                        new: None,
                     };
                     if let Some(step) = self.write_or_follow(followed, cx)? {
                         return Ok(step);
@@ -428,11 +439,12 @@ impl Modify {
             strength,
             recheck,
             returning,
+            new,
         } = followed;
         match self.stage {
             Stage::Write => match self.write_step(referencing, cx)? {
                 Written::Suspended => return Ok(Some(Step::Suspended)),
-                Written::Done(_) => self.written(returning),
+                Written::Done(_) => self.written(returning, new, cx),
                 Written::Already(by) if by != cx.command() => {
                     return Err(modified_by_call(self.write.as_ref().is_some_and(WriteRow::deletes)));
                 }
@@ -522,6 +534,8 @@ struct Followed<'p> {
     strength: RowLock,
     recheck: &'p Recheck,
     returning: &'p Returning,
+    /// The appearance of the new version, if there is one.
+    new: Option<usize>,
 }
 
 fn violation(check: &PolicyCheck, table: &str) -> Box<SqlError> {

@@ -77,8 +77,7 @@ fn fetch_next(table: usize, state: &mut SeqScanState, cx: &mut Context<'_>) -> F
     let Some((row, bytes)) = found else {
         return Ok(false);
     };
-    Context::load(cx.plan, table, bytes, &mut cx.run.frame);
-    cx.run.rows[table].row = row;
+    Context::load(cx.plan, table, row, bytes, cx.run);
     Ok(true)
 }
 
@@ -124,6 +123,80 @@ fn passes(filter: Option<&Program>, machine: &mut Machine, cx: &mut Context<'_>)
             Flow::Ready(value) => Some(value == Value::Bool(true)),
         }),
     }
+}
+
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct TidScanState {
+    /// In physical order, each once; the next one last. Found at the first call.
+    places: Option<Vec<RowId>>,
+    machine: Machine,
+    pending: bool,
+}
+
+/// The versions at some places that the snapshot sees.
+pub(crate) fn next_at_places(
+    table: usize,
+    places: &[Program],
+    filter: Option<&Program>,
+    state: &mut TidScanState,
+    cx: &mut Context<'_>,
+) -> Fallible<Step> {
+    if state.places.is_none() {
+        state.places = Some(row_ids(places, &mut state.machine, cx)?);
+    }
+    loop {
+        if !state.pending {
+            if !cx.burn() {
+                return Ok(Step::Suspended);
+            }
+            let Some(row) = state.places.as_mut().and_then(Vec::pop) else {
+                return Ok(Step::Done);
+            };
+            let heap = cx.plan.table(table).heap;
+            cx.session.usage.pages_read += 1;
+            if let Some(serial) = cx.session.transaction.serial {
+                let watched = cx.core.storage.watch_fetch(serial, heap, row, &cx.run.snapshot);
+                watched.map_err(failed)?;
+            }
+            let Some(bytes) = cx.core.storage.fetch(heap, row, &cx.run.snapshot) else {
+                continue;
+            };
+            Context::load(cx.plan, table, row, bytes, cx.run);
+            cx.session.usage.rows_read += 1;
+            state.pending = true;
+        }
+        match passes(filter, &mut state.machine, cx)? {
+            None => return Ok(Step::Suspended),
+            Some(passed) => {
+                state.pending = false;
+                if passed {
+                    return Ok(Step::Row);
+                }
+            }
+        }
+    }
+}
+
+fn row_ids(places: &[Program], machine: &mut Machine, cx: &mut Context<'_>) -> Fallible<Vec<RowId>> {
+    let mut rows = Vec::new();
+    let mut add = |value: &Value| {
+        if let Value::Tid(page, slot) = value {
+            rows.push(RowId {
+                page: *page,
+                slot: *slot,
+            });
+        }
+    };
+    for place in places {
+        match evaluate(place, machine, cx)? {
+            Value::List(items) => items.iter().for_each(&mut add),
+            value => add(&value),
+        }
+    }
+    rows.sort_unstable();
+    rows.dedup();
+    rows.reverse();
+    Ok(rows)
 }
 
 /// The row ids of a whole key that are still to be visited. Most keys have one, which takes no memory of its own.
@@ -194,8 +267,7 @@ pub(crate) fn next_index(plan: &IndexScan, state: &mut IndexScanState, cx: &mut 
             let Some((row, bytes)) = found else {
                 continue;
             };
-            Context::load(cx.plan, plan.table, bytes, &mut cx.run.frame);
-            cx.run.rows[plan.table].row = row;
+            Context::load(cx.plan, plan.table, row, bytes, cx.run);
             cx.session.usage.rows_read += 1;
             state.pending = true;
         }

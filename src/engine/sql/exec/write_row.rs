@@ -113,6 +113,11 @@ impl WriteRow {
         refusal
     }
 
+    /// The table that it is written to, and where its new version is.
+    pub(super) fn placed(&self) -> (&Table, RowId) {
+        (&self.table, self.new)
+    }
+
     pub(crate) fn deletes(&self) -> bool {
         matches!(self.kind, Kind::Delete { .. } | Kind::Moved { .. })
     }

@@ -76,6 +76,11 @@ pub(crate) enum Function {
     ConvertTo,
     ConvertFrom,
     Range(RangeFunction),
+    Record,
+    /// Whether all its parts are NULL, or none is.
+    RecordIsNull {
+        negated: bool,
+    },
     Session(Session),
     Advisory(Advisory),
 }
@@ -131,6 +136,8 @@ pub(crate) enum Session {
     BackendPid,
     /// `pg_relation_size('table')`, in bytes.
     RelationSize,
+    /// A table's name, or its number, with the name that it has for the session.
+    Regclass,
     TransactionId,
     /// `nextval('sequence')`.
     NextValue,
@@ -143,6 +150,8 @@ impl Function {
             self,
             Function::Concat
                 | Function::ConcatWith
+                | Function::Record
+                | Function::RecordIsNull { .. }
                 | Function::Range(RangeFunction::Make)
                 | Function::Session(Session::SetConfig)
         )
@@ -230,6 +239,11 @@ impl Function {
             }
             (Function::JsonContains, [left, right]) => Value::Bool(json::contains(text(left), text(right))?),
             (Function::Session(function), arguments) => environment.session_call(function.clone(), arguments)?,
+            (Function::Record, arguments) => Value::Record(arguments.into()),
+            (Function::RecordIsNull { negated }, [Value::Record(parts)]) => {
+                Value::Bool(parts.iter().all(|part| part.is_null() != *negated))
+            }
+            (Function::RecordIsNull { negated }, _) => Value::Bool(!negated),
             (Function::Range(function), arguments) => function.call(arguments)?,
             (Function::Concat | Function::ConcatWith, arguments) => self.call_text(arguments)?,
             (function, [Value::Bytea(first), others @ ..]) => bytes::call(function, first, others)?,

@@ -1,7 +1,7 @@
 //! How to reach the rows of one table: the best index that its conditions allow, else a scan.
 
 use super::{AppendPart, AppendPlan, Edge, IndexScan, List, Node, Pruning};
-use crate::bind::RangeTable;
+use crate::bind::{RangeTable, SystemColumn};
 use crate::catalog::{Index, IndexKey};
 use crate::expr::{Bound, BoundKind, Comparison, Program, Slot};
 use crate::storage::Direction;
@@ -41,7 +41,7 @@ pub(crate) fn plan_access(table: usize, tables: &[RangeTable], conditions: Vec<B
 /// Plans the access to each of a table's members that can have rows.
 fn plan_append(table: usize, tables: &[RangeTable], conditions: &[Bound]) -> (Node, Size) {
     let range = &tables[table];
-    let own: Vec<Slot> = range.wanted.iter().map(|(_, slot)| *slot).collect();
+    let own: Vec<Slot> = range.slots().collect();
     let all: Vec<Bound> = range.security.iter().chain(conditions).cloned().collect();
     let mut pruning = Vec::new();
     let mut dead: Vec<(usize, usize)> = Vec::new();
@@ -103,7 +103,7 @@ fn filtered(node: Node, conditions: Vec<Bound>) -> Node {
 
 /// A scan with all these conditions, the first `secured` of which are row security's.
 fn plan_scan(table: usize, range: &RangeTable, conditions: Vec<Bound>, secured: usize) -> (Node, Size) {
-    let own: Vec<Slot> = range.wanted.iter().map(|(_, slot)| *slot).collect();
+    let own: Vec<Slot> = range.slots().collect();
     let usable: Vec<Usable<'_>> = conditions
         .iter()
         .filter_map(|condition| usable(condition, &own))
@@ -136,13 +136,41 @@ fn plan_scan(table: usize, range: &RangeTable, conditions: Vec<Bound>, secured: 
             scan.filter = filter(conditions);
             (Node::IndexScan(Box::new(scan)), size)
         }
-        None => (
-            Node::SeqScan {
-                table,
-                filter: filter(conditions),
-            },
-            Size::All,
-        ),
+        None => match conditions.iter().find_map(|condition| places(condition, range)) {
+            Some(places) => (
+                Node::TidScan {
+                    table,
+                    places: places.into_iter().map(Program::new).collect(),
+                    filter: filter(conditions),
+                },
+                Size::Few,
+            ),
+            None => (
+                Node::SeqScan {
+                    table,
+                    filter: filter(conditions),
+                },
+                Size::All,
+            ),
+        },
+    }
+}
+
+/// The places of rows that a condition allows: `ctid = …`, IN, ANY, or one of those or another.
+fn places<'a>(condition: &'a Bound, range: &RangeTable) -> Option<Vec<&'a Bound>> {
+    let own: Vec<Slot> = range.slots().collect();
+    if let BoundKind::Or(parts) = &condition.kind {
+        let parts = parts.iter().map(|part| places(part, range));
+        return Some(parts.collect::<Option<Vec<_>>>()?.concat());
+    }
+    let Usable { key, kind } = usable(condition, &own)?;
+    let BoundKind::Slot(slot) = key.kind else { return None };
+    range.system.contains(&(SystemColumn::Ctid, slot)).then_some(())?;
+    match kind {
+        Use::Compare(Comparison::Equal, place) => Some(vec![place]),
+        Use::Compare(..) => None,
+        Use::In(items) => Some(items.iter().collect()),
+        Use::Any(list) => Some(vec![list]),
     }
 }
 

@@ -85,6 +85,12 @@ pub(crate) enum Node {
         table: usize,
         filter: Option<Program>,
     },
+    /// The versions at these places (a list stands for its items).
+    TidScan {
+        table: usize,
+        places: Box<[Program]>,
+        filter: Option<Program>,
+    },
     IndexScan(Box<IndexScan>),
     Append(Box<AppendPlan>),
     Series(SeriesPlan),
@@ -285,6 +291,8 @@ pub(crate) struct ConflictPlan {
 #[derive(Debug)]
 pub(crate) struct ConflictUpdatePlan {
     pub(crate) existing: usize,
+    /// What it becomes.
+    pub(crate) new: usize,
     pub(crate) new_slots: Vec<Slot>,
     pub(crate) assignments: Vec<(u16, Program)>,
     pub(crate) filter: Option<Program>,
@@ -311,6 +319,8 @@ pub(crate) struct Returning {
 #[derive(Debug)]
 pub(crate) struct UpdatePlan {
     pub(crate) table: usize,
+    /// The row as it will be.
+    pub(crate) new: usize,
     pub(crate) referencing: Referencing,
     pub(crate) placement: Option<Placement>,
     pub(crate) new_slots: Vec<Slot>,
@@ -338,6 +348,7 @@ impl Node {
         match self {
             Node::Nothing
             | Node::SeqScan { .. }
+            | Node::TidScan { .. }
             | Node::IndexScan(_)
             | Node::Series(_)
             | Node::Common { .. }

@@ -156,8 +156,7 @@ impl Planner<'_> {
         match from {
             From::Nothing => {}
             From::Table(table) => {
-                kept.slots
-                    .extend(self.tables[*table].wanted.iter().map(|(_, slot)| *slot));
+                kept.slots.extend(self.tables[*table].slots());
                 kept.tables.push(*table);
             }
             From::Derived(query) => kept.slots.extend(query.output.iter().map(|target| target.slot)),

@@ -30,6 +30,7 @@ pub(crate) fn plan_insert(insert: &BoundInsert, tables: &[RangeTable], written: 
             arbiters: conflict.arbiters.clone(),
             update: conflict.update.as_ref().map(|update| ConflictUpdatePlan {
                 existing: update.existing,
+                new: update.new,
                 new_slots: update.new_slots.clone(),
                 assignments: assignments(&update.assignments),
                 filter: update.filter.as_ref().map(Program::new),
@@ -46,6 +47,7 @@ pub(crate) fn plan_update(update: &BoundUpdate, tables: &[RangeTable], written: 
     let planner = Planner { tables };
     UpdatePlan {
         table: update.table,
+        new: update.new,
         referencing: written.referencing,
         placement: written.placement,
         new_slots: update.new_slots.clone(),

@@ -119,6 +119,8 @@ impl From<StorageError> for SqlError {
             detail: None,
             hint: None,
             position: None,
+            context: None,
+            notices: Vec::new(),
         }
     }
 }

@@ -16,11 +16,22 @@ pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
         (Value::Numeric(a), Value::Numeric(b)) => a.compare(**b),
         (Value::Daterange(a), Value::Daterange(b)) => a.compare(*b),
         (Value::Jsonb(a), Value::Jsonb(b)) => super::json::compare(a, b),
+        (Value::Oid(a) | Value::Regclass(a, _), Value::Oid(b) | Value::Regclass(b, _)) => a.cmp(b),
+        (Value::Record(a), Value::Record(b)) => compare_records(a, b),
         _ => match (left.as_i64(), right.as_i64()) {
             (Some(a), Some(b)) => a.cmp(&b),
             _ => left.cmp(right),
         },
     }
+}
+
+/// Part by part, a NULL equal to another and greater than all else.
+fn compare_records(left: &[Value], right: &[Value]) -> Ordering {
+    let parts = left.iter().zip(right);
+    let different = parts
+        .map(|(a, b)| compare_for_sort(a, b, false, false))
+        .find(|order| order.is_ne());
+    different.unwrap_or_else(|| left.len().cmp(&right.len()))
 }
 
 /// With PostgreSQL's place for NULLs, which `nulls_first` decides on its own.

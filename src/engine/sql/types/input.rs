@@ -42,7 +42,31 @@ pub(crate) fn parse(text: &str, to: Type, now: i64) -> Fallible<Value> {
         Type::Daterange => range::parse(text, now).map(Value::Daterange),
         Type::Bytea => bytea::parse(text).map(Value::bytea),
         Type::Jsonb => json::validate(text).map(|()| Value::Jsonb(text.into())),
+        Type::Tid => parse_tid(text).ok_or_else(|| invalid(text, to)),
+        Type::Oid => {
+            let wide = parse_integer(text, to)?;
+            // As the numbers of C: what is negative counts from the end.
+            let number = u32::try_from(wide)
+                .ok()
+                .or_else(|| Some(i32::try_from(wide).ok()? as u32));
+            number.map(Value::Oid).ok_or_else(|| out_of_range_text(text, to))
+        }
+        Type::Regclass => Err(unsupported("a name as regclass here")),
+        Type::Record => Err(error(
+            state::FEATURE_NOT_SUPPORTED,
+            "input of anonymous composite types is not implemented",
+        )),
     }
+}
+
+/// `(page,place)`, both numbers in full.
+fn parse_tid(text: &str) -> Option<Value> {
+    let (page, slot) = text
+        .trim_matches(is_space)
+        .strip_prefix('(')?
+        .strip_suffix(')')?
+        .split_once(',')?;
+    Some(Value::Tid(page.trim().parse().ok()?, slot.trim().parse().ok()?))
 }
 
 fn invalid(text: &str, to: Type) -> Box<crate::SqlError> {
@@ -232,6 +256,14 @@ pub(crate) fn cast(value: Value, to: Type, now: i64) -> Fallible<Value> {
         (Value::Int4(n), Type::Bool) => Value::Bool(n != 0),
         (Value::Bool(b), Type::Int4) => Value::Int4(i32::from(b)),
         (value, to) if value.type_of() == Some(to) => value,
+        (Value::Regclass(number, _), Type::Oid) => Value::Oid(number),
+        (Value::Oid(number), Type::Int8) => Value::Int8(i64::from(number)),
+        (Value::Oid(number), Type::Int4) => Value::Int4(number as i32),
+        (Value::Int8(number), Type::Oid) => {
+            Value::Oid(u32::try_from(number).map_err(|_| error(state::NUMERIC_OUT_OF_RANGE, "OID out of range"))?)
+        }
+        (Value::Int4(number), Type::Oid) => Value::Oid(number as u32),
+        (Value::Int2(number), Type::Oid) => Value::Oid(i32::from(number) as u32),
         (value @ (Value::Int2(_) | Value::Int4(_) | Value::Int8(_)), _) if to.is_whole() => {
             whole(value.as_i64().unwrap_or_default(), to)?
         }

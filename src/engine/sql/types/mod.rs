@@ -29,6 +29,10 @@ impl SqlType {
     pub(crate) const JSONB: SqlType = SqlType::Is(Type::Jsonb);
     pub(crate) const DATERANGE: SqlType = SqlType::Is(Type::Daterange);
     pub(crate) const BYTEA: SqlType = SqlType::Is(Type::Bytea);
+    pub(crate) const TID: SqlType = SqlType::Is(Type::Tid);
+    pub(crate) const OID: SqlType = SqlType::Is(Type::Oid);
+    pub(crate) const REGCLASS: SqlType = SqlType::Is(Type::Regclass);
+    pub(crate) const RECORD: SqlType = SqlType::Is(Type::Record);
 
     /// What a column of this type is at the end: an undecided literal is text.
     pub(crate) fn settled(self) -> Type {
@@ -59,7 +63,9 @@ pub(crate) enum CastContext {
 
 /// Whether a value of `from` may become `to` in this context.
 pub(crate) fn can_cast(from: SqlType, to: Type, context: CastContext) -> bool {
-    use Type::{Bool, Date, Float8, Int2, Int4, Int8, Jsonb, Numeric, Text, Timestamp, Timestamptz};
+    use Type::{
+        Bool, Date, Float8, Int2, Int4, Int8, Jsonb, Numeric, Oid, Record, Regclass, Text, Timestamp, Timestamptz,
+    };
     let from = match from {
         SqlType::Unknown => return true,
         SqlType::ListOf(_) => return false,
@@ -75,6 +81,10 @@ pub(crate) fn can_cast(from: SqlType, to: Type, context: CastContext) -> bool {
         (Int8, Int4 | Int2) | (Int4, Int2) | (Numeric, Int2 | Int4 | Int8) => CastContext::Assignment,
         (Float8, Int2 | Int4 | Int8 | Numeric) => CastContext::Assignment,
         (Timestamptz, Date | Timestamp) | (Timestamp, Date) => CastContext::Assignment,
+        (Int2 | Int4 | Int8, Oid) | (Regclass, Oid) => CastContext::Implicit,
+        (Oid, Int4 | Int8) => CastContext::Assignment,
+        // Names are read, and shown, by the session: `Binder::regclass`.
+        (_, Regclass) | (Text, Record) => return false,
         // Through the types' text forms: to text by assignment, from text only when asked.
         (_, Text) => CastContext::Assignment,
         (Text, _) | (Int4, Bool) | (Bool, Int4) | (Jsonb, Int2 | Int4 | Int8 | Numeric | Bool) => CastContext::Explicit,

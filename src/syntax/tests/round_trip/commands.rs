@@ -105,10 +105,7 @@ impl Make {
             },
             15 => match self.coin() {
                 true => Statement::DropFunction {
-                    functions: self.many(1, |make| FunctionName {
-                        name: make.object(),
-                        arguments: make.some(|make| make.many(0, Self::data_type)),
-                    }),
+                    functions: self.many(1, Self::function_name),
                     if_exists: self.coin(),
                 },
                 false => Statement::CreateFunction(Box::new(CreateFunction {
@@ -204,6 +201,13 @@ impl Make {
         }
     }
 
+    fn function_name(&mut self) -> FunctionName {
+        FunctionName {
+            name: self.object(),
+            arguments: self.some(|make| make.many(0, Self::data_type)),
+        }
+    }
+
     fn grant(&mut self) -> Statement {
         let revoke = self.coin();
         Statement::Grant(Box::new(Grant {
@@ -213,12 +217,14 @@ impl Make {
                 privilege: make.pick(&Privilege::ALL),
                 columns: make.many(0, Self::name),
             }),
-            on: match self.below(5) {
+            on: match self.below(7) {
                 0 => GrantTarget::Tables(self.many(1, Self::object)),
                 1 => GrantTarget::Sequences(self.many(1, Self::object)),
                 2 => GrantTarget::Schemas(self.many(1, Self::name)),
                 3 => GrantTarget::AllTables(self.many(1, Self::name)),
-                _ => GrantTarget::AllSequences(self.many(1, Self::name)),
+                4 => GrantTarget::AllSequences(self.many(1, Self::name)),
+                5 => GrantTarget::Functions(self.many(1, Self::function_name)),
+                _ => GrantTarget::AllFunctions(self.many(1, Self::name)),
             },
             roles: self.many(1, Self::role),
             cascade: revoke && self.coin(),

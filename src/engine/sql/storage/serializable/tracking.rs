@@ -76,6 +76,29 @@ impl Storage {
         Ok(Some(row))
     }
 
+    /// Before [`Storage::fetch`]: the version, if it is seen, is locked.
+    pub fn watch_fetch(
+        &mut self,
+        serial: SerialId,
+        relation: RelationId,
+        row: RowId,
+        snapshot: &Snapshot,
+    ) -> Checked<()> {
+        if !self.watches(serial) {
+            return Ok(());
+        }
+        let header = self.heap(relation).and_then(|heap| heap.header(row));
+        let Some(header) = header else { return Ok(()) };
+        let visibility = self.visibility();
+        let seen = visibility.sees(snapshot, &header);
+        let unseen: Vec<Xid> = visibility.unseen_writer(&header, seen, snapshot).into_iter().collect();
+        self.flag_unseen(serial, &unseen)?;
+        if seen && !self.transactions.is_part_of(header.xmin, snapshot.own) {
+            self.lock_for_reading(serial, Target::row(relation, row));
+        }
+        Ok(())
+    }
+
     /// Before [`Storage::index_lookup`]: the leaves with the key are locked.
     pub fn watch_lookup(&mut self, serial: SerialId, index: IndexId, key: &[u8]) {
         let leaves = self.objects.index(index).map(|tree| tree.leaves_with(key));

@@ -18,6 +18,16 @@ const TABLE: &str = "
     CREATE TABLE pairs (k int PRIMARY KEY, v int NOT NULL);
     INSERT INTO pairs VALUES (0, 0), (2, 0), (4, 0);";
 
+/// The same, in partitions by what is written, so that rows go from one to another. No key keeps two rows of one `k`
+/// apart: who inserts looks before.
+const PARTS: &str = "
+    CREATE TABLE pairs (k int NOT NULL, v int NOT NULL) PARTITION BY LIST ((v % 3));
+    CREATE TABLE pairs_0 PARTITION OF pairs FOR VALUES IN (0);
+    CREATE TABLE pairs_1 PARTITION OF pairs FOR VALUES IN (1);
+    CREATE TABLE pairs_2 PARTITION OF pairs FOR VALUES IN (2);
+    CREATE INDEX ON pairs (k);
+    INSERT INTO pairs VALUES (0, 0), (2, 0), (4, 0);";
+
 fn was_there(key: i64) -> bool {
     key < KEYS && key % 2 == 0
 }
@@ -73,12 +83,15 @@ impl Step {
         }
     }
 
-    fn sql(self, number: i64) -> String {
+    fn sql(self, number: i64, table: &str) -> String {
         match self {
             Step::Read { indexed: false, .. } => "SELECT k, v FROM pairs".to_owned(),
             Step::Read { from, to, .. } if from == to => format!("SELECT k, v FROM pairs WHERE k = {from}"),
             Step::Read { from, to, .. } => format!("SELECT k, v FROM pairs WHERE k >= {from} AND k <= {to}"),
             Step::Write(key) => format!("UPDATE pairs SET v = {number} WHERE k = {key}"),
+            Step::Insert(key) if table == PARTS => format!(
+                "INSERT INTO pairs SELECT {key}, {number} WHERE NOT EXISTS (SELECT 1 FROM pairs WHERE k = {key})"
+            ),
             Step::Insert(key) => format!("INSERT INTO pairs VALUES ({key}, {number})"),
             Step::Delete(key) => format!("DELETE FROM pairs WHERE k = {key}"),
         }
@@ -99,6 +112,10 @@ struct Client {
 
 struct Run {
     lab: Lab,
+    table: &'static str,
+    /// What is prepared, by its number, and the session that ends it when nobody else can go on.
+    prepared: BTreeMap<i64, Transaction>,
+    keeper: SessionId,
     level: &'static str,
     commits: Vec<(i64, Transaction)>,
     next: i64,
@@ -109,6 +126,10 @@ impl Run {
     fn advance(&mut self, client: &mut Client, random: &mut Stream) {
         if client.left == 0 && client.number == 0 {
             self.begin(client, random);
+            return;
+        }
+        if client.left == 0 && random.chance(1, 4) {
+            self.prepare(client);
             return;
         }
         if client.left == 0 {
@@ -126,13 +147,43 @@ impl Run {
         client.left -= 1;
         let step = Step::random(client.read_only, random);
         client.step = Some(step);
-        let sql = step.sql(client.number);
+        let sql = step.sql(client.number, self.table);
         if client.transaction.snapshots.is_empty() {
             client.transaction.snapshots.push(self.commits.len());
         }
         let at = self.lab.run(client.session, &sql);
         self.log.push(format!("{}: {sql}: {}", client.number, at.tag()));
         self.note(client, at);
+    }
+
+    /// The first half of a commit; the checks for a serial order are all made here.
+    fn prepare(&mut self, client: &mut Client) {
+        let sql = format!("PREPARE TRANSACTION '{}'", client.number);
+        let at = self.lab.run(client.session, &sql);
+        self.log.push(format!("{}: {sql}: {}", client.number, at.tag()));
+        if at.tag() == "PREPARE TRANSACTION" {
+            let transaction = std::mem::take(&mut client.transaction);
+            self.prepared.insert(client.number, transaction);
+        } else {
+            assert!(at.tag().starts_with("40001"), "{}", at.tag());
+        }
+        client.number = 0;
+    }
+
+    /// Ends one of the prepared transactions, if there is one: whatever has happened meanwhile, it can commit.
+    fn end_prepared(&mut self, random: &mut Stream) -> bool {
+        let at = random.below(self.prepared.len().max(1) as u64) as usize;
+        let Some(number) = self.prepared.keys().nth(at).copied() else {
+            return false;
+        };
+        let commits = random.chance(3, 4);
+        let sql = format!("{} PREPARED '{number}'", if commits { "COMMIT" } else { "ROLLBACK" });
+        self.log.push(format!("{number}: {sql}"));
+        self.lab.all(self.keeper, &[&sql]);
+        let transaction = self.prepared.remove(&number).filter(|_| commits);
+        self.commits
+            .extend(transaction.map(|transaction| (number, transaction)));
+        true
     }
 
     fn begin(&mut self, client: &mut Client, random: &mut Stream) {
@@ -206,6 +257,20 @@ impl Run {
         match client.step {
             Some(Step::Read { from, to, .. }) => (from..=to).for_each(|key| read(key, rows.get(&key).copied())),
             Some(Step::Write(key) | Step::Delete(key)) if nothing => read(key, None),
+            // It has seen that there is a row.
+            Some(Step::Insert(key)) if nothing => {
+                let shows = |snapshot: &usize| self.version(key, *snapshot).1.is_some();
+                match transaction.writes.get(&key) {
+                    Some(own) => assert!(own.is_some(), "its own key {key}\n{}", self.log.join("\n")),
+                    None => {
+                        transaction.snapshots.retain(shows);
+                        let snapshot = transaction.snapshots.last();
+                        let snapshot = snapshot.unwrap_or_else(|| panic!("no key {key}\n{}", self.log.join("\n")));
+                        let found = self.version(key, *snapshot).1;
+                        transaction.reads.insert(key, found);
+                    }
+                }
+            }
             Some(Step::Write(key)) => drop(transaction.writes.insert(key, Some(number))),
             Some(Step::Insert(key)) => drop(transaction.writes.insert(key, Some(number))),
             Some(Step::Delete(key)) => drop(transaction.writes.insert(key, None)),
@@ -264,10 +329,15 @@ fn integer(value: &Value) -> i64 {
     value.as_i64().expect("an integer")
 }
 
-fn run(seed: u64, level: &'static str) -> Run {
+fn run(seed: u64, level: &'static str, table: &'static str) -> Run {
     let mut random = Stream::new(seed, "serializable", 0);
+    let mut lab = Lab::new(table);
+    let keeper = lab.connect();
     let mut run = Run {
-        lab: Lab::new(TABLE),
+        lab,
+        table,
+        prepared: BTreeMap::new(),
+        keeper,
         level,
         commits: Vec::new(),
         next: 0,
@@ -294,10 +364,16 @@ fn run(seed: u64, level: &'static str) -> Run {
                 run.resume(client);
             }
         }
+        if random.chance(1, 8) && run.end_prepared(&mut random) {
+            continue;
+        }
         let mut free: Vec<&mut Client> = clients.iter_mut().filter(|client| client.waits.is_none()).collect();
         if !free.is_empty() {
             let chosen = random.below(free.len() as u64) as usize;
             run.advance(free[chosen], &mut random);
+            continue;
+        }
+        if run.end_prepared(&mut random) {
             continue;
         }
         let deadline = clients.iter().filter_map(|client| client.waits?).min();
@@ -311,24 +387,30 @@ fn run(seed: u64, level: &'static str) -> Run {
 
 #[test]
 fn what_commits_has_a_serial_order() {
-    for seed in 0..400 {
-        let run = run(seed, "SERIALIZABLE");
-        let circle = run.circle();
-        assert_eq!(circle, None, "seed {seed}:\n{}", run.log.join("\n"));
-        assert!(run.commits.len() > 10, "seed {seed}: hardly anything commits");
+    for (table, seeds) in [(TABLE, 0..400), (PARTS, 0..200)] {
+        let mut prepared = 0;
+        for seed in seeds {
+            let run = run(seed, "SERIALIZABLE", table);
+            let circle = run.circle();
+            assert_eq!(circle, None, "seed {seed}:\n{}", run.log.join("\n"));
+            assert!(run.commits.len() > 6, "seed {seed}: hardly anything commits");
+            let ends = run.log.iter().filter(|line| line.contains("COMMIT PREPARED"));
+            prepared += ends.count();
+        }
+        assert!(prepared > 200, "hardly anything is prepared");
     }
 }
 
 /// The checker is worth something: with snapshots alone it finds circles.
 #[test]
 fn snapshots_alone_do_not_give_one() {
-    let circles = (0..100).filter(|seed| run(*seed, "REPEATABLE READ").circle().is_some());
+    let circles = (0..100).filter(|seed| run(*seed, "REPEATABLE READ", TABLE).circle().is_some());
     assert!(circles.count() > 5);
 }
 
 #[test]
 fn an_equal_schedule_gives_an_equal_state_and_a_fork_goes_its_own_way() {
-    let state = |seed| run(seed, "SERIALIZABLE").lab.server.fingerprint();
+    let state = |seed| run(seed, "SERIALIZABLE", TABLE).lab.server.fingerprint();
     assert_eq!(state(7), state(7));
     let mut lab = Lab::new(TABLE);
     let (first, second) = (lab.connect(), lab.connect());
