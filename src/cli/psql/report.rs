@@ -11,7 +11,8 @@ pub(super) fn notice(out: &mut impl Write, notice: &Notice) -> io::Result<()> {
 
 /// `text` is the statement that was sent.
 pub(super) fn error(out: &mut impl Write, text: &str, error: &SqlError) -> io::Result<()> {
-    for said in &error.notices {
+    let circumstances = error.circumstances.as_deref();
+    for said in circumstances.iter().flat_map(|circumstances| &circumstances.notices) {
         notice(out, said)?;
     }
     writeln!(out, "ERROR:  {}", error.message)?;
@@ -20,7 +21,8 @@ pub(super) fn error(out: &mut impl Write, text: &str, error: &SqlError) -> io::R
     }
     field(out, "DETAIL", error.detail.as_deref())?;
     field(out, "HINT", error.hint.as_deref())?;
-    field(out, "CONTEXT", error.context.as_deref())
+    let context = circumstances.map(|circumstances| circumstances.context.join("\n"));
+    field(out, "CONTEXT", context.as_deref().filter(|lines| !lines.is_empty()))
 }
 
 fn field(out: &mut impl Write, name: &str, value: Option<&str>) -> io::Result<()> {

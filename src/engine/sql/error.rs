@@ -4,7 +4,7 @@ use std::fmt;
 
 use syntax::{Span, SyntaxError};
 
-use crate::SqlError;
+use crate::{Notice, SqlError};
 
 /// Inside the engine errors travel boxed: the good path returns one pointer.
 pub(crate) type Fallible<T> = Result<T, Box<SqlError>>;
@@ -80,8 +80,7 @@ pub(crate) fn error(sqlstate: &'static str, message: impl Into<String>) -> Box<S
         detail: None,
         hint: None,
         position: None,
-        context: None,
-        notices: Vec::new(),
+        circumstances: None,
     })
 }
 
@@ -103,11 +102,15 @@ impl SqlError {
 
     /// Happened in this.
     pub(crate) fn within(mut self: Box<Self>, line: String) -> Box<Self> {
-        self.context = Some(match self.context.take() {
-            Some(inner) => format!("{inner}\n{line}"),
-            None => line,
-        });
+        self.circumstances.get_or_insert_default().context.push(line);
         self
+    }
+
+    /// After this had been said.
+    pub(crate) fn after(&mut self, notices: Vec<Notice>) {
+        if !notices.is_empty() {
+            self.circumstances.get_or_insert_default().notices = notices;
+        }
     }
 
     /// Points at the text, unless a place nearer to the cause is known already.
@@ -133,8 +136,7 @@ impl From<SyntaxError> for Box<SqlError> {
             detail: None,
             hint: refusal.hint,
             position: Some(refusal.span.start),
-            context: None,
-            notices: Vec::new(),
+            circumstances: None,
         })
     }
 }

@@ -141,10 +141,17 @@ pub struct SqlError {
     pub hint: Option<String>,
     /// Byte offset into the statement's text.
     pub position: Option<u32>,
-    /// In which functions it happened, the innermost first, a line each.
-    pub context: Option<String>,
+    /// `None`: there is nothing to tell.
+    pub circumstances: Option<Box<Circumstances>>,
+}
+
+/// What else there is to say of a refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Circumstances {
     /// What had been said before it came to that.
     pub notices: Vec<Notice>,
+    /// In which functions it happened, the innermost first.
+    pub context: Vec<String>,
 }
 
 /// Work counted since it was last taken. Times come from it, by a hardware profile, elsewhere.

@@ -143,8 +143,9 @@ impl Running {
         } else {
             session.fail(core);
         }
-        refusal.notices = std::mem::take(&mut session.notices);
-        refusal.notices.retain(|notice| session.hears(notice.severity));
+        let mut said = std::mem::take(&mut session.notices);
+        said.retain(|notice| session.hears(notice.severity));
+        refusal.after(said);
         Progress::Done(Err(refusal))
     }
 
@@ -454,7 +455,7 @@ impl Running {
         let said = output.notices.clone();
         match End::write(output, session, core, now) {
             Err(mut refusal) => {
-                refusal.notices = said;
+                refusal.after(said);
                 session.transaction.chain = None;
                 session.rollback(core);
                 Progress::Done(Err(*refusal))

@@ -173,8 +173,11 @@ fn notices<'a>(session: &str, gave: impl Iterator<Item = &'a Reply>) -> String {
         return text;
     }
     let said = gave.flat_map(|reply| match reply {
-        Ok(output) => &output.notices,
-        Err(refusal) => &refusal.notices,
+        Ok(output) => &output.notices[..],
+        Err(refusal) => refusal
+            .circumstances
+            .as_deref()
+            .map_or(&[][..], |circumstances| &circumstances.notices),
     });
     for Notice {
         severity,

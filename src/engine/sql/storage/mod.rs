@@ -119,8 +119,7 @@ impl From<StorageError> for SqlError {
             detail: None,
             hint: None,
             position: None,
-            context: None,
-            notices: Vec::new(),
+            circumstances: None,
         }
     }
 }

@@ -124,8 +124,7 @@ fn refusal(sqlstate: &'static str, message: String, hint: Option<String>) -> Sql
         detail: None,
         hint,
         position: None,
-        context: None,
-        notices: Vec::new(),
+        circumstances: None,
     }
 }
 

@@ -53,8 +53,7 @@ impl From<SerializationFailure> for SqlError {
             detail: Some(format!("Reason code: {}.", failure.reason)),
             hint: Some("The transaction might succeed if retried.".to_owned()),
             position: None,
-            context: None,
-            notices: Vec::new(),
+            circumstances: None,
         }
     }
 }
