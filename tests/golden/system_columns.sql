@@ -76,3 +76,10 @@ SELECT ctid FROM t;
 RESET ROLE;
 REVOKE ALL ON t FROM sc_reader;
 DROP ROLE sc_reader;
+-- Names that hide them.
+SELECT ctid, x.ctid FROM t AS x(ctid) ORDER BY 1;
+SELECT s.ctid FROM (SELECT ctid FROM t WHERE id = 5) s;
+SELECT ctid FROM pg_prepared_xacts;
+WITH w AS (SELECT t FROM t WHERE id = 5) SELECT w, count(t) FROM t, w GROUP BY w;
+INSERT INTO t VALUES (9, 9) RETURNING t, t IS NOT NULL;
+CREATE POLICY by_place ON t USING (id > 0);

@@ -109,8 +109,9 @@ impl Binder<'_> {
             source: Source::System(number, column),
             merged: false,
         });
-        // A view has none.
-        let own = own.filter(|_| crate::system::view(table.id).is_none());
+        // A view has none; a column may have been given the name of one.
+        let is_free = |own: &ScopeColumn| renamed.iter().all(|name| name.text != own.name);
+        let own = own.filter(|own| crate::system::view(table.id).is_none() && is_free(own));
         Ok(ScopeItem {
             alias: Some(alias.map_or_else(|| table.name.clone(), |alias| alias.name.text.clone())),
             schema: alias.is_none().then(|| table.schema.clone()),

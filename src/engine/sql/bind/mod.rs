@@ -11,6 +11,7 @@ mod common;
 mod expression;
 mod from;
 mod function;
+mod hint;
 mod members;
 mod query;
 mod record;

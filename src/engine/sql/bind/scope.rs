@@ -202,7 +202,8 @@ impl Binder<'_> {
             }
         }
         let message = format!("column \"{}\" does not exist", column.text);
-        Err(error(state::UNDEFINED_COLUMN, message).at(column.span))
+        let refusal = error(state::UNDEFINED_COLUMN, message).at(column.span);
+        Err(self.with_hint(refusal, None, &column.text))
     }
 
     fn find_qualified(&self, schema: Option<&Name>, table: &Name, column: &Name) -> Fallible<Found> {
@@ -217,7 +218,8 @@ impl Binder<'_> {
         let place = matching.next().map(|(at, _)| (level, item, at));
         place.ok_or_else(|| {
             let message = format!("column {}.{} does not exist", table.text, column.text);
-            error(state::UNDEFINED_COLUMN, message).at(table.span.to(column.span))
+            let refusal = error(state::UNDEFINED_COLUMN, message).at(table.span.to(column.span));
+            self.with_hint(refusal, Some(&table.text), &column.text)
         })
     }
 

@@ -209,7 +209,7 @@ impl Binder<'_> {
     pub(super) fn policy_condition(&mut self, at: usize, expression: &Expr) -> Fallible<Bound> {
         let item = self.table_item(at, None)?;
         let read = self.tables[at].read.clone();
-        let system = self.tables[at].system.len();
+        let system = std::mem::take(&mut self.tables[at].system);
         let mut within = self.tables[at].within.clone();
         within.push(self.tables[at].table.id);
         let outside = std::mem::replace(&mut self.within, within);
@@ -220,7 +220,7 @@ impl Binder<'_> {
         });
         self.within = outside;
         self.tables[at].read = read;
-        if self.tables[at].system.len() > system {
+        if !std::mem::replace(&mut self.tables[at].system, system).is_empty() {
             return Err(unsupported("a system column in a policy").at(expression.span));
         }
         Ok(without_places(bound?))
