@@ -80,6 +80,6 @@ DROP ROLE sc_reader;
 SELECT ctid, x.ctid FROM t AS x(ctid) ORDER BY 1;
 SELECT s.ctid FROM (SELECT ctid FROM t WHERE id = 5) s;
 SELECT ctid FROM pg_prepared_xacts;
-WITH w AS (SELECT t FROM t WHERE id = 5) SELECT w, count(t) FROM t, w GROUP BY w;
+WITH w AS (SELECT t AS r FROM t WHERE id = 5) SELECT r, count(t) FROM t, w GROUP BY r;
 INSERT INTO t VALUES (9, 9) RETURNING t, t IS NOT NULL;
 CREATE POLICY by_place ON t USING (id > 0);

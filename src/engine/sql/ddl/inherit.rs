@@ -198,6 +198,15 @@ pub(super) fn check_inherited(table: &Table, parents: &[Arc<Table>], action: &Al
     if let (AlterAction::AddColumn { .. }, Some(_)) = (action, &table.bound) {
         return Err(error(state::WRONG_OBJECT_TYPE, "cannot add column to a partition"));
     }
+    if let (AlterAction::DropNotNull(name), Some(_)) = (action, &table.bound) {
+        let above = parents
+            .iter()
+            .filter_map(|parent| Some(&parent.columns[usize::from(parent.column(&name.text)?)]));
+        if above.into_iter().any(|column| column.not_null) {
+            let message = format!("column \"{}\" is marked NOT NULL in parent table", name.text);
+            return Err(error(state::INVALID_TABLE_DEFINITION, message));
+        }
+    }
     let AlterAction::DropColumn { name, .. } = action else {
         return Ok(());
     };

@@ -384,6 +384,7 @@ impl Definer<'_> {
                     .detail("The new partition may contain only the columns present in parent."));
             }
         }
+        let bound = self.partition_bound(&parent, &part.name, bound)?;
         for (_, column) in parent.live_columns() {
             let Some(own) = part.column(&column.name) else {
                 let message = format!("child table is missing column \"{}\"", column.name);
@@ -408,7 +409,6 @@ impl Definer<'_> {
                 return Err(error(state::DATATYPE_MISMATCH, message));
             }
         }
-        let bound = self.partition_bound(&parent, &part.name, bound)?;
         self.check_default_partition(&parent, &bound)?;
         self.check_rows_within(&parent, &Arc::new(part.clone()), &bound)?;
         part.parents = vec![parent.id];
