@@ -10,7 +10,7 @@ use crate::bind::Names;
 use crate::catalog::{Access, Catalog, Table};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::exec::{Context, Run, State, Step, bind_parameters, next};
-use crate::plan::{Plan, Root};
+use crate::plan::{Plan, QueryPlan, Root};
 use crate::server::{Core, Server, ServerConfig};
 use crate::session::SessionState;
 use crate::storage::{CommandId, DatabaseId, RelationId, Xid};
@@ -93,39 +93,51 @@ impl Evaluation {
             return Ok(Default::default());
         };
         let (mut core, mut session) = (self.core.clone(), self.session.clone());
-        let params = bind_parameters(plan, parameters, core.timestamp(Time::ZERO))?;
-        let snapshot = core.storage.snapshot(session.id, None, CommandId::FIRST);
-        let mut run = Run::new(plan, params, snapshot);
-        let mut cx = Context {
-            core: &mut core,
-            session: &mut session,
-            plan,
-            run: &mut run,
-            fuel: &mut u64::MAX.clone(),
-            now: Time::ZERO,
-            ephemeral,
-        };
-        let mut state = State::new(&query.node);
-        let mut rows: Vec<Row> = Vec::new();
-        while next(&query.node, &mut state, &mut cx)? == Step::Row {
-            let slots = query.output.iter();
-            rows.push(slots.map(|slot| cx.run.frame[*slot as usize].clone()).collect());
-        }
+        let output = answer(plan, query, &mut core, &mut session, parameters, ephemeral)?;
         let usage = Usage {
-            rows_returned: rows.len() as u64,
+            rows_returned: output.rows.len() as u64,
             ..session.usage
-        };
-        let output = Output {
-            tag: Tag {
-                verb: "SELECT",
-                rows: Some(rows.len() as u64),
-            },
-            columns: plan.columns.clone(),
-            rows,
-            notices: Vec::new(),
         };
         Ok((output, usage))
     }
+}
+
+/// Runs a query's plan to its end, outside of any transaction: it sees what is committed, waits for nobody, locks nothing.
+pub(crate) fn answer(
+    plan: &Plan,
+    query: &QueryPlan,
+    core: &mut Core,
+    session: &mut SessionState,
+    parameters: Vec<Value>,
+    ephemeral: &[&[Row]],
+) -> Fallible<Output> {
+    let params = bind_parameters(plan, parameters, core.timestamp(Time::ZERO))?;
+    let snapshot = core.storage.snapshot(session.id, None, CommandId::FIRST);
+    let mut run = Run::new(plan, params, snapshot);
+    let mut cx = Context {
+        core,
+        session,
+        plan,
+        run: &mut run,
+        fuel: &mut u64::MAX.clone(),
+        now: Time::ZERO,
+        ephemeral,
+    };
+    let mut state = State::new(&query.node);
+    let mut rows: Vec<Row> = Vec::new();
+    while next(&query.node, &mut state, &mut cx)? == Step::Row {
+        let slots = query.output.iter();
+        rows.push(slots.map(|slot| cx.run.frame[*slot as usize].clone()).collect());
+    }
+    Ok(Output {
+        tag: Tag {
+            verb: "SELECT",
+            rows: Some(rows.len() as u64),
+        },
+        columns: plan.columns.clone(),
+        rows,
+        notices: Vec::new(),
+    })
 }
 
 const DATABASE: DatabaseId = DatabaseId(0);

@@ -44,7 +44,7 @@ use base::{Row, Time, Type};
 
 pub use evaluate::{EphemeralTable, Evaluation, evaluate};
 pub use memory::TableMemory;
-pub use observer::TableOutline;
+pub use observer::{Look, TableOutline};
 pub use replication::Progressed;
 pub use server::{Server, ServerConfig};
 pub use standby::Standby;

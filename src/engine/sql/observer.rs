@@ -2,14 +2,27 @@
 //! the server.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base::{Time, Type};
 use syntax::{Dialect, Statement};
 
 use crate::catalog::{Column, Table};
-use crate::error::{error, state};
-use crate::server::Server;
-use crate::{Output, Progress, SqlError};
+use crate::error::{Fallible, error, state};
+use crate::evaluate::answer;
+use crate::plan::{Plan, Root};
+use crate::server::{Server, names};
+use crate::session::SessionState;
+use crate::{Output, Progress, SessionId, SqlError};
+
+/// A query planned once, for as many looks at forks of one server as there may be.
+#[derive(Clone, Debug)]
+pub struct Look {
+    plan: Arc<Plan>,
+    /// Of the catalog that it was planned with.
+    version: u64,
+    session: SessionState,
+}
 
 /// A table as far as its rows can be told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +70,39 @@ impl Server {
             outputs.push(server.observe(database, &parsed[sql])?);
         }
         Ok(outputs)
+    }
+
+    /// A query of a superuser, to look with again and again.
+    ///
+    /// Refused: 3D000 for an unknown database, and what the query itself is refused for.
+    pub fn look(&self, database: &str, sql: &str) -> Result<Look, SqlError> {
+        let statement = query(sql)?;
+        let database = self.core.catalog.database(database).map_err(|refusal| *refusal)?;
+        // Nobody's: numbers of sessions begin with 1.
+        let session = SessionState::new(SessionId(0), database, "postgres".into());
+        let plan = crate::planning::plan(&statement, names(&self.core, &session)).map_err(|refusal| *refusal)?;
+        Ok(Look {
+            plan: Arc::new(plan.unwrap_or_else(Plan::nothing)),
+            version: self.core.catalog.version(),
+            session,
+        })
+    }
+
+    /// What these looks show now, all at the same instant; `None` if a definition has changed since they were planned.
+    pub fn look_with(&self, looks: &[Look]) -> Option<Result<Vec<Output>, SqlError>> {
+        let version = self.core.catalog.version();
+        if !self.core.catalog.is_settled() || looks.iter().any(|look| look.version != version) {
+            return None;
+        }
+        let mut core = self.core.clone();
+        let mut look = |look: &Look| -> Fallible<Output> {
+            let Root::Query(query) = &look.plan.root else {
+                return Ok(Output::default());
+            };
+            answer(&look.plan, query, &mut core, &mut look.session.clone(), Vec::new(), &[])
+        };
+        let outputs: Fallible<Vec<Output>> = looks.iter().map(&mut look).collect();
+        Some(outputs.map_err(|refusal| *refusal))
     }
 
     fn observe(&mut self, database: &str, query: &Statement) -> Result<Output, SqlError> {

@@ -111,7 +111,7 @@ impl Running {
         &mut self,
         session: &mut SessionState,
         core: &mut Core,
-        prepared: &mut [Prepared],
+        prepared: &mut Arc<Vec<Prepared>>,
         cancelled: bool,
         now: Time,
         fuel: &mut u64,
@@ -241,7 +241,7 @@ impl Running {
         &mut self,
         session: &mut SessionState,
         core: &mut Core,
-        prepared: &mut [Prepared],
+        prepared: &mut Arc<Vec<Prepared>>,
         now: Time,
         fuel: &mut u64,
     ) -> Fallible<Came> {
@@ -360,15 +360,15 @@ impl Running {
         statement: &Statement,
         session: &mut SessionState,
         core: &Core,
-        prepared: &mut [Prepared],
+        prepared: &mut Arc<Vec<Prepared>>,
     ) -> Fallible<Option<Planned>> {
-        let cached = match &self.source {
-            Source::Prepared(id) => prepared.get_mut(id.0 as usize),
+        let place = match &self.source {
+            Source::Prepared(id) => Some(id.0 as usize),
             Source::Parsed(_) => None,
         };
-        let (version, settled) = (core.catalog.version(), core.catalog.is_settled());
-        if let Some(Prepared { plan: Some(known), .. }) = &cached
-            && known.version == version
+        let settled = core.catalog.is_settled();
+        if let Some(Prepared { plan: Some(known), .. }) = place.and_then(|place| prepared.get(place))
+            && known.version == core.catalog.version()
             && settled
             && known.fits(session)
         {
@@ -379,14 +379,8 @@ impl Running {
         };
         session.usage.prepared += 1;
         let plan = Arc::new(plan);
-        if let (Some(cached), true) = (cached, settled) {
-            cached.plan = Some(CachedPlan {
-                plan: plan.clone(),
-                version,
-                search_path: session.search_path().clone(),
-                role: session.current_user().clone(),
-                row_security: session.row_security(),
-            });
+        if settled && let Some(cached) = place.and_then(|place| Arc::make_mut(prepared).get_mut(place)) {
+            cached.plan = Some(CachedPlan::new(plan.clone(), core, session));
         }
         Ok(Some(Planned(plan)))
     }
@@ -397,12 +391,12 @@ impl Running {
         plan: Planned,
         session: &mut SessionState,
         core: &mut Core,
-        prepared: &mut [Prepared],
+        prepared: &mut Arc<Vec<Prepared>>,
     ) -> Fallible<bool> {
         if !still_good(&plan.0, session, core) {
             let statement = self.statement(prepared)?;
             if let Source::Prepared(id) = &self.source
-                && let Some(prepared) = prepared.get_mut(id.0 as usize)
+                && let Some(prepared) = Arc::make_mut(prepared).get_mut(id.0 as usize)
             {
                 prepared.plan = None;
             }

@@ -153,6 +153,16 @@ pub(crate) struct CachedPlan {
 }
 
 impl CachedPlan {
+    pub(crate) fn new(plan: Arc<Plan>, core: &Core, session: &SessionState) -> CachedPlan {
+        CachedPlan {
+            plan,
+            version: core.catalog.version(),
+            search_path: session.search_path().clone(),
+            role: session.current_user().clone(),
+            row_security: session.row_security(),
+        }
+    }
+
     /// Names, privileges and policies mean the same to this session as to the one that it was made for.
     pub(crate) fn fits(&self, session: &SessionState) -> bool {
         let (path, role) = (session.search_path(), session.current_user());
@@ -168,8 +178,9 @@ pub struct Server {
     pub(crate) core: Core,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     next_session: u32,
-    pub(crate) prepared: Vec<Prepared>,
-    by_text: BTreeMap<(DatabaseId, Arc<str>), StatementId>,
+    /// Shared by forks until one of them plans anew.
+    pub(crate) prepared: Arc<Vec<Prepared>>,
+    by_text: Arc<BTreeMap<(DatabaseId, Arc<str>), StatementId>>,
     down: bool,
 }
 
@@ -190,8 +201,8 @@ impl Server {
             },
             sessions: BTreeMap::new(),
             next_session: 1,
-            prepared: Vec::new(),
-            by_text: BTreeMap::new(),
+            prepared: Arc::default(),
+            by_text: Arc::default(),
             down: false,
         }
     }
@@ -266,22 +277,24 @@ impl Server {
         let statement =
             syntax::parse_statement(sql, Dialect::Postgres).map_err(|refusal| *Box::<SqlError>::from(refusal))?;
         found.state.usage.prepared += 1;
-        let names = names(&self.core, &found.state);
-        let plan = crate::planning::plan(&statement, names).map_err(|refusal| *refusal)?;
-        let plan = plan.filter(|_| self.core.catalog.is_settled()).map(|plan| CachedPlan {
-            plan: Arc::new(plan),
-            version: self.core.catalog.version(),
-            search_path: found.state.search_path().clone(),
-            role: found.state.current_user().clone(),
-            row_security: found.state.row_security(),
-        });
-        let id = StatementId(self.prepared.len() as u32);
-        self.prepared.push(Prepared {
-            statement: Arc::new(statement),
-            plan,
-        });
-        self.by_text.insert(key, id);
+        let plan = first_plan(&statement, &self.core, &found.state).map_err(|refusal| *refusal)?;
+        let id = self.keep(Arc::new(statement), plan);
+        Arc::make_mut(&mut self.by_text).insert(key, id);
         Ok(id)
+    }
+
+    /// Keeps a statement for many executions, in forks too. One that cannot be planned yet is planned, or refused, when it
+    /// is run.
+    pub fn prepare_parsed(&mut self, session: SessionId, statement: Arc<Statement>) -> StatementId {
+        let found = self.sessions.get(&session);
+        let plan = found.and_then(|found| first_plan(&statement, &self.core, &found.state).ok());
+        self.keep(statement, plan.flatten())
+    }
+
+    fn keep(&mut self, statement: Arc<Statement>, plan: Option<CachedPlan>) -> StatementId {
+        let id = StatementId(self.prepared.len() as u32);
+        Arc::make_mut(&mut self.prepared).push(Prepared { statement, plan });
+        id
     }
 
     /// Starts a prepared statement; nothing happens before `resume`.
@@ -536,8 +549,8 @@ impl Server {
             core: self.core.clone(),
             sessions: self.sessions.clone(),
             next_session: self.next_session,
-            prepared: Vec::new(),
-            by_text: BTreeMap::new(),
+            prepared: Arc::default(),
+            by_text: Arc::default(),
             down: false,
         };
         fork.core.storage.disarm_prepared();
@@ -604,6 +617,13 @@ pub(crate) fn names<'a>(core: &'a Core, session: &'a SessionState) -> Names<'a> 
         role: session.current_user(),
         row_security: session.row_security(),
     }
+}
+
+/// `None` for what has none, and while definitions are uncommitted.
+fn first_plan(statement: &Statement, core: &Core, session: &SessionState) -> Fallible<Option<CachedPlan>> {
+    let plan = crate::planning::plan(statement, names(core, session))?;
+    let settled = plan.filter(|_| core.catalog.is_settled());
+    Ok(settled.map(|plan| CachedPlan::new(Arc::new(plan), core, session)))
 }
 
 fn no_session() -> Box<SqlError> {

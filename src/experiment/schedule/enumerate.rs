@@ -27,6 +27,9 @@ use crate::settings::problem;
 /// Beyond it nobody waits for the end.
 pub const MOST_INTERLEAVINGS: u64 = 5_000_000;
 
+/// Histories that are kept, one for all orders that gave it: in a browser memory is short.
+const MOST_HISTORIES: usize = 300_000;
+
 /// What one statement of an enumerated step may take, in operator steps.
 const MOST_FUEL: u64 = 1_000_000;
 
@@ -136,8 +139,11 @@ impl EnumerationJob {
 
     fn of_scope(mut cast: Cast, scope: Scope) -> Result<EnumerationJob, String> {
         cast.stage.fuel = MOST_FUEL;
-        for act in cast.parts.iter_mut().flat_map(|part| &mut part.steps) {
-            act.request = act.request.watched();
+        for (session, part) in cast.parts.iter_mut().enumerate() {
+            for act in &mut part.steps {
+                act.request = act.request.watched();
+                cast.stage.prepare(session, &mut act.request);
+            }
         }
         let total = scope.orders(&vec![0; cast.parts.len()]);
         let total =
@@ -174,6 +180,11 @@ impl EnumerationJob {
             Found::Ended(ended) => {
                 self.done += self.weight;
                 self.tally(ended);
+                if self.histories.len() > MOST_HISTORIES {
+                    return Err(format!(
+                        "there are more than {MOST_HISTORIES} different histories: take fewer sessions or steps"
+                    ));
+                }
             }
             Found::Stuck { order, schedules } => {
                 // Sessions that have not begun may still be exchanged.

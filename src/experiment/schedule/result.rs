@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use engine_sql::{Output, Server, SqlError, TableOutline, TransactionStatus};
+use engine_sql::{Look, Output, Server, SqlError, TableOutline, TransactionStatus};
 
 use super::stage::Reply;
 
@@ -11,6 +11,8 @@ use super::stage::Reply;
 pub(super) struct Results {
     /// The tables whose rows are looked at in the end.
     tables: Vec<(TableOutline, String)>,
+    /// At each of them, as they are in the beginning.
+    looks: Vec<Look>,
     steps: Numbers<StepResult>,
     /// What the clients see of them.
     visible: Numbers<()>,
@@ -62,8 +64,11 @@ impl Results {
             let sql = format!("SELECT * FROM {}", table.name);
             (table, sql)
         };
+        let tables: Vec<(TableOutline, String)> = server.tables(database)?.into_iter().map(query).collect();
+        let looks = tables.iter().map(|(_, sql)| server.look(database, sql));
         Ok(Results {
-            tables: server.tables(database)?.into_iter().map(query).collect(),
+            looks: looks.collect::<Result<_, SqlError>>()?,
+            tables,
             ..Results::default()
         })
     }
@@ -109,8 +114,8 @@ impl Results {
 
     /// What has been committed, table by table. A table that is not there any more has no rows.
     pub(super) fn rows(&mut self, server: &Server, database: &str) -> u32 {
-        let queries = self.tables.iter().map(|(_, sql)| (database, sql.as_str()));
-        let outputs = server.read_all(queries).unwrap_or_else(|_| {
+        // Where a step has changed a definition, the tables are looked for anew.
+        let outputs = server.look_with(&self.looks).and_then(Result::ok).unwrap_or_else(|| {
             let one = |(_, sql): &(TableOutline, String)| server.read(database, sql).unwrap_or_default();
             self.tables.iter().map(one).collect()
         });

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use base::Time;
-use engine_sql::{Blocker, Output, Progress, Server, SessionId, SqlError, TransactionStatus};
+use engine_sql::{Blocker, Output, Progress, Server, SessionId, SqlError, StatementId, TransactionStatus};
 use syntax::{Dialect, Returning, SelectItem, Span, Statement, SyntaxError};
 
 /// All statements of a step, sent at once.
@@ -19,6 +19,8 @@ pub struct Request {
     together: bool,
     /// For each statement: its rows are asked for by whoever watches, not by the client.
     pub(super) watched: Vec<bool>,
+    /// As the stage's server knows them; empty: it plans them each time.
+    prepared: Vec<StatementId>,
 }
 
 impl Request {
@@ -27,6 +29,7 @@ impl Request {
         Request {
             together: statements.len() > 1 && !controls,
             watched: vec![false; statements.len()],
+            prepared: Vec::new(),
             statements: Ok(statements),
         }
     }
@@ -65,6 +68,7 @@ impl Request {
                 statements: Err(error),
                 together: false,
                 watched: Vec::new(),
+                prepared: Vec::new(),
             },
         }
     }
@@ -103,7 +107,7 @@ pub struct Stage {
 #[derive(Clone, Debug)]
 struct Actor {
     session: SessionId,
-    queue: VecDeque<Result<Arc<Statement>, SyntaxError>>,
+    queue: VecDeque<Result<Sent, SyntaxError>>,
     /// It has a step that has not ended.
     busy: bool,
     /// A statement is running in the server.
@@ -112,6 +116,13 @@ struct Actor {
     implicit: Implicit,
     replies: Vec<Reply>,
     blocked: Option<Blocker>,
+}
+
+/// A statement as the server is given it.
+#[derive(Clone, Debug)]
+enum Sent {
+    Parsed(Arc<Statement>),
+    Prepared(StatementId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +158,15 @@ impl Stage {
             blocked: None,
         });
         Ok(self.actors.len() - 1)
+    }
+
+    /// Has a step planned once, for this stage and all its forks.
+    pub(super) fn prepare(&mut self, actor: usize, request: &mut Request) {
+        let (server, session) = (&mut self.server, self.actors[actor].session);
+        let statements = request.statements.iter().flatten();
+        request.prepared = statements
+            .map(|statement| server.prepare_parsed(session, Arc::clone(statement)))
+            .collect();
     }
 
     pub fn is_idle(&self, actor: usize) -> bool {
@@ -187,12 +207,24 @@ impl Stage {
                 let implicit = request.together && idle;
                 if implicit {
                     let modes = syntax::TransactionModes::default();
-                    actor.queue.push_back(Ok(Arc::new(Statement::Begin { modes })));
+                    let begin = Arc::new(Statement::Begin { modes });
+                    actor.queue.push_back(Ok(Sent::Parsed(begin)));
                     actor.implicit = Implicit::Begins;
                 }
-                actor.queue.extend(statements.iter().cloned().map(Ok));
+                if request.prepared.is_empty() {
+                    let statements = statements.iter().cloned();
+                    actor
+                        .queue
+                        .extend(statements.map(|statement| Ok(Sent::Parsed(statement))));
+                } else {
+                    let prepared = request.prepared.iter();
+                    actor
+                        .queue
+                        .extend(prepared.map(|prepared| Ok(Sent::Prepared(*prepared))));
+                }
                 if implicit {
-                    actor.queue.push_back(Ok(Arc::new(Statement::Commit { chain: false })));
+                    let commit = Arc::new(Statement::Commit { chain: false });
+                    actor.queue.push_back(Ok(Sent::Parsed(commit)));
                 }
             }
         }
@@ -236,8 +268,13 @@ impl Stage {
                         actor.busy = false;
                         self.finished.push(place);
                     }
-                    Some(Ok(statement)) => {
-                        self.server.start_parsed(actor.session, &statement, &[], self.now);
+                    Some(Ok(sent)) => {
+                        match sent {
+                            Sent::Parsed(statement) => {
+                                self.server.start_parsed(actor.session, &statement, &[], self.now)
+                            }
+                            Sent::Prepared(statement) => self.server.start(actor.session, statement, &[], self.now),
+                        }
                         actor.running = true;
                     }
                     Some(Err(error)) => actor.fail(self.server.refuse(actor.session, error)),
@@ -283,7 +320,8 @@ impl Actor {
         self.queue.clear();
         if std::mem::replace(&mut self.implicit, Implicit::No) != Implicit::No {
             self.implicit = Implicit::Open;
-            self.queue.push_back(Ok(Arc::new(Statement::Rollback { chain: false })));
+            let rollback = Arc::new(Statement::Rollback { chain: false });
+            self.queue.push_back(Ok(Sent::Parsed(rollback)));
         }
     }
 }

@@ -356,3 +356,56 @@ fn cancel_ends_a_wait_and_disconnect_rolls_back() {
     };
     assert_eq!(rows(&output), "12");
 }
+
+#[test]
+fn a_planned_look_sees_what_is_committed_and_no_other_definition() {
+    let mut w = World::new(ACCOUNTS);
+    let (a, b) = (w.connect(), w.connect());
+    let sql = "SELECT v FROM a ORDER BY id";
+    let look = w.server.look("postgres", sql).expect("a query");
+    let looks = |server: &Server| {
+        let outputs = server.look_with(std::slice::from_ref(&look))?.expect("no refusal");
+        Some(rows(&outputs[0]))
+    };
+    w.ok(a, "BEGIN");
+    w.ok(a, "UPDATE a SET v = 77 WHERE id = 1");
+    w.blocks(b, "UPDATE a SET v = 78 WHERE id = 1");
+    let before = looks(&w.server).expect("the same definitions");
+    assert!(!before.contains("77"), "{before}");
+    assert_eq!(before, rows(&w.server.read("postgres", sql).expect("rows")));
+    let fork = w.server.clone();
+    w.ok(a, "COMMIT");
+    assert!(w.woken(b).is_ok());
+    assert!(looks(&w.server).expect("the same definitions").contains("78"));
+    assert_eq!(looks(&fork), Some(before), "a fork stays as it was");
+    w.ok(a, "ALTER TABLE a ADD COLUMN more int");
+    assert_eq!(looks(&w.server), None);
+}
+
+#[test]
+fn a_prepared_statement_follows_definitions_in_each_fork() {
+    let mut w = World::new(ACCOUNTS);
+    let a = w.connect();
+    let parse = |sql: &str| std::sync::Arc::new(syntax::parse_statement(sql, Dialect::Postgres).expect("SQL"));
+    let all = w.server.prepare_parsed(a, parse("SELECT * FROM a WHERE id = 1"));
+    let early = w.server.prepare_parsed(a, parse("SELECT id FROM later"));
+    let run = |w: &mut World, statement| {
+        w.server.start(a, statement, &[], w.now);
+        match w.go_on(a) {
+            Progress::Done(result) => result
+                .map(|output| output.columns.len())
+                .map_err(|error| error.sqlstate),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(run(&mut w, early), Err("42P01"));
+    let before = run(&mut w, all).expect("a row");
+    let mut fork = World {
+        server: w.server.clone(),
+        now: w.now,
+    };
+    fork.ok(a, "ALTER TABLE a ADD COLUMN more int");
+    fork.ok(a, "CREATE TABLE later (id int)");
+    assert_eq!((run(&mut fork, all), run(&mut fork, early)), (Ok(before + 1), Ok(1)));
+    assert_eq!((run(&mut w, all), run(&mut w, early)), (Ok(before), Err("42P01")));
+}
