@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use experiment::schedule::{self, InterleavingsJob};
+use experiment::schedule::{self, InterleavingsJob, Orders};
 use experiment::{Job, Progress, library};
 
 use crate::Print;
@@ -27,7 +27,7 @@ pub(crate) fn enumerate(form: Print) -> Result<ExitCode, String> {
     io::stdin()
         .read_to_string(&mut text)
         .map_err(|error| error.to_string())?;
-    let mut job = InterleavingsJob::new(&text).map_err(|found| told(&found))?;
+    let mut job = InterleavingsJob::new(&text, Orders::All, None).map_err(|found| told(&found))?;
     loop {
         match job.step(u64::MAX) {
             Progress::Running { .. } => {}

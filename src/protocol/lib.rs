@@ -5,11 +5,11 @@
 //! that describes itself, which counts in a page.
 //!
 //! ```text
-//! page ── Check, Run, Atomicity, Compare, Draw, Script, Pack, Unpack, Cancel ──▶ worker
-//! page ◀── Ready, Checked, Progress, Ran, Explored, Compared, Drawn, ScriptPart, Scripted, Packed, Unpacked, Refused, Cancelled, Panicked ── worker
+//! page ── Check, CheckSchedule, Run, Atomicity, Compare, Draw, Script, Interleave, Pack, Unpack, Cancel ──▶ worker
+//! page ◀── Ready, Checked, ScheduleChecked, Progress, Ran, Explored, Compared, Drawn, ScriptPart, Scripted, Interleaved, Packed, Unpacked, Refused, Cancelled, Panicked ── worker
 //! ```
 //!
-//! **Architecture invariant:** a scenario crosses as its text; the page parses neither TOML nor SQL.
+//! **Architecture invariant:** a scenario or a schedule crosses as its text; the page parses neither TOML nor SQL.
 
 mod link;
 mod site;
@@ -17,12 +17,13 @@ mod site;
 pub use link::{Link, LinkError};
 pub use site::{BuiltIn, PgliteFiles};
 
+use report::isolation::Interleavings;
 use report::{AtomicityReport, Board, DrawReport, PostgresScript, RunReport, ScriptPart};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Raised with every incompatible change.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A message, or a report, as it travels.
 ///
@@ -50,12 +51,17 @@ pub enum Request {
         ticket: Ticket,
         scenario: String,
     },
+    /// Is this a schedule in isolationtester's format, and what can be run of it?
+    CheckSchedule {
+        ticket: Ticket,
+        schedule: String,
+    },
     /// A long question; a new one takes the place of one that is still worked on.
     Ask(Question),
-    /// A scenario's text in the form that a link carries.
+    /// A text (a scenario's or a schedule's) in the form that a link carries.
     Pack {
         ticket: Ticket,
-        scenario: String,
+        text: String,
     },
     /// What such a form holds.
     Unpack {
@@ -67,13 +73,13 @@ pub enum Request {
     },
 }
 
-/// A scenario, what is chosen for it, and what is to be found out.
+/// A scenario or a schedule, what is chosen for it, and what is to be found out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     pub ticket: Ticket,
-    /// Of a built-in scenario; empty for a text of one's own.
+    /// Of a built-in text; empty for one's own.
     pub slug: String,
-    pub scenario: String,
+    pub text: String,
     pub options: RunOptions,
     pub experiment: Experiment,
 }
@@ -90,6 +96,9 @@ pub enum Experiment {
     Draw { operation: String },
     /// What a probe (its slug) asks of one design, to ask a real PostgreSQL; the design is the only one of the options.
     Script { probe: String },
+    /// Orders of a schedule's steps: all interleavings, or each permutation that it lists. `level`: of the transactions that
+    /// do not say themselves how isolated they are; `None`: read committed, as ever.
+    Interleave { listed: bool, level: Option<String> },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -116,6 +125,11 @@ pub enum Reply {
     Checked {
         ticket: Ticket,
         outline: Option<ScenarioOutline>,
+        diagnostics: Vec<Diagnostic>,
+    },
+    ScheduleChecked {
+        ticket: Ticket,
+        outline: Option<ScheduleOutline>,
         diagnostics: Vec<Diagnostic>,
     },
     Progress {
@@ -151,6 +165,10 @@ pub enum Reply {
         ticket: Ticket,
         script: Box<PostgresScript>,
     },
+    Interleaved {
+        ticket: Ticket,
+        report: Box<Interleavings>,
+    },
     Refused {
         ticket: Ticket,
         diagnostics: Vec<Diagnostic>,
@@ -161,7 +179,7 @@ pub enum Reply {
     },
     Unpacked {
         ticket: Ticket,
-        scenario: String,
+        text: String,
     },
     Cancelled {
         ticket: Ticket,
@@ -208,7 +226,16 @@ pub struct ProbeOutline {
     pub title: String,
 }
 
-/// Something wrong in a scenario, a link or an option, with its place.
+/// What a page needs to say what would be run of a schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScheduleOutline {
+    /// Permutations that it lists.
+    pub listed: u64,
+    /// Interleavings of its steps; `None`: more than are run.
+    pub interleavings: Option<u64>,
+}
+
+/// Something wrong in a scenario, a schedule, a link or an option, with its place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// From 1; 0: no place (an option, a link).
@@ -234,7 +261,7 @@ mod tests {
         let request = Request::Ask(Question {
             ticket: 7,
             slug: "sign-up".to_owned(),
-            scenario: "title = \"Sign-up\"".to_owned(),
+            text: "title = \"Sign-up\"".to_owned(),
             options: RunOptions {
                 seed: Some(u64::MAX),
                 ..RunOptions::default()

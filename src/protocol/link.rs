@@ -40,15 +40,17 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Link {
-    /// Of a built-in scenario.
+    /// Of a built-in scenario, or schedule.
     pub scenario: Option<String>,
-    /// A scenario's text, packed; goes before `scenario`.
+    /// A text of one's own, packed; goes before `scenario`.
     pub text: Option<String>,
     pub options: RunOptions,
     /// The operation that is drawn.
     pub operation: Option<String>,
     /// Where the time cursor stands in its drawing, in nanoseconds since it was asked for.
     pub at_ns: Option<u64>,
+    /// Of transaction isolation, for transactions of a schedule that name none: `repeatable-read`.
+    pub level: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +140,7 @@ impl fmt::Display for Link {
         part("prices", list(&options.prices).as_deref())?;
         part("operation", self.operation.as_deref())?;
         part("at_ns", self.at_ns.map(|at| at.to_string()).as_deref())?;
+        part("level", self.level.as_deref())?;
         part("text", self.text.as_deref())?;
         write!(f, "v={VERSION}.{}{rest}", check(&rest))
     }
@@ -200,6 +203,8 @@ impl Link {
             "operation" if is_name(&value) => self.operation = Some(value),
             "operation" => return Err(wrong("name of an operation", &value)),
             "at_ns" => self.at_ns = Some(value.parse().map_err(|_| wrong("number of nanoseconds", &value))?),
+            "level" if is_slug(&value) => self.level = Some(value),
+            "level" => return Err(wrong("level of transaction isolation", &value)),
             "text" => self.text = Some(value),
             other => return Err(LinkError::Unknown(excerpt(other))),
         }
@@ -293,6 +298,7 @@ mod tests {
             },
             operation: Some("create_user".to_owned()),
             at_ns: Some(3_850_000),
+            level: Some("repeatable-read".to_owned()),
         }
     }
 
@@ -368,6 +374,10 @@ mod tests {
             ("v=1&seed=99999999999999999999999", "is not a seed"),
             ("v=1&requests=1e9", "“1e9” is not a number of requests"),
             ("v=1&on=a,b c", "“a,b c” is not a list of designs"),
+            (
+                "v=1&level=high level",
+                "“high level” is not a level of transaction isolation",
+            ),
             ("v=1&scenario", "“scenario” in the link is not name=value"),
             ("v=1&fault=%ff%fe", "is not name=value"),
             ("v=1&seed=1&seed=2", "the link says “seed” twice"),

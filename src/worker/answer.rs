@@ -1,7 +1,8 @@
-//! Questions that are answered at once: is this scenario sound, what does this link say.
+//! Questions that are answered at once: is this scenario or schedule sound, what does this link say.
 
 use protocol::{
-    ArchitectureOutline, Diagnostic, OperationOutline, ProbeOutline, Reply, ScenarioOutline, Severity, Ticket,
+    ArchitectureOutline, Diagnostic, OperationOutline, ProbeOutline, Reply, ScenarioOutline, ScheduleOutline, Severity,
+    Ticket,
 };
 
 pub(crate) fn check(ticket: Ticket, text: &str) -> Reply {
@@ -9,6 +10,18 @@ pub(crate) fn check(ticket: Ticket, text: &str) -> Reply {
     Reply::Checked {
         ticket,
         outline: checked.outline.map(outline),
+        diagnostics: diagnostics(checked.diagnostics),
+    }
+}
+
+pub(crate) fn check_schedule(ticket: Ticket, text: &str) -> Reply {
+    let checked = experiment::schedule::check(text);
+    Reply::ScheduleChecked {
+        ticket,
+        outline: checked.outline.map(|outline| ScheduleOutline {
+            listed: outline.listed,
+            interleavings: outline.interleavings,
+        }),
         diagnostics: diagnostics(checked.diagnostics),
     }
 }
@@ -51,7 +64,7 @@ pub(crate) fn pack(ticket: Ticket, text: &str) -> Reply {
 /// What a stranger's link carries; bounded.
 pub(crate) fn unpack(ticket: Ticket, packed: &str) -> Reply {
     match scenario::unpack(packed) {
-        Ok(scenario) => Reply::Unpacked { ticket, scenario },
+        Ok(text) => Reply::Unpacked { ticket, text },
         Err(error) => refused(ticket, error.to_string()),
     }
 }
@@ -94,13 +107,7 @@ mod tests {
         let Reply::Packed { packed, .. } = pack(1, &text) else {
             panic!("refused")
         };
-        assert_eq!(
-            unpack(2, &packed),
-            Reply::Unpacked {
-                ticket: 2,
-                scenario: text
-            }
-        );
+        assert_eq!(unpack(2, &packed), Reply::Unpacked { ticket: 2, text });
     }
 
     #[test]

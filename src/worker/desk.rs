@@ -37,7 +37,8 @@ impl Desk {
     pub(crate) fn take(&mut self, request: Request) -> Vec<Reply> {
         match request {
             Request::Check { ticket, scenario } => vec![answer::check(ticket, &scenario)],
-            Request::Pack { ticket, scenario } => vec![answer::pack(ticket, &scenario)],
+            Request::CheckSchedule { ticket, schedule } => vec![answer::check_schedule(ticket, &schedule)],
+            Request::Pack { ticket, text } => vec![answer::pack(ticket, &text)],
             Request::Unpack { ticket, packed } => vec![answer::unpack(ticket, &packed)],
             Request::Ask(question) => self.begin(question.ticket, experiments::begin(question)),
             Request::Cancel { ticket } => self.cancel(|current| current == ticket),
@@ -206,7 +207,7 @@ mod tests {
         let replies = Desk::default().take(Request::Ask(Question {
             ticket: 1,
             slug: String::new(),
-            scenario: "title = ".to_owned(),
+            text: "title = ".to_owned(),
             options: RunOptions::default(),
             experiment: Experiment::Run,
         }));
@@ -217,6 +218,24 @@ mod tests {
             diagnostics.iter().any(|diagnostic| diagnostic.line == 1),
             "{diagnostics:?}"
         );
+    }
+
+    #[test]
+    fn a_schedule_that_cannot_be_read_is_refused_with_its_place() {
+        let replies = Desk::default().take(Request::Ask(Question {
+            ticket: 1,
+            slug: String::new(),
+            text: "session s1\nstep a { SELECT 1; }\nstep a { SELECT 2; }".to_owned(),
+            options: RunOptions::default(),
+            experiment: Experiment::Interleave {
+                listed: false,
+                level: None,
+            },
+        }));
+        let [Reply::Refused { diagnostics, .. }] = &replies[..] else {
+            panic!("{replies:?}")
+        };
+        assert_eq!((diagnostics[0].line, diagnostics[0].column), (3, 6));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Experiments as the desk sees them: something that is stepped until it has its answer.
 
 use base::Nanos;
+use experiment::schedule::{InterleavingsJob, Orders};
 use experiment::{AtomicityJob, BoardJob, Choice, DrawJob, Job, PostgresJob, Progress, RunJob};
 use protocol::{Diagnostic, Experiment, Question, Reply, RunOptions, Ticket};
+use report::isolation::Interleavings;
 use report::{AtomicityReport, DrawReport, RunReport};
 
 use crate::answer::diagnostics;
@@ -27,11 +29,11 @@ pub(crate) enum Step {
 ///
 /// # Errors
 ///
-/// What is wrong with the scenario or the options.
+/// What is wrong with the text or the options.
 pub(crate) fn begin(question: Question) -> Result<Box<dyn Work>, Vec<Diagnostic>> {
     let Question {
         slug,
-        scenario,
+        text,
         options,
         experiment,
         ..
@@ -40,24 +42,28 @@ pub(crate) fn begin(question: Question) -> Result<Box<dyn Work>, Vec<Diagnostic>
     let work: Result<Box<dyn Work>, _> = match experiment {
         Experiment::Run => {
             let reply = |ticket, report: Box<RunReport>| Reply::Ran { ticket, report };
-            RunJob::new(&slug, &scenario, &choice).map(|job| Box::new(Answered { job, reply }) as _)
+            RunJob::new(&slug, &text, &choice).map(|job| Box::new(Answered { job, reply }) as _)
         }
         Experiment::Atomicity { operation } => {
             let reply = |ticket, report: Box<AtomicityReport>| Reply::Explored { ticket, report };
-            let job = AtomicityJob::new(&slug, &scenario, &choice, &operation);
+            let job = AtomicityJob::new(&slug, &text, &choice, &operation);
             job.map(|job| Box::new(Answered { job, reply }) as _)
         }
-        Experiment::Compare => {
-            BoardJob::new(&slug, &scenario, &choice).map(|job| Box::new(Growing { job, told: 0 }) as _)
-        }
+        Experiment::Compare => BoardJob::new(&slug, &text, &choice).map(|job| Box::new(Growing { job, told: 0 }) as _),
         Experiment::Draw { operation } => {
             let reply = |ticket, report: Box<DrawReport>| Reply::Drawn { ticket, report };
-            let job = DrawJob::new(&slug, &scenario, &choice, &operation);
+            let job = DrawJob::new(&slug, &text, &choice, &operation);
             job.map(|job| Box::new(Answered { job, reply }) as _)
         }
         Experiment::Script { probe } => {
-            let job = PostgresJob::of_probe(&slug, &scenario, &choice, &probe);
+            let job = PostgresJob::of_probe(&slug, &text, &choice, &probe);
             job.map(|job| Box::new(InParts { job }) as _)
+        }
+        Experiment::Interleave { listed, level } => {
+            let orders = if listed { Orders::Listed } else { Orders::All };
+            let reply = |ticket, report: Box<Interleavings>| Reply::Interleaved { ticket, report };
+            let job = InterleavingsJob::new(&text, orders, level.as_deref());
+            job.map(|job| Box::new(Answered { job, reply }) as _)
         }
     };
     work.map_err(diagnostics)

@@ -7,9 +7,10 @@ use report::isolation::{Moment, MomentKind, RowSet, Schedule, StatementResult};
 use syntax::Statement;
 
 use super::conduct::{self, Event, conduct};
+use super::run::SetupFailed;
 use super::run::{DATABASE, connect, set_up};
 use super::search::{Act, Cast, Part};
-use super::spec::{Place, Spec, Turn};
+use super::spec::{Place, Spec, Turn, count};
 use super::stage::{Reply, Request, Stage};
 
 /// Some steps of a spec's sessions, each session's in their order.
@@ -62,9 +63,9 @@ impl<'a> Enactment<'a> {
     /// # Errors
     ///
     /// A setup that fails, as isolationtester says it.
-    pub(super) fn cast(&self) -> Result<Cast, String> {
+    pub(super) fn cast(&self) -> Result<Cast, SetupFailed> {
         let mut stage = Stage::new(Server::new(ServerConfig::default()));
-        connect(&mut stage, self.spec)?;
+        connect(&mut stage, self.spec).map_err(SetupFailed::before_all)?;
         set_up(&mut stage, self.spec)?;
         let mut parts: Vec<Part> = Vec::new();
         for (session, (acts, found)) in self.acts.iter().zip(&self.spec.sessions).enumerate() {
@@ -99,6 +100,12 @@ impl<'a> Enactment<'a> {
             }
         };
         Act { name, request }
+    }
+
+    /// How many orders of its acts there are; `None`: more than can be counted.
+    pub(super) fn orders(&self) -> Option<u64> {
+        let lengths: Vec<usize> = self.acts.iter().map(Vec::len).collect();
+        count(&lengths)
     }
 
     /// The steps of an order of acts, given by its sessions.
@@ -145,14 +152,6 @@ impl<'a> Enactment<'a> {
         };
         self.acts.iter().enumerate().map(session).collect()
     }
-
-    pub(super) fn names(&self, order: &[usize]) -> Vec<String> {
-        let turns = self.turns(order);
-        turns
-            .iter()
-            .map(|turn| self.spec.step(turn.place).name.clone())
-            .collect()
-    }
 }
 
 fn only_begins(sql: &str) -> bool {
@@ -169,7 +168,7 @@ fn only_begins(sql: &str) -> bool {
 pub fn play(spec: &Spec, order: &[Turn]) -> Result<Schedule, String> {
     let mut stage = Stage::new(Server::new(ServerConfig::default()));
     connect(&mut stage, spec)?;
-    set_up(&mut stage, spec)?;
+    set_up(&mut stage, spec).map_err(|failed| failed.message)?;
     let (moments, _) = conduct(&mut stage, &conduct::requests(spec), order);
     let tables = stage.server.tables(DATABASE).map_err(|error| error.message)?;
     let rows = tables.iter().map(|table| {

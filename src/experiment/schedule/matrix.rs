@@ -28,18 +28,18 @@ use crate::library::BuiltIn;
 pub fn matrix(schedules: &[BuiltIn]) -> Result<IsolationMatrix, String> {
     let row = |schedule: &BuiltIn| row(schedule).map_err(|why| format!("{}.spec: {why}", schedule.slug));
     Ok(IsolationMatrix {
-        levels: LEVELS.iter().map(|level| name(*level).to_owned()).collect(),
+        levels: LEVELS.iter().map(|level| level_name(*level).to_owned()).collect(),
         rows: schedules.iter().map(row).collect::<Result<_, String>>()?,
     })
 }
 
-const LEVELS: [IsolationLevel; 3] = [
+pub(super) const LEVELS: [IsolationLevel; 3] = [
     IsolationLevel::ReadCommitted,
     IsolationLevel::RepeatableRead,
     IsolationLevel::Serializable,
 ];
 
-fn name(level: IsolationLevel) -> &'static str {
+pub(super) fn level_name(level: IsolationLevel) -> &'static str {
     match level {
         IsolationLevel::ReadCommitted => "read committed",
         IsolationLevel::RepeatableRead => "repeatable read",
@@ -60,7 +60,7 @@ fn row(schedule: &BuiltIn) -> Result<AnomalyRow, String> {
             .permutations
             .iter()
             .find(|order| level_of(&spec, order) == Some(*level));
-        let order = order.ok_or_else(|| format!("it has no permutation at {}", name(*level)))?;
+        let order = order.ok_or_else(|| format!("it has no permutation at {}", level_name(*level)))?;
         cell(&spec, order, anomaly)
     });
     Ok(AnomalyRow {
@@ -102,10 +102,11 @@ fn level_of(spec: &Spec, order: &[Turn]) -> Option<IsolationLevel> {
 
 fn cell(spec: &Spec, order: &[Turn], anomaly: Anomaly) -> Result<AnomalyCell, String> {
     let enactment = Enactment::of_order(spec, order);
-    let as_written = EnumerationJob::of_order(enactment.cast()?, enactment.acts_of(order))?;
+    let cast = enactment.cast().map_err(|failed| failed.message)?;
+    let as_written = EnumerationJob::of_order(cast.clone(), enactment.acts_of(order))?;
     let written = ended(as_written)?;
     let written = written.outcomes.first().ok_or("the schedule as written cannot go on")?;
-    let all = ended(EnumerationJob::new(enactment.cast()?)?)?;
+    let all = ended(EnumerationJob::new(cast)?)?;
     let unexplained = all
         .untold
         .as_ref()

@@ -7,6 +7,7 @@
 //!
 //! A step that waits for a lock is printed as waiting, and again when it has ended.
 
+mod check;
 mod circle;
 mod conduct;
 mod dependency;
@@ -23,9 +24,10 @@ mod spec;
 mod stage;
 mod transaction;
 
+pub use check::{Checked, SpecOutline, check};
 pub use enact::play;
 pub use enumerate::{Enumeration, EnumerationJob, MOST_INTERLEAVINGS, Outcome};
-pub use interleavings::InterleavingsJob;
+pub use interleavings::{InterleavingsJob, Orders};
 pub use matrix::matrix;
 pub use run::run;
 pub use search::{Act, Cast, Part};

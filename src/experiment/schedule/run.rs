@@ -6,6 +6,7 @@ use std::fmt::Write;
 use engine_sql::{Notice, Server, ServerConfig};
 
 use super::conduct::{Event, MOST_WAIT_SECONDS, Stuck, conduct, requests};
+use super::matrix::level_name;
 use super::print;
 use super::spec::{Place, Spec, Turn};
 use super::stage::{Reply, Request, Stage};
@@ -46,7 +47,7 @@ impl Tester<'_> {
     fn permutation(&mut self, order: &[Turn]) -> Result<(), String> {
         let names: Vec<&str> = order.iter().map(|turn| self.name(turn.place)).collect();
         let _ = writeln!(self.out, "\nstarting permutation: {}", names.join(" "));
-        self.out += &set_up(&mut self.stage, self.spec)?;
+        self.out += &set_up(&mut self.stage, self.spec).map_err(|failed| failed.message)?;
         let (moments, ended) = conduct(&mut self.stage, &self.requests, order);
         for moment in moments {
             self.print(&moment.event);
@@ -105,26 +106,51 @@ impl Tester<'_> {
     }
 }
 
-/// Makes the database, and connects the sessions and one more.
+/// Makes the database, and connects the sessions, at the level that the spec has for them, and one more.
 pub(super) fn connect(stage: &mut Stage, spec: &Spec) -> Result<(), String> {
     stage.server.create_database(DATABASE).map_err(|error| error.message)?;
     for _ in 0..=spec.sessions.len() {
         stage.connect(DATABASE, ROLE).map_err(|error| error.message)?;
     }
+    if let Some(level) = spec.level {
+        let sql = format!("SET default_transaction_isolation = '{}'", level_name(level));
+        for (place, session) in spec.sessions.iter().enumerate() {
+            whole(stage, place, &session.name, &sql, "the level was refused")?;
+        }
+    }
     Ok(())
 }
 
-/// Runs the spec's setups. Gives what they print.
-pub(super) fn set_up(stage: &mut Stage, spec: &Spec) -> Result<String, String> {
-    let mut out = String::new();
-    for setup in &spec.setups {
-        out += &whole(stage, spec.sessions.len(), CONTROL, setup, "setup failed")?;
+/// Which of the spec's setups failed, in the order in which they are run, and how isolationtester says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SetupFailed {
+    pub(super) nth: Option<usize>,
+    pub(super) message: String,
+}
+
+impl SetupFailed {
+    pub(super) fn before_all(message: String) -> SetupFailed {
+        SetupFailed { nth: None, message }
     }
-    for (place, session) in spec.sessions.iter().enumerate() {
-        if let Some(setup) = &session.setup {
-            let context = format!("setup of session {} failed", session.name);
-            out += &whole(stage, place, &session.name, setup, &context)?;
-        }
+}
+
+/// Runs the spec's setups. Gives what they print.
+pub(super) fn set_up(stage: &mut Stage, spec: &Spec) -> Result<String, SetupFailed> {
+    let own = spec.setups.iter().map(|setup| {
+        let context = "setup failed".to_owned();
+        (spec.sessions.len(), CONTROL, setup, context)
+    });
+    let of_sessions = spec.sessions.iter().enumerate().filter_map(|(place, session)| {
+        let context = format!("setup of session {} failed", session.name);
+        Some((place, session.name.as_str(), session.setup.as_ref()?, context))
+    });
+    let mut out = String::new();
+    for (nth, (actor, name, setup, context)) in own.chain(of_sessions).enumerate() {
+        let failed = |message| SetupFailed {
+            nth: Some(nth),
+            message,
+        };
+        out += &whole(stage, actor, name, setup, &context).map_err(failed)?;
     }
     Ok(out)
 }

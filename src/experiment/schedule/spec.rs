@@ -4,6 +4,9 @@
 //! or not. Waiting for notices (`a(b notices 1)`) is refused by name.
 
 use std::fmt;
+use std::ops::Range;
+
+use syntax::IsolationLevel;
 
 /// What sessions do, and in which orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +17,10 @@ pub struct Spec {
     pub sessions: Vec<Session>,
     /// Those that the spec names, each a list of steps.
     pub permutations: Vec<Vec<Turn>>,
+    /// Of transactions that do not say themselves how isolated they are; no part of the text.
+    pub level: Option<IsolationLevel>,
+    /// Where its SQL stands in the text.
+    pub(super) blocks: Vec<Block>,
     /// Line and column where the text ends, and more permutations could stand.
     end: (u32, u32),
 }
@@ -50,6 +57,14 @@ pub struct Session {
 pub struct Step {
     pub name: String,
     pub sql: String,
+}
+
+/// What stands between two braces, in bytes of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    pub(super) range: Range<usize>,
+    /// Run before each permutation, and must not fail. In the text's order they are run.
+    pub(super) is_setup: bool,
 }
 
 /// A step by its session's and its own number.
@@ -101,13 +116,17 @@ impl Spec {
 const MOST_PERMUTATIONS: u64 = 20_000;
 
 pub fn parse(text: &str) -> Result<Spec, SpecError> {
-    let mut parser = Parser { text, at: 0 };
+    let mut parser = Parser {
+        text,
+        at: 0,
+        blocks: Vec::new(),
+    };
     let mut spec = Spec::default();
     while parser.eat_word("setup") {
-        spec.setups.push(parser.block()?);
+        spec.setups.push(parser.block(true)?);
     }
     if parser.eat_word("teardown") {
-        spec.teardown = Some(parser.block()?);
+        spec.teardown = Some(parser.block(false)?);
     }
     while parser.eat_word("session") {
         let session = parser.session(&spec.sessions)?;
@@ -123,6 +142,7 @@ pub fn parse(text: &str) -> Result<Spec, SpecError> {
     if !parser.at_end() {
         return Err(parser.expected("`session`, `step`, `permutation` or the end of the text"));
     }
+    spec.blocks = parser.blocks;
     spec.end = syntax::line_column(text, text.len() as u32);
     Ok(spec)
 }
@@ -140,7 +160,7 @@ fn interleavings(sessions: &[Session]) -> Option<Vec<Vec<Turn>>> {
 }
 
 /// The multinomial coefficient, `None` if it is too large to matter.
-fn count(lengths: &[usize]) -> Option<u64> {
+pub(super) fn count(lengths: &[usize]) -> Option<u64> {
     let mut orders = 1_u64;
     let mut placed = 0_u64;
     for &length in lengths {
@@ -176,6 +196,7 @@ fn extend(lengths: &[usize], next: &mut [usize], order: &mut Vec<Turn>, found: &
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    blocks: Vec<Block>,
 }
 
 impl<'a> Parser<'a> {
@@ -248,7 +269,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `{ … }` without the blanks at its ends (line ends stay: they are printed); braces do not nest.
-    fn block(&mut self) -> Result<String, SpecError> {
+    fn block(&mut self, is_setup: bool) -> Result<String, SpecError> {
         self.skip();
         let rest = &self.text[self.at..];
         if !rest.starts_with('{') {
@@ -257,8 +278,12 @@ impl<'a> Parser<'a> {
         let Some(end) = rest.find('}') else {
             return Err(self.error(self.at, "this `{` is never closed".to_owned()));
         };
+        let sql = &rest[1..end];
+        let start = self.at + 1 + sql.len() - sql.trim_start().len();
+        let range = start..start + sql.trim().len();
+        self.blocks.push(Block { range, is_setup });
         self.at += end + 1;
-        Ok(rest[1..end].trim_matches([' ', '\t', '\r', '\x0c']).to_owned())
+        Ok(sql.trim_matches([' ', '\t', '\r', '\x0c']).to_owned())
     }
 
     fn session(&mut self, others: &[Session]) -> Result<Session, SpecError> {
@@ -268,7 +293,7 @@ impl<'a> Parser<'a> {
             ..Session::default()
         };
         if self.eat_word("setup") {
-            session.setup = Some(self.block()?);
+            session.setup = Some(self.block(true)?);
         }
         while self.eat_word("step") {
             let (name, at) = self.name("a step's name")?;
@@ -276,14 +301,14 @@ impl<'a> Parser<'a> {
             if known.into_iter().any(|step| step.name == name) {
                 return Err(self.error(at, format!("there are two steps `{name}`")));
             }
-            let sql = self.block()?;
+            let sql = self.block(false)?;
             session.steps.push(Step { name, sql });
         }
         if session.steps.is_empty() {
             return Err(self.expected("`step`"));
         }
         if self.eat_word("teardown") {
-            session.teardown = Some(self.block()?);
+            session.teardown = Some(self.block(false)?);
         }
         Ok(session)
     }

@@ -1,13 +1,14 @@
 //! Transaction isolation: the matrix of anomalies, and a page for each of them with its schedules, step by step.
 //!
-//! All of it is written when the site is built. A few lines of script move a cursor along a schedule; without them the
-//! whole schedule stands there.
+//! All of it is written when the site is built; below the matrix the app draws its section for a schedule of one's own. A few
+//! lines of script move a cursor along a schedule (`schedule-score`); without them the whole schedule stands there.
 
 use std::collections::BTreeSet;
 
 use super::Html;
 use crate::isolation::{
-    Anomaly, AnomalyCell, AnomalyRow, IsolationMatrix, Moment, MomentKind, RowSet, Schedule, StatementResult, Verdict,
+    Anomaly, AnomalyCell, AnomalyFound, AnomalyRow, IsolationMatrix, Moment, MomentKind, RowSet, Schedule,
+    StatementResult, Verdict,
 };
 use crate::number::count;
 
@@ -21,6 +22,9 @@ pub fn isolation_matrix(matrix: &IsolationMatrix) -> String {
         "One schedule for each anomaly, run at PostgreSQL's three levels of transaction isolation: as it is written, and in \
          every other order of its steps.",
     );
+    html.within("p", &[("class", "to-own")], |html| {
+        html.within("a", &[("href", "#own")], |html| html.text("Run a schedule of your own"));
+    });
     let frame = [
         ("class", "scroll"),
         ("tabindex", "0"),
@@ -54,11 +58,6 @@ pub fn isolation_matrix(matrix: &IsolationMatrix) -> String {
          holds no anomaly. Read uncommitted is not a column: in PostgreSQL it is read committed. The schedules also run on a real \
          PostgreSQL 15, and a test compares what it printed.",
     );
-    html.within("p", &[], |html| {
-        html.text("A schedule of your own: ");
-        html.element("code", "", "adr-lab iso --enumerate < my.spec");
-        html.text(" runs all its orders and says which outcomes no serial order gives.");
-    });
     html.close("div");
     html.finish()
 }
@@ -117,12 +116,12 @@ fn outcome(html: &mut Html, verdict: Verdict) {
     });
 }
 
+pub(super) const CROSS: &str = "<svg class=\"shape\" viewBox=\"0 0 16 16\" width=\"16\" height=\"16\" aria-hidden=\"true\" focusable=\"false\"><path d=\"M3 3l10 10M13 3L3 13\"/></svg>";
+
 /// A cross for what occurred; a bar for a refusal, a hatched block for a wait, two sheets for a snapshot.
 fn shape(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Occurred | Verdict::Elsewhere => {
-            "<svg class=\"shape\" viewBox=\"0 0 16 16\" width=\"16\" height=\"16\" aria-hidden=\"true\" focusable=\"false\"><path d=\"M3 3l10 10M13 3L3 13\"/></svg>"
-        }
+        Verdict::Occurred | Verdict::Elsewhere => CROSS,
         Verdict::SerializationFailure | Verdict::Deadlock => {
             "<svg class=\"shape\" viewBox=\"0 0 16 16\" width=\"16\" height=\"16\" aria-hidden=\"true\" focusable=\"false\"><circle cx=\"8\" cy=\"8\" r=\"6\"/><path d=\"M4.5 8h7\"/></svg>"
         }
@@ -276,6 +275,11 @@ fn evidence(html: &mut Html, schedule: &Schedule, anomaly: Anomaly) {
     let Some(found) = schedule.anomalies.iter().find(|found| found.anomaly == anomaly) else {
         return;
     };
+    circle(html, found);
+}
+
+/// The circle's edges, sentence by sentence.
+pub(super) fn circle(html: &mut Html, found: &AnomalyFound) {
     html.within("ol", &[("class", "circle")], |html| {
         found
             .evidence
@@ -338,7 +342,7 @@ fn orders(html: &mut Html, cell: &AnomalyCell) {
 }
 
 /// A schedule with its controls: sessions side by side, steps below each other.
-fn played(html: &mut Html, schedule: &Schedule, name: &str) {
+pub(super) fn played(html: &mut Html, schedule: &Schedule, name: &str) {
     let lanes = format!("score lanes-{}", schedule.sessions.len().min(MOST_LANES));
     let frame = [
         ("class", lanes.as_str()),
@@ -346,7 +350,7 @@ fn played(html: &mut Html, schedule: &Schedule, name: &str) {
         ("role", "group"),
         ("aria-label", name),
     ];
-    html.within("div", &frame, |html| {
+    html.within("schedule-score", &frame, |html| {
         html.markup(CONTROLS);
         html.within("div", &[("class", "scroll")], |html| {
             html.within("div", &[("class", "names"), ("aria-hidden", "true")], |html| {

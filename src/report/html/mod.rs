@@ -8,12 +8,14 @@ mod board;
 mod cell;
 mod evidence;
 mod home;
+mod interleavings;
 mod isolation;
 mod picture;
 
 pub use board::{board_head, board_question, board_section, cell_name};
 pub use evidence::evidence;
 pub use home::home;
+pub use interleavings::interleavings;
 pub use isolation::{isolation_anomaly, isolation_matrix};
 pub use picture::{hatchings, picture};
 

@@ -135,15 +135,17 @@ impl Counts {
 
 impl Interleavings {
     pub fn document(&self) -> Vec<Block> {
-        let mut blocks = vec![Block::Heading(1, "All interleavings".to_owned())];
+        let title = if self.listed {
+            "Permutations"
+        } else {
+            "All interleavings"
+        };
+        let mut blocks = vec![Block::Heading(1, title.to_owned())];
         let session = |session: &super::SessionSteps| format!("{}: {}", session.name, session.steps.join(" "));
         blocks.push(Block::List(self.sessions.iter().map(session).collect()));
         blocks.push(Block::List(self.counts.sentences()));
-        if !self.stuck_example.is_empty() {
-            blocks.push(Block::Paragraph(format!(
-                "Cannot go on: {}",
-                self.stuck_example.join(" ")
-            )));
+        if let Some(stuck) = &self.stuck {
+            blocks.push(Block::Paragraph(format!("Cannot go on: {}", stuck.steps())));
         }
         if let Some(untold) = &self.untold {
             blocks.push(Block::Paragraph(format!(

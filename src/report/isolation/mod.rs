@@ -185,17 +185,19 @@ pub struct Counts {
     pub distinct_outcomes: u64,
 }
 
-/// What all interleavings of a schedule of one's own gave.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What all interleavings of a schedule of one's own gave, or the orders that it lists.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interleavings {
+    /// Only the permutations that the schedule lists were run.
+    pub listed: bool,
     pub sessions: Vec<SessionSteps>,
     pub counts: Counts,
     /// Those that no serial order gives first, then by how many schedules gave them.
     pub outcomes: Vec<OutcomeReport>,
     /// Beyond the most that are listed.
     pub more_outcomes: u64,
-    /// Steps up to where one of the stuck schedules cannot go on.
-    pub stuck_example: Vec<String>,
+    /// One that cannot go on, up to there.
+    pub stuck: Option<Schedule>,
     /// Why there is no dependency graph: which step does not tell what it saw.
     pub untold: Option<String>,
 }
