@@ -9,10 +9,12 @@ use std::time::Instant;
 
 use base::{Nanos, Row, Time, Value};
 use engine_sql::{Server, ServerConfig, SessionId, StatementId};
-use experiment::schedule::InterleavingsJob;
+use experiment::schedule::{InterleavingsJob, Orders};
 use experiment::{Job, Progress, library};
 use report::document::{self, Block, Table};
 use sim::queueing::Queue;
+
+use crate::hot_rows::contention;
 
 const ROUNDS: usize = 5;
 
@@ -21,6 +23,9 @@ const ROWS: i32 = 10_000;
 
 /// Operations in a round.
 const OPERATIONS: u32 = 200_000;
+
+/// Forks in a round.
+const FORKS: u32 = 20_000;
 
 /// Requests of the run that the interpreter is timed by.
 const REQUESTS: u64 = 10_000;
@@ -59,6 +64,34 @@ pub(crate) fn run(sqljs: Option<&str>, simpy: Option<&str>, json: bool) -> Resul
         figures.companions(simpy, &[("events_per_second", 2), ("customers_per_second", 3)])?;
         figures.add("interpreter steps", "steps/s", interpreter_steps_per_second()?);
         figures.add("interleavings of 3 × 4 steps", "schedules/s", schedules_per_second()?);
+        let engine = Engine::new()?;
+        figures.add(
+            "forks of a server of 10,000 rows",
+            "forks/s",
+            engine.forks_per_second(false)?,
+        );
+        figures.add(
+            "the same, each with an update",
+            "forks/s",
+            engine.forks_per_second(true)?,
+        );
+        let contention = contention()?;
+        let per_second = |number: u64| number as f64 / contention.seconds;
+        figures.add(
+            "1,000 sessions on 100 rows, statements",
+            "statements/s",
+            per_second(contention.statements),
+        );
+        figures.add(
+            "1,000 sessions on 100 rows, wake-ups",
+            "wake-ups/s",
+            per_second(contention.wake_ups),
+        );
+        figures.add(
+            "1,000 sessions on 100 rows, deadlocks",
+            "deadlocks/s",
+            per_second(contention.deadlocks),
+        );
     }
     if json {
         println!("{}", figures.json());
@@ -168,6 +201,7 @@ fn spread(values: &[f64]) -> (f64, f64, f64) {
 }
 
 /// One server with one table and one session.
+#[derive(Clone)]
 struct Engine {
     server: Server,
     session: SessionId,
@@ -208,6 +242,22 @@ impl Engine {
                 engine_sql::Progress::OutOfFuel => {}
             }
         }
+    }
+
+    /// Of the whole server; `writes`: and then a row of the fork is updated, so that what it shares is copied.
+    fn forks_per_second(&self, writes: bool) -> Result<f64> {
+        let mut prepared = self.clone();
+        let statement = prepared.prepare("UPDATE t SET n = n + 1 WHERE id = $1")?;
+        let mut keys = base::random::Stream::new(7, "bench", 0);
+        let start = Instant::now();
+        for _ in 0..FORKS {
+            let mut fork = prepared.clone();
+            if writes {
+                fork.execute(statement, &[Value::Int4(keys.below(ROWS as u64) as i32)])?;
+            }
+            std::hint::black_box(&fork);
+        }
+        Ok(f64::from(FORKS) / start.elapsed().as_secs_f64())
     }
 
     /// Nanoseconds per execution with a random key each; every one must touch `rows` rows.
@@ -252,7 +302,7 @@ step c3 { COMMIT; }
 fn schedules_per_second() -> Result<f64> {
     let complaints = |found: Vec<_>| format!("the interleavings: {found:?}");
     let start = Instant::now();
-    let mut job = InterleavingsJob::new(TRANSACTIONS).map_err(complaints)?;
+    let mut job = InterleavingsJob::new(TRANSACTIONS, Orders::All, None).map_err(complaints)?;
     loop {
         match job.step(u64::MAX) {
             Progress::Running { .. } => {}

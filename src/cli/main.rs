@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 mod bench;
 mod commands;
 mod decisions;
+mod hot_rows;
 mod input;
 mod iso;
 mod psql;
