@@ -16,6 +16,9 @@ const LINKS: &[(&str, &str)] = &[
 /// Pages that the app draws: it goes from one to the other without loading anything.
 pub(crate) const APP: [&str; 3] = ["compare/", "lab/", "run/"];
 
+/// Pages with a section that the app draws.
+pub(crate) const WITH_THE_APP: [&str; 1] = ["isolation/"];
+
 /// Where a page lies in the site.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {

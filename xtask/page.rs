@@ -3,9 +3,9 @@
 //! - The worker's three files move to `worker-<hash>/`, so that a cached page never meets a worker of
 //!   another build; the page learns the place from its own start tag.
 //! - The program is cut into parts, in `app-<hash>/`; each page says in its head which of them it loads at once.
-//! - `scenarios/index.bin` lists the built-in scenarios with the titles that they give themselves.
+//! - `scenarios/index.bin` and `schedules/index.bin` list what is built in with the titles that they give themselves.
 //! - PGlite is put beside it.
-//! - The app's page is written once for each of its routes; Home, decisions and designs become static pages.
+//! - The app's page is written once for each of its routes, and around its section on the page of transaction isolation; Home, decisions and designs become static pages.
 //! - While developing (`trunk serve`), the Content-Security-Policy goes, since Trunk's reload script is inline.
 
 use std::path::{Path, PathBuf};
@@ -29,11 +29,16 @@ struct Route {
     description: &'static str,
 }
 
-const ROUTES: [Route; 3] = [
+const ROUTES: [Route; 4] = [
     Route {
         path: "compare/",
         title: "Compare",
         description: "The same workload on several database designs: whose rows leak, what a crash leaves, how long it takes, what it costs.",
+    },
+    Route {
+        path: isolation::PATH,
+        title: isolation::TITLE,
+        description: "Which anomalies occur at which level of transaction isolation, each with a schedule that shows it, step by step; and schedules of your own.",
     },
     Route {
         path: "lab/",
@@ -52,6 +57,7 @@ pub(crate) fn finish() -> Result<()> {
     let staging = staging.ok_or_else(|| Failure("`finish-page` is called by Trunk only.".to_owned()))?;
     let worker = move_worker(&staging)?;
     list_scenarios(&staging.join("scenarios"))?;
+    isolation::add_schedules(&staging.join("schedules"))?;
     recorded_board(&staging.join("recorded"))?;
     pglite::add_to(&staging)?;
     let index = staging.join("index.html");
@@ -59,9 +65,15 @@ pub(crate) fn finish() -> Result<()> {
     let site = Site::of(&staging)?;
     let program = parts::add_to(&staging, developing)?;
     let page = finished(&read(&index)?, &program, &worker, developing)?;
+    let matrix = isolation::recorded()?;
     for route in &ROUTES {
-        site.write_text(route.path, &at_route(&page, &program, route)?)?;
+        let mut page = at_route(&page, &program, route)?;
+        if route.path == isolation::PATH {
+            page = isolation::around_the_app(&page, &matrix)?;
+        }
+        site.write_text(route.path, &page)?;
     }
+    isolation::write(&site, &matrix)?;
     static_pages(&site)?;
     frame::check_links(&staging)
 }
@@ -96,7 +108,6 @@ fn static_pages(site: &Site) -> Result<()> {
     home(site)?;
     decisions::write(site)?;
     designs::write(site)?;
-    isolation::write(site)?;
     site.write_not_found(&StaticPage {
         path: "",
         title: "Not found",

@@ -66,7 +66,7 @@ fn quiet(trunk: &mut Command) {
 fn weigh(dist: &Path) -> Result<()> {
     println!("  dist/ {:>15} kB in all", kilobytes(folder_size(dist)?));
     let mut weighed = Vec::new();
-    for path in frame::APP {
+    for path in frame::APP.into_iter().chain(frame::WITH_THE_APP) {
         weighed.push((path, loaded_at_once(dist, path)?, MOST_FOR_A_PAGE));
     }
     weighed.push(("program", entries(&folder_named(dist, "app-")?)?, MOST_FOR_THE_PROGRAM));

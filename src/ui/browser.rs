@@ -282,10 +282,10 @@ pub(crate) fn bring_into_view(element: &web_sys::Element) {
 }
 
 /// Where the app is drawn; what was shown there until now goes.
-pub(crate) fn empty_main() -> Option<web_sys::HtmlElement> {
-    let main = web_sys::window()?.document()?.get_element_by_id("main")?;
-    main.set_text_content(None);
-    main.dyn_into().ok()
+pub(crate) fn empty_place() -> Option<web_sys::HtmlElement> {
+    let place = web_sys::window()?.document()?.query_selector("[data-app]").ok()??;
+    place.set_text_content(None);
+    place.dyn_into().ok()
 }
 
 /// Nothing should move by itself.

@@ -27,7 +27,7 @@ mod route;
 /// Draws the page that the address names between the site's header and footer.
 pub fn mount() {
     std::panic::set_hook(Box::new(browser::show_panic));
-    if let Some(main) = browser::empty_main() {
-        leptos::mount::mount_to(main, page::Pages).forget();
+    if let Some(place) = browser::empty_place() {
+        leptos::mount::mount_to(place, page::Pages).forget();
     }
 }

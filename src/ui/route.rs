@@ -3,7 +3,7 @@
 //! Each page lies in a folder of its own, one below the site's root, wherever that is. A link to such a folder is
 //! followed here; all others (`rel="external"`, other sites, a new window) are the browser's.
 //!
-//! Own code: three folders need nothing that nests, matches patterns or preloads, and the page's weight is limited.
+//! Own code: a few folders need nothing that nests, matches patterns or preloads, and the page's weight is limited.
 
 use leptos::ev;
 use leptos::prelude::*;
@@ -15,17 +15,30 @@ use crate::browser;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Compare,
+    /// A page that was written when the site was built, with a section of ours.
+    Isolation,
     Lab,
     Run,
     Nowhere,
 }
 
 impl Route {
+    /// Of the address.
+    pub(crate) fn now() -> Route {
+        Route::of(&browser::path())
+    }
+
+    /// Is all below the header drawn by the app, so that others can follow without loading anything?
+    fn is_whole(self) -> bool {
+        !matches!(self, Route::Isolation | Route::Nowhere)
+    }
+
     /// Of an address's path: the folder counts.
     fn of(path: &str) -> Route {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         match folder.rsplit_once('/').map_or(folder, |(_, name)| name) {
             "compare" => Route::Compare,
+            "isolation" => Route::Isolation,
             "lab" => Route::Lab,
             "run" => Route::Run,
             _ => Route::Nowhere,
@@ -35,6 +48,7 @@ impl Route {
     fn title(self) -> &'static str {
         match self {
             Route::Compare => "Compare",
+            Route::Isolation => "Transaction isolation",
             Route::Lab => "Your workload",
             Route::Run => "One run",
             Route::Nowhere => "Not found",
@@ -108,7 +122,8 @@ fn followed(event: &ev::MouseEvent) -> Option<HtmlAnchorElement> {
         && link.target().is_empty()
         && !link.has_attribute("download")
         && site_of(&path) == site_of(&here)
-        && Route::of(&path) != Route::Nowhere;
+        && Route::of(&path).is_whole()
+        && Route::of(&here) != Route::Isolation;
     // To a place of the same page the browser goes by itself.
     let within = !link.hash().is_empty() && path == here && link.search() == browser::query();
     (ours && !within).then_some(link)
@@ -123,6 +138,7 @@ mod tests {
         for site in ["/", "/some/folder/"] {
             assert_eq!(Route::of(&format!("{site}compare/")), Route::Compare);
             assert_eq!(Route::of(&format!("{site}lab/index.html")), Route::Lab);
+            assert_eq!(Route::of(&format!("{site}isolation/")), Route::Isolation);
             assert_eq!(Route::of(&format!("{site}adr/")), Route::Nowhere);
             assert_eq!(Route::of(site), Route::Nowhere);
             assert_eq!(site_of(&format!("{site}run/")), site);

@@ -1,4 +1,4 @@
-//! What can be chosen beside the scenario's text: designs, fault, seed, requests, the target of a sizing.
+//! What can be chosen beside the text: designs, fault, seed, requests, the target of a sizing; the level of a schedule.
 
 use base::Time;
 use leptos::prelude::*;
@@ -23,6 +23,8 @@ pub(crate) struct Choices {
     pub(crate) operation: RwSignal<Option<String>>,
     /// Where the time cursor stands in its drawing.
     pub(crate) at: RwSignal<Time>,
+    /// Of transaction isolation, where a schedule's transactions name none: `repeatable-read`; empty: PostgreSQL's own.
+    pub(crate) level: RwSignal<String>,
 }
 
 /// All choices of an instant.
@@ -49,6 +51,7 @@ impl Choices {
             sabotage: RwSignal::new(Vec::new()),
             operation: RwSignal::new(None),
             at: RwSignal::new(Time::ZERO),
+            level: RwSignal::new(String::new()),
         }
     }
 
@@ -80,6 +83,7 @@ impl Choices {
         let options = &link.options;
         self.operation.set(link.operation.clone());
         self.at.set(Time(link.at_ns.unwrap_or(0)));
+        self.level.set(link.level.clone().unwrap_or_default());
         let text = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
         let designs = &options.architectures;
         self.designs.set((!designs.is_empty()).then(|| designs.clone()));
@@ -133,6 +137,7 @@ impl Choices {
         Ok(Link {
             at_ns: operation.is_some().then_some(at).filter(|at| *at > 0),
             operation,
+            level: Some(self.level.get()).filter(|level| !level.is_empty()),
             options: self.options()?,
             ..Link::default()
         })

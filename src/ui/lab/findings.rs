@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use protocol::{Diagnostic, RunOptions};
+use report::isolation::Interleavings;
 use report::{AtomicityReport, Board, DrawReport, RunReport};
 
 use super::texts::Source;
@@ -39,6 +40,7 @@ pub(crate) struct Findings {
     /// What the board that is being made was asked for.
     pub(crate) asked: StoredValue<Option<Asked>>,
     pub(crate) drawn: RwSignal<Option<Arc<DrawReport>>>,
+    pub(crate) interleaved: RwSignal<Option<Arc<Interleavings>>>,
 }
 
 impl Findings {
@@ -50,6 +52,7 @@ impl Findings {
             compared: RwSignal::new(None),
             asked: StoredValue::new(None),
             drawn: RwSignal::new(None),
+            interleaved: RwSignal::new(None),
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::connection::{Connection, Heard};
 /// What the worker is at.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Activity {
+    /// Nobody has needed it yet.
+    Asleep,
     /// It is being loaded.
     Starting,
     Idle,
@@ -44,7 +46,7 @@ pub(crate) struct Line {
 impl Line {
     pub(crate) fn new(notices: Notices) -> Line {
         Line {
-            activity: RwSignal::new(Activity::Starting),
+            activity: RwSignal::new(Activity::Asleep),
             notices,
             connection: StoredValue::new_local(None),
             next_ticket: StoredValue::new(0),
@@ -52,10 +54,16 @@ impl Line {
         }
     }
 
-    /// Starts the worker; `take` gets every answer, the first being `Ready` of a worker that fits.
-    pub(crate) fn open(self, take: Callback<Reply>) {
+    /// `take` gets every answer, the first being `Ready` of a worker that fits.
+    pub(crate) fn listen(self, take: Callback<Reply>) {
         self.take.set_value(Some(take));
-        self.reopen();
+    }
+
+    /// Starts the worker, unless that has been done.
+    pub(crate) fn wake(self) {
+        if self.activity.with_untracked(|activity| *activity == Activity::Asleep) {
+            self.reopen();
+        }
     }
 
     pub(crate) fn reopen(self) {

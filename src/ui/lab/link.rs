@@ -7,7 +7,7 @@ use report::ScenarioSummary;
 use super::choices::Choices;
 use super::line::Line;
 use super::notice::Notices;
-use super::texts::{Source, Texts};
+use super::texts::{Source, Subject, Texts};
 use crate::browser;
 
 #[derive(Clone, Copy)]
@@ -67,16 +67,18 @@ impl Address {
         }
     }
 
-    pub(crate) fn unpacked(self, ticket: Ticket, scenario: String) {
+    pub(crate) fn unpacked(self, ticket: Ticket, text: String) {
         if ticket != self.unpacking.get_value() {
             return;
         }
-        if self.texts.own_text.with_untracked(|own| *own == scenario) {
+        if self.texts.own_text.with_untracked(|own| *own == text) {
             self.texts.choose(Source::Own);
         } else {
-            self.notices
-                .say("This link carries a scenario of its own. Look at it, then run it.".to_owned());
-            self.texts.show_linked(scenario);
+            let noun = self.texts.subject.noun();
+            self.notices.say(format!(
+                "This link carries a {noun} of its own. Look at it, then run it."
+            ));
+            self.texts.show_linked(text);
         }
     }
 
@@ -91,12 +93,12 @@ impl Address {
                 browser::set_query(&Link { scenario, ..link }.to_string());
             }
             Source::Own | Source::Linked => {
-                let Some(scenario) = untrack(move || self.texts.text()) else {
+                let Some(text) = untrack(move || self.texts.text()) else {
                     return;
                 };
                 let ticket = self.line.ticket();
                 self.packing.set_value(ticket);
-                self.line.send(Request::Pack { ticket, scenario });
+                self.line.send(Request::Pack { ticket, text });
             }
         }
     }
@@ -114,8 +116,10 @@ impl Address {
             self.carried.set_value(Some(packed));
             browser::set_query(&link);
         } else {
-            self.notices
-                .say_bad("This scenario is too long for a link: keep it as a file.".to_owned());
+            self.notices.say_bad(format!(
+                "This {} is too long for a link: keep it as a file.",
+                self.texts.subject.noun()
+            ));
         }
     }
 
@@ -159,7 +163,10 @@ impl Address {
     pub(crate) fn refused(self, ticket: Ticket, diagnostics: Vec<Diagnostic>) -> Option<Vec<Diagnostic>> {
         let what = if ticket == self.unpacking.get_value() {
             self.texts.do_without_linked();
-            "The link's scenario cannot be used"
+            match self.texts.subject {
+                Subject::Scenario => "The link's scenario cannot be used",
+                Subject::Schedule => "The link's schedule cannot be used",
+            }
         } else if ticket == self.packing.get_value() {
             "There is no link to this run"
         } else {

@@ -24,7 +24,7 @@ pub(crate) use findings::{Asked, Compared, Findings};
 pub(crate) use line::{Activity, Line};
 pub(crate) use link::Address;
 pub(crate) use notice::Notices;
-pub(crate) use texts::{Source, Texts};
+pub(crate) use texts::{Source, Subject, Texts};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Lab {
@@ -44,10 +44,10 @@ pub(crate) fn lab() -> Lab {
 }
 
 impl Lab {
-    pub(crate) fn new() -> Lab {
+    pub(crate) fn new(subject: Subject) -> Lab {
         let notices = Notices::new();
         let line = Line::new(notices);
-        let texts = Texts::new(line, notices);
+        let texts = Texts::new(subject, line, notices);
         let choices = Choices::new();
         Lab {
             notices,
@@ -60,9 +60,13 @@ impl Lab {
         }
     }
 
-    /// Once, before any page is drawn: starts the worker.
+    /// Once, before any page is drawn: starts the worker. Beside schedules there is much to read, so there it is started
+    /// when somebody turns to them.
     pub(crate) fn start(self) {
-        self.line.open(Callback::new(move |reply| self.take(reply)));
+        self.line.listen(Callback::new(move |reply| self.take(reply)));
+        if self.texts.subject == Subject::Scenario {
+            self.line.wake();
+        }
     }
 
     /// When a page opens: does what the address asks for. `then` is what this page does with a scenario that a link
@@ -77,6 +81,12 @@ impl Lab {
             return;
         }
         self.address.follow(&link);
+        if !link.is_empty() {
+            self.line.wake();
+        }
+        if link.scenario.is_some() {
+            self.texts.source.set(Source::BuiltIn(String::new()));
+        }
         if self.line.has_worker() {
             self.address.unpack();
         }
@@ -108,6 +118,17 @@ impl Lab {
             self.findings.asked.set_value(untrack(move || self.asked_now()));
             self.ask("Compare".to_owned(), Experiment::Compare, None);
         }
+    }
+
+    /// Orders of the schedule's steps: those that it lists, or all.
+    pub(crate) fn interleave(self, listed: bool) -> bool {
+        let title = if listed {
+            "Listed permutations"
+        } else {
+            "All interleavings"
+        };
+        let level = Some(self.choices.level.get_untracked()).filter(|level| !level.is_empty());
+        self.ask(title.to_owned(), Experiment::Interleave { listed, level }, None)
     }
 
     /// What a board would be asked for now; `None` while there is no text, or something is wrong in the choices.
@@ -157,12 +178,12 @@ impl Lab {
         designs
     }
 
-    /// Asks a long question about the scenario and the choices of now, unless something is wrong in them; gives
+    /// Asks a long question about the text and the choices of now, unless something is wrong in them; gives
     /// whether it was asked. `designs`: instead of those that are chosen.
     fn ask(self, title: String, experiment: Experiment, designs: Option<Vec<String>>) -> bool {
-        let scenario = untrack(move || self.texts.text());
+        let text = untrack(move || self.texts.text());
         let options = untrack(move || self.choices.options());
-        let (Some(scenario), Ok(mut options)) = (scenario, options) else {
+        let (Some(text), Ok(mut options)) = (text, options) else {
             return false;
         };
         let Some(ticket) = self.line.begin(title) else {
@@ -177,7 +198,7 @@ impl Lab {
         self.line.send(Request::Ask(Question {
             ticket,
             slug: untrack(move || self.texts.slug()),
-            scenario,
+            text,
             options,
             experiment,
         }));
@@ -203,6 +224,15 @@ impl Lab {
                 outline,
                 diagnostics,
             } => self.checked(ticket, outline, diagnostics),
+            Reply::ScheduleChecked {
+                ticket,
+                outline,
+                diagnostics,
+            } => self.texts.schedule_checked(ticket, outline, diagnostics),
+            Reply::Interleaved { ticket, report } if busy_with == Some(ticket) => {
+                self.findings.interleaved.set(Some(Arc::new(*report)));
+                self.line.end();
+            }
             Reply::Ran { ticket, report } if busy_with == Some(ticket) => {
                 self.findings.run.set(Some(Arc::new(*report)));
                 self.line.end();
@@ -233,12 +263,16 @@ impl Lab {
                 self.line.end();
             }
             Reply::Packed { ticket, packed } => self.address.packed(ticket, packed),
-            Reply::Unpacked { ticket, scenario } => self.address.unpacked(ticket, scenario),
+            Reply::Unpacked { ticket, text } => self.address.unpacked(ticket, text),
             Reply::Refused { ticket, diagnostics } => {
                 if let Some(diagnostics) = self.address.refused(ticket, diagnostics)
                     && busy_with == Some(ticket)
                 {
-                    self.findings.refused.set(diagnostics);
+                    match self.texts.subject {
+                        Subject::Scenario => self.findings.refused.set(diagnostics),
+                        // All that can be wrong is in the text, and told where it stands.
+                        Subject::Schedule => self.texts.diagnostics.set(diagnostics),
+                    }
                     self.line.end();
                 }
             }

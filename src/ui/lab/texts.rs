@@ -1,16 +1,60 @@
-//! Scenarios: the built-in ones, one's own, the one that came with a link; which of them is shown, and what the worker
-//! says about its text.
+//! Texts (scenarios, or schedules): the built-in ones, one's own, the one that came with a link; which of them is shown, and
+//! what the worker says about it.
 
 use std::time::Duration;
 
 use leptos::prelude::*;
-use protocol::{BuiltIn, Diagnostic, Request, ScenarioOutline, Severity, Ticket};
+use protocol::{BuiltIn, Diagnostic, Request, ScenarioOutline, ScheduleOutline, Severity, Ticket};
 
 use super::line::Line;
 use super::notice::Notices;
 use crate::browser;
 
-/// Where the scenario comes from.
+/// What the texts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Scenario,
+    /// Sessions and their steps, in isolationtester's format.
+    Schedule,
+}
+
+impl Subject {
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Subject::Scenario => "scenario",
+            Subject::Schedule => "schedule",
+        }
+    }
+
+    /// Where one's own is kept.
+    fn key(self) -> &'static str {
+        self.noun()
+    }
+
+    fn earlier_key(self) -> &'static str {
+        match self {
+            Subject::Scenario => "scenario.earlier",
+            Subject::Schedule => "schedule.earlier",
+        }
+    }
+
+    /// Of a built-in one, below the site's root.
+    fn file(self, slug: &str) -> String {
+        match self {
+            Subject::Scenario => format!("scenarios/{slug}.toml"),
+            Subject::Schedule => format!("schedules/{slug}.spec"),
+        }
+    }
+
+    fn list(self) -> &'static str {
+        match self {
+            Subject::Scenario => "scenarios/index.bin",
+            Subject::Schedule => "schedules/index.bin",
+        }
+    }
+}
+
+/// Where the text comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     BuiltIn(String),
@@ -21,11 +65,10 @@ pub(crate) enum Source {
 }
 
 const TYPING_PAUSE: Duration = Duration::from_millis(300);
-const OWN_TEXT: &str = "scenario";
-const EARLIER_TEXT: &str = "scenario.earlier";
 
 #[derive(Clone, Copy)]
 pub(crate) struct Texts {
+    pub(crate) subject: Subject,
     pub(crate) built_in: RwSignal<Vec<BuiltIn>>,
     pub(crate) source: RwSignal<Source>,
     /// The text of each source: built-in (the chosen one), own, linked.
@@ -34,8 +77,10 @@ pub(crate) struct Texts {
     linked_text: RwSignal<String>,
     /// Own text that was replaced by a copy.
     pub(crate) earlier_text: RwSignal<Option<String>>,
-    /// Of the last text that could be read.
+    /// Of the last text that could be read, if it is a scenario.
     pub(crate) outline: RwSignal<Option<ScenarioOutline>>,
+    /// Of the text that is shown, if it is a schedule that can be read.
+    pub(crate) schedule: RwSignal<Option<ScheduleOutline>>,
     pub(crate) diagnostics: RwSignal<Vec<Diagnostic>>,
     /// The question whose answer still matters.
     checking: StoredValue<Ticket>,
@@ -44,15 +89,23 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    pub(crate) fn new(line: Line, notices: Notices) -> Texts {
+    pub(crate) fn new(subject: Subject, line: Line, notices: Notices) -> Texts {
+        let own = browser::stored(subject.key()).unwrap_or_default();
+        let source = match subject {
+            // A schedule is short: whoever has written one goes on with it.
+            Subject::Schedule if !own.is_empty() => Source::Own,
+            _ => Source::BuiltIn(String::new()),
+        };
         Texts {
+            subject,
             built_in: RwSignal::new(Vec::new()),
-            source: RwSignal::new(Source::BuiltIn(String::new())),
+            source: RwSignal::new(source),
             built_in_text: RwSignal::new(None),
-            own_text: RwSignal::new(browser::stored(OWN_TEXT).unwrap_or_default()),
+            own_text: RwSignal::new(own),
             linked_text: RwSignal::new(String::new()),
-            earlier_text: RwSignal::new(browser::stored(EARLIER_TEXT)),
+            earlier_text: RwSignal::new(browser::stored(subject.earlier_key())),
             outline: RwSignal::new(None),
+            schedule: RwSignal::new(None),
             diagnostics: RwSignal::new(Vec::new()),
             checking: StoredValue::new(0),
             line,
@@ -60,23 +113,23 @@ impl Texts {
         }
     }
 
-    /// Loads the list of built-in scenarios; gives whether the wanted one is among them, or none was wanted.
+    /// Loads the list of built-in texts; gives whether the wanted one is among them, or none was wanted.
     pub(crate) async fn load(self, wanted: Option<String>) -> bool {
-        let list = browser::fetch_bytes("scenarios/index.bin").await;
+        let noun = self.subject.noun();
+        let list = browser::fetch_bytes(self.subject.list()).await;
         let list: Vec<BuiltIn> = match list.and_then(|bytes| protocol::decode(&bytes)) {
             Ok(list) => list,
             Err(error) => {
                 self.notices
-                    .say_bad(format!("The built-in scenarios could not be loaded: {error}."));
+                    .say_bad(format!("The built-in {noun}s could not be loaded: {error}."));
                 return false;
             }
         };
         let known = |slug: &String| list.iter().any(|scenario| scenario.slug == *slug);
         let unknown = wanted.as_ref().filter(|slug| !known(slug));
         if let Some(slug) = unknown {
-            self.notices.say_bad(format!(
-                "The link names a scenario “{slug}”, which is not built in here."
-            ));
+            self.notices
+                .say_bad(format!("The link names a {noun} “{slug}”, which is not built in here."));
         }
         let found = unknown.is_none();
         let first = wanted
@@ -132,10 +185,11 @@ impl Texts {
 
     fn fetch(self, slug: String) {
         leptos::task::spawn_local(async move {
-            match browser::fetch_text(&format!("scenarios/{slug}.toml")).await {
+            let noun = self.subject.noun();
+            match browser::fetch_text(&self.subject.file(&slug)).await {
                 // Some hosts answer with the page itself where there is no file.
                 Ok(text) if text.trim_start().starts_with('<') => {
-                    self.notices.say_bad(format!("There is no built-in scenario “{slug}”."))
+                    self.notices.say_bad(format!("There is no built-in {noun} “{slug}”."))
                 }
                 Ok(text) => {
                     self.built_in_text.set(Some((slug, text)));
@@ -148,7 +202,7 @@ impl Texts {
                 }
                 Err(error) => self
                     .notices
-                    .say_bad(format!("The scenario “{slug}” could not be loaded: {error}.")),
+                    .say_bad(format!("The {noun} “{slug}” could not be loaded: {error}.")),
             }
         });
     }
@@ -157,6 +211,7 @@ impl Texts {
     pub(crate) fn await_linked(self) {
         self.linked_text.set(String::new());
         self.outline.set(None);
+        self.schedule.set(None);
         self.source.set(Source::Linked);
     }
 
@@ -181,7 +236,7 @@ impl Texts {
 
     /// What a person typed: kept at once, checked when they pause.
     pub(crate) fn write(self, text: String) {
-        if !browser::store(OWN_TEXT, &text) {
+        if !browser::store(self.subject.key(), &text) {
             self.notices
                 .mention_bad("This browser keeps nothing for this page: copy your text before you leave.".to_owned());
         }
@@ -195,14 +250,18 @@ impl Texts {
         set_timeout(check, TYPING_PAUSE);
     }
 
-    /// Makes the shown text one's own; what was one's own before can be brought back.
+    /// Makes the shown text one's own.
     pub(crate) fn copy_to_own(self) {
-        let Some(text) = untrack(move || self.text()) else {
-            return;
-        };
+        if let Some(text) = untrack(move || self.text()) {
+            self.take_over(text);
+        }
+    }
+
+    /// Makes a text one's own; what was one's own before can be brought back.
+    pub(crate) fn take_over(self, text: String) {
         let own = self.own_text.get_untracked();
         if !own.is_empty() && own != text {
-            browser::store(EARLIER_TEXT, &own);
+            browser::store(self.subject.earlier_key(), &own);
             self.earlier_text.set(Some(own));
         }
         self.source.set(Source::Own);
@@ -215,31 +274,46 @@ impl Texts {
             return;
         };
         let own = self.own_text.get_untracked();
-        browser::store(EARLIER_TEXT, &own);
+        browser::store(self.subject.earlier_key(), &own);
         self.earlier_text.set(Some(own));
         self.source.set(Source::Own);
         self.write(earlier);
     }
 
     pub(crate) fn drop_earlier(self) {
-        browser::forget(EARLIER_TEXT);
+        browser::forget(self.subject.earlier_key());
         self.earlier_text.set(None);
     }
 
     // ── What the worker says about it ───────────────────────────────────────────────────────────
 
     pub(crate) fn check(self) {
-        let Some(scenario) = untrack(move || self.text()) else {
+        let Some(text) = untrack(move || self.text()) else {
             return;
         };
         let ticket = self.line.ticket();
         self.checking.set_value(ticket);
-        self.line.send(Request::Check { ticket, scenario });
+        self.line.send(match self.subject {
+            Subject::Scenario => Request::Check { ticket, scenario: text },
+            Subject::Schedule => Request::CheckSchedule { ticket, schedule: text },
+        });
     }
 
     /// Is this about the text that is shown now?
     pub(crate) fn awaits(self, ticket: Ticket) -> bool {
         ticket == self.checking.get_value()
+    }
+
+    pub(crate) fn schedule_checked(
+        self,
+        ticket: Ticket,
+        outline: Option<ScheduleOutline>,
+        diagnostics: Vec<Diagnostic>,
+    ) {
+        if self.awaits(ticket) {
+            self.schedule.set(outline);
+            self.diagnostics.set(diagnostics);
+        }
     }
 
     /// Gives whether the text was found to be without errors.

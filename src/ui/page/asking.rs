@@ -1,14 +1,14 @@
-//! What every page that asks the worker has: the scenario to choose, progress and Cancel, what is wrong, the link.
+//! What every page that asks the worker has: the text to choose, progress and Cancel, what is wrong, the link.
 
 use leptos::prelude::*;
 use protocol::Diagnostic;
 
 use crate::browser;
 use crate::format::count;
-use crate::lab::{Activity, Lab, Source, lab};
+use crate::lab::{Activity, Lab, Source, Subject, lab};
 
 #[component]
-pub(crate) fn ScenarioField() -> impl IntoView {
+pub(crate) fn TextField() -> impl IntoView {
     let lab = lab();
     let value = move || match lab.texts.source.get() {
         Source::BuiltIn(slug) => slug,
@@ -34,10 +34,14 @@ pub(crate) fn ScenarioField() -> impl IntoView {
     let linked = move || {
         (lab.texts.source.get() == Source::Linked).then(|| option("/linked".to_owned(), "From the link".to_owned()))
     };
+    let (title, own) = match lab.texts.subject {
+        Subject::Scenario => ("Scenario", "My own scenario"),
+        Subject::Schedule => ("Schedule", "My own schedule"),
+    };
     view! {
         <label class="field wide">
-            <span>"Scenario"</span>
-            <select on:change=choose>{built_in} {option("/own".to_owned(), "My own scenario".to_owned())} {linked}</select>
+            <span>{title}</span>
+            <select on:change=choose>{built_in} {option("/own".to_owned(), own.to_owned())} {linked}</select>
         </label>
     }
 }
@@ -66,7 +70,7 @@ pub(crate) fn Status() -> impl IntoView {
     let lab = lab();
     let status = move || match lab.line.activity.get() {
         Activity::Starting => view! { <span class="hint">"The worker is being loaded …"</span> }.into_any(),
-        Activity::Idle => ().into_any(),
+        Activity::Asleep | Activity::Idle => ().into_any(),
         Activity::Busy {
             title,
             done,

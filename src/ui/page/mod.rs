@@ -4,14 +4,16 @@
 mod ask;
 mod asking;
 mod compare;
+mod editor;
 mod fault_fields;
+mod isolation;
 mod lab;
 mod limits;
 mod part;
 mod run;
 mod shell;
 
-use crate::lab::Lab;
+use crate::lab::{Lab, Subject};
 use crate::route::{self, Route};
 use leptos::prelude::*;
 use part::fetched;
@@ -19,12 +21,17 @@ use part::fetched;
 /// Below the site's header: the page that the address names.
 #[component]
 pub(crate) fn Pages() -> impl IntoView {
-    let lab = Lab::new();
+    // The way from schedules to scenarios loads a page, so that one state never knows both.
+    let lab = Lab::new(match Route::now() {
+        Route::Isolation => Subject::Schedule,
+        _ => Subject::Scenario,
+    });
     provide_context(lab);
     lab.start();
     let route = route::current();
     let page = move || match route.get() {
         Route::Compare => fetched(part::compare, || ()),
+        Route::Isolation => fetched(part::isolation, || ()),
         Route::Lab => fetched(part::lab, || ()),
         Route::Run => fetched(part::run, || ()),
         Route::Nowhere => Nowhere().into_any(),

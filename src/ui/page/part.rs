@@ -1,8 +1,8 @@
 //! The parts that the program is cut into when the site is built, so that nobody waits for what they do not look at.
 //!
 //! ```text
-//! what all pages share ──┬─ compare │ lab │ run    a page's own part has the name of its folder, and is fetched with it
-//!                        └─ postgres               fetched when somebody asks; so is `run`, for its player, from other pages
+//! what all pages share ──┬─ compare │ isolation │ lab │ run    a page's own part has the name of its folder, and is fetched with it
+//!                        └─ postgres                           fetched when somebody asks; so is `run`, for its player, from other pages
 //! ```
 //!
 //! What can be had from a part is a function that draws. What only its functions use is put into files of its own by
@@ -11,7 +11,7 @@
 use leptos::prelude::*;
 
 use super::ask::{Conversation, ConversationProps};
-use super::{compare, lab, run};
+use super::{compare, isolation, lab, run};
 use crate::player::{Player, PlayerProps};
 
 pub(super) type Draw<Props> = fn(Props) -> AnyView;
@@ -37,6 +37,7 @@ macro_rules! parts {
 
 parts! {
     compare::compare: () => |()| compare::ComparePage().into_any();
+    isolation::isolation: () => |()| isolation::SchedulePage().into_any();
     lab::lab: () => |()| lab::LabPage().into_any();
     run::run: () => |()| run::RunPage().into_any();
     run::player: PlayerProps => |props| Player(props).into_any();

@@ -212,12 +212,12 @@ async fn fill(server: &Server, part: &ScriptPart) -> Result<(), String> {
 
 /// The lab's scenario and choices, with one design.
 fn request(lab: Lab, question: &Question) -> Result<Request, String> {
-    let scenario = untrack(move || lab.texts.text()).ok_or("the scenario is still being loaded")?;
+    let text = untrack(move || lab.texts.text()).ok_or("the scenario is still being loaded")?;
     let options = untrack(move || lab.choices.options())?;
     Ok(Request::Ask(protocol::Question {
         ticket: 0,
         slug: untrack(move || lab.texts.slug()),
-        scenario,
+        text,
         options: RunOptions {
             architectures: vec![question.architecture.clone()],
             ..options

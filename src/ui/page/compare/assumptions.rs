@@ -10,7 +10,7 @@ use super::prices::{self, Prices};
 use crate::fault::FaultForm;
 use crate::format::count;
 use crate::lab::{Chosen, Lab, Source, lab};
-use crate::page::asking::{CopyLink, FormErrors, ScenarioField, Status};
+use crate::page::asking::{CopyLink, FormErrors, Status, TextField};
 use crate::page::fault_fields::FaultFields;
 
 /// Scenario and choices before a change.
@@ -52,7 +52,7 @@ pub(super) fn Assumptions() -> impl IntoView {
     view! {
         <section class="assumptions" aria-label="Assumptions">
             <ul class="chips">
-                <Chip name="Scenario" value=scenario_title(lab) opened=opened><ScenarioField/></Chip>
+                <Chip name="Scenario" value=scenario_title(lab) opened=opened><TextField/></Chip>
                 <Chip name="Designs" value=designs_text(lab) opened=opened><Designs/></Chip>
                 <Chip name="Fault" value=fault_text(lab) opened=opened><FaultFields/></Chip>
                 <Chip name="Requests" value=or_outline(lab, lab.choices.requests, |outline| outline.requests) opened=opened>

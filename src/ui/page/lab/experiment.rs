@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 use protocol::ArchitectureOutline;
 
-use super::editor::Editor;
 use crate::format::plural;
 use crate::lab::lab;
-use crate::page::asking::{CopyLink, FormErrors, ScenarioField, Status};
+use crate::page::asking::{CopyLink, FormErrors, Status, TextField};
+use crate::page::editor::Editor;
 use crate::page::fault_fields::FaultFields;
 
 #[component]
@@ -15,7 +15,7 @@ pub(crate) fn Experiment() -> impl IntoView {
         <section class="card experiment" aria-labelledby="experiment-title">
             <h2 id="experiment-title" class="visually-hidden">"Experiment"</h2>
             <div class="fields">
-                <ScenarioField/>
+                <TextField/>
                 <NumberFields/>
             </div>
             <Editor/>

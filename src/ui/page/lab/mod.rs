@@ -2,7 +2,6 @@
 
 mod atomicity;
 mod board;
-mod editor;
 mod evidence;
 mod experiment;
 pub(crate) mod latency;

@@ -1,4 +1,4 @@
-//! The scenario's text with what is wrong in it, line by line.
+//! The scenario's or schedule's text with what is wrong in it, line by line.
 //!
 //! The text area is the person's own: the page writes into it only when another text is chosen, so
 //! that undo works as everywhere.
@@ -8,12 +8,15 @@ use leptos::prelude::*;
 use protocol::{Diagnostic, Severity};
 
 use crate::format::plural;
-use crate::lab::{Source, lab};
+use crate::lab::{Source, Subject, lab};
 
 #[component]
 pub(crate) fn Editor() -> impl IntoView {
     let lab = lab();
-    let open = RwSignal::new(false);
+    let subject = lab.texts.subject;
+    // A schedule is short, is what its page is about, and becomes one's own when somebody writes in it.
+    let is_schedule = subject == Subject::Schedule;
+    let open = RwSignal::new(is_schedule);
     let area = NodeRef::<Textarea>::new();
     let own = Memo::new(move |_| lab.texts.source.get() == Source::Own);
     // Someone who chose their own scenario wants to write.
@@ -30,9 +33,19 @@ pub(crate) fn Editor() -> impl IntoView {
         }
     });
     let problems = move || lab.texts.diagnostics.with(Vec::len) as u64;
-    let summary = move || match problems() {
-        0 => "Scenario file".to_owned(),
-        number => format!("Scenario file: {}", plural(number, "remark", "remarks")),
+    let summary = move || {
+        let title = match subject {
+            Subject::Scenario => "Scenario file",
+            Subject::Schedule => "Sessions and their steps, in the format of PostgreSQL's isolationtester",
+        };
+        match problems() {
+            0 => title.to_owned(),
+            number => format!("{title}: {}", plural(number, "remark", "remarks")),
+        }
+    };
+    let write = move |text: String| match own.get_untracked() {
+        true => lab.texts.write(text),
+        false => lab.texts.take_over(text),
     };
     let go_to = move |line: u32, column: u32| {
         open.set(true);
@@ -42,18 +55,16 @@ pub(crate) fn Editor() -> impl IntoView {
         let _ = area.focus();
         let _ = area.set_selection_range(place, place);
     };
-    let title = move || {
-        if own.get() {
-            "My own scenario (TOML with SQL inside)"
-        } else {
-            "Scenario file, to read"
-        }
+    let title = move || match (subject, own.get()) {
+        (Subject::Schedule, _) => "Schedule, in the format of PostgreSQL's isolationtester",
+        (Subject::Scenario, true) => "My own scenario (TOML with SQL inside)",
+        (Subject::Scenario, false) => "Scenario file, to read",
     };
     view! {
         <details class="editor" prop:open=open on:toggle=move |event| open.set(is_open(&event))>
             <summary>{summary}</summary>
             <div class="editor-tools">
-                <Show when=move || !own.get()>
+                <Show when=move || !own.get() && !is_schedule>
                     <button type="button" class="button small" on:click=move |_| lab.texts.copy_to_own()>"Edit a copy"</button>
                 </Show>
                 <Show when=move || lab.texts.earlier_text.with(Option::is_some)>
@@ -63,7 +74,7 @@ pub(crate) fn Editor() -> impl IntoView {
                 </Show>
             </div>
             <textarea node_ref=area class="code" rows="24" spellcheck="false" autocomplete="off" wrap="off" aria-label=title
-                readonly=move || !own.get() on:input=move |event| lab.texts.write(event_target_value(&event))></textarea>
+                readonly=move || !own.get() && !is_schedule on:input=move |event| write(event_target_value(&event))></textarea>
         </details>
         <ul class="diagnostics" aria-live="polite">
             {move || lab.texts.diagnostics.get().into_iter().map(|diagnostic| line(diagnostic, go_to)).collect_view()}
