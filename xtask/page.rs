@@ -23,8 +23,10 @@ const WORKER_FILES: [&str; 3] = ["worker.js", "worker_bg.wasm", "worker_loader.j
 
 /// A route of the app: the same page at an address of its own, so that any host can serve it.
 struct Route {
-    /// Its folder, named as the program's part that draws it.
+    /// Its folder.
     path: &'static str,
+    /// The program's part that draws it.
+    part: &'static str,
     title: &'static str,
     description: &'static str,
 }
@@ -32,21 +34,25 @@ struct Route {
 const ROUTES: [Route; 4] = [
     Route {
         path: "compare/",
+        part: "compare",
         title: "Compare",
         description: "The same workload on several database designs: whose rows leak, what a crash leaves, how long it takes, what it costs.",
     },
     Route {
         path: isolation::PATH,
+        part: "lab",
         title: isolation::TITLE,
         description: "Which anomalies occur at which level of transaction isolation, each with a schedule that shows it, step by step; and schedules of your own.",
     },
     Route {
         path: "lab/",
+        part: "lab",
         title: "Your workload",
         description: "Run a database decision before you write it down: your tables and operations on several designs, and a fault where it hurts.",
     },
     Route {
         path: "run/",
+        part: "run",
         title: "One run",
         description: "One operation on a database design, message by message, with a fault where it hurts.",
     },
@@ -94,7 +100,7 @@ fn at_route(page: &str, program: &Program, route: &Route) -> Result<String> {
         root: "../",
         current: route.path,
     };
-    let page = page.replace("{preloads}", &program.preloads(route.path.trim_end_matches('/'))?);
+    let page = page.replace("{preloads}", &program.preloads(route.part)?);
     let page = page.replace("=\"./", "=\"../");
     Ok(page
         .replace("{title}", route.title)

@@ -2,7 +2,7 @@
 //! cached page never misreads a new worker.
 //!
 //! The bytes are postcard's: without names in them they are short, read fast, and reading them takes less code than a format
-//! that describes itself, which counts in a page.
+//! that describes itself, which counts in a page. A report is [`Sealed`]: only the part of the page that shows it can read it.
 //!
 //! ```text
 //! page ── Check, CheckSchedule, Run, Atomicity, Compare, Draw, Script, Interleave, Pack, Unpack, Cancel ──▶ worker
@@ -12,9 +12,11 @@
 //! **Architecture invariant:** a scenario or a schedule crosses as its text; the page parses neither TOML nor SQL.
 
 mod link;
+mod sealed;
 mod site;
 
 pub use link::{Link, LinkError};
+pub use sealed::{Report, Sealed};
 pub use site::{BuiltIn, PgliteFiles};
 
 use report::isolation::Interleavings;
@@ -140,11 +142,11 @@ pub enum Reply {
     },
     Ran {
         ticket: Ticket,
-        report: Box<RunReport>,
+        report: Sealed<RunReport>,
     },
     Explored {
         ticket: Ticket,
-        report: Box<AtomicityReport>,
+        report: Sealed<AtomicityReport>,
     },
     /// The board so far: it comes again with each row, and a last time when it is `complete`.
     Compared {
@@ -154,7 +156,7 @@ pub enum Reply {
     },
     Drawn {
         ticket: Ticket,
-        report: Box<DrawReport>,
+        report: Sealed<DrawReport>,
     },
     /// What has to be executed before the script, part after part.
     ScriptPart {
@@ -163,11 +165,11 @@ pub enum Reply {
     },
     Scripted {
         ticket: Ticket,
-        script: Box<PostgresScript>,
+        script: Sealed<PostgresScript>,
     },
     Interleaved {
         ticket: Ticket,
-        report: Box<Interleavings>,
+        report: Sealed<Interleavings>,
     },
     Refused {
         ticket: Ticket,

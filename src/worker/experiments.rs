@@ -3,7 +3,7 @@
 use base::Nanos;
 use experiment::schedule::{InterleavingsJob, Orders};
 use experiment::{AtomicityJob, BoardJob, Choice, DrawJob, Job, PostgresJob, Progress, RunJob};
-use protocol::{Diagnostic, Experiment, Question, Reply, RunOptions, Ticket};
+use protocol::{Diagnostic, Experiment, Question, Reply, Report, RunOptions, Sealed, Ticket};
 use report::isolation::Interleavings;
 use report::{AtomicityReport, DrawReport, RunReport};
 
@@ -41,17 +41,17 @@ pub(crate) fn begin(question: Question) -> Result<Box<dyn Work>, Vec<Diagnostic>
     let choice = choice(options);
     let work: Result<Box<dyn Work>, _> = match experiment {
         Experiment::Run => {
-            let reply = |ticket, report: Box<RunReport>| Reply::Ran { ticket, report };
+            let reply = |ticket, report: Sealed<RunReport>| Reply::Ran { ticket, report };
             RunJob::new(&slug, &text, &choice).map(|job| Box::new(Answered { job, reply }) as _)
         }
         Experiment::Atomicity { operation } => {
-            let reply = |ticket, report: Box<AtomicityReport>| Reply::Explored { ticket, report };
+            let reply = |ticket, report: Sealed<AtomicityReport>| Reply::Explored { ticket, report };
             let job = AtomicityJob::new(&slug, &text, &choice, &operation);
             job.map(|job| Box::new(Answered { job, reply }) as _)
         }
         Experiment::Compare => BoardJob::new(&slug, &text, &choice).map(|job| Box::new(Growing { job, told: 0 }) as _),
         Experiment::Draw { operation } => {
-            let reply = |ticket, report: Box<DrawReport>| Reply::Drawn { ticket, report };
+            let reply = |ticket, report: Sealed<DrawReport>| Reply::Drawn { ticket, report };
             let job = DrawJob::new(&slug, &text, &choice, &operation);
             job.map(|job| Box::new(Answered { job, reply }) as _)
         }
@@ -61,7 +61,7 @@ pub(crate) fn begin(question: Question) -> Result<Box<dyn Work>, Vec<Diagnostic>
         }
         Experiment::Interleave { listed, level } => {
             let orders = if listed { Orders::Listed } else { Orders::All };
-            let reply = |ticket, report: Box<Interleavings>| Reply::Interleaved { ticket, report };
+            let reply = |ticket, report: Sealed<Interleavings>| Reply::Interleaved { ticket, report };
             let job = InterleavingsJob::new(&text, orders, level.as_deref());
             job.map(|job| Box::new(Answered { job, reply }) as _)
         }
@@ -81,7 +81,7 @@ impl Work for InParts {
         }
         match self.job.step(budget) {
             Progress::Running { done, of, what } => Step::Running { done, of, what },
-            Progress::Finished(script) => Step::Over(Box::new(Reply::Scripted { ticket, script })),
+            Progress::Finished(script) => over(ticket, &*script, |ticket, script| Reply::Scripted { ticket, script }),
             Progress::Failed(found) => Step::Over(Box::new(Reply::Refused {
                 ticket,
                 diagnostics: diagnostics(found),
@@ -124,20 +124,30 @@ impl Work for Growing {
 /// A job with the message that carries its report.
 struct Answered<J: Job> {
     job: J,
-    reply: fn(Ticket, Box<J::Report>) -> Reply,
+    reply: fn(Ticket, Sealed<J::Report>) -> Reply,
 }
 
-impl<J: Job> Work for Answered<J> {
+impl<J: Job<Report: Report>> Work for Answered<J> {
     fn step(&mut self, ticket: Ticket, budget: u64) -> Step {
         match self.job.step(budget) {
             Progress::Running { done, of, what } => Step::Running { done, of, what },
-            Progress::Finished(report) => Step::Over(Box::new((self.reply)(ticket, report))),
+            Progress::Finished(report) => over(ticket, &*report, self.reply),
             Progress::Failed(found) => Step::Over(Box::new(Reply::Refused {
                 ticket,
                 diagnostics: diagnostics(found),
             })),
         }
     }
+}
+
+/// The last word: a report, sealed.
+fn over<T: Report>(ticket: Ticket, report: &T, reply: impl FnOnce(Ticket, Sealed<T>) -> Reply) -> Step {
+    Step::Over(Box::new(match Sealed::new(report) {
+        Ok(sealed) => reply(ticket, sealed),
+        Err(message) => Reply::Panicked {
+            message: format!("an answer could not be written: {message}"),
+        },
+    }))
 }
 
 fn choice(options: RunOptions) -> Choice {

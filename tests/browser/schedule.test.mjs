@@ -60,8 +60,10 @@ journeys("a schedule of one's own", (lab, journey) => {
     await field(page, "Schedule").selectOption({ label: "Lost update (built in)" });
     await page.waitForFunction(() => document.querySelector("#own textarea").value.includes("P4"));
     await all(page).click();
-    await page.locator("details.came summary", { hasText: "cannot go on" }).click();
-    await page.locator(".wire", { hasText: "waits for" }).first().waitFor();
+    const stuck = outcomes(page).filter({ hasText: "cannot go on" });
+    await stuck.locator("summary").click();
+    await stuck.locator(".wire", { hasText: "waits for" }).waitFor();
+    await stuck.getByText("would wait for ever").waitFor();
     quiet(page);
   });
 

@@ -27,8 +27,9 @@ pub fn interleavings(found: &Interleavings) -> String {
             open,
             |html| stuck_summary(html, found),
             |html| {
-                html.element("p", "", "A session's next step would come while its earlier one still waits, for a session that waits \
-                for this one or has nothing more to do. PostgreSQL would wait for ever, too: real clients never meet this order.");
+                html.element("p", "", "Here a session's next step would come while its earlier one still waits for another session, which goes on only \
+                     afterwards. A real client waits for its answer first, so it never comes to this order; what is shown is \
+                     cancelled as PostgreSQL's isolationtester does it.");
                 played(html, stuck, "An order that cannot go on");
             },
         );

@@ -1,9 +1,9 @@
-//! What the worker found last, kind by kind. A new finding takes the place of the old one when it arrives, not before.
+//! What the worker found last, kind by kind, still sealed where only one page shows it. A new finding takes the place of the old one when it arrives, not before.
 
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use protocol::{Diagnostic, RunOptions};
+use protocol::{Diagnostic, Report, RunOptions, Sealed};
 use report::isolation::Interleavings;
 use report::{AtomicityReport, Board, DrawReport, RunReport};
 
@@ -29,18 +29,23 @@ pub(crate) struct Compared {
     pub(crate) recorded: bool,
 }
 
+/// A report, read where it is shown. One that cannot be read would be of another build, and such a worker was refused.
+pub(crate) fn opened<T: Report>(sealed: Option<Sealed<T>>) -> Option<Arc<T>> {
+    sealed?.open().ok().map(Arc::new)
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Findings {
     /// Why the last question was not answered.
     pub(crate) refused: RwSignal<Vec<Diagnostic>>,
-    pub(crate) run: RwSignal<Option<Arc<RunReport>>>,
-    pub(crate) atomicity: RwSignal<Option<Arc<AtomicityReport>>>,
+    pub(crate) run: RwSignal<Option<Sealed<RunReport>>>,
+    pub(crate) atomicity: RwSignal<Option<Sealed<AtomicityReport>>>,
     /// The board, as far as it is there.
     pub(crate) compared: RwSignal<Option<Compared>>,
     /// What the board that is being made was asked for.
     pub(crate) asked: StoredValue<Option<Asked>>,
-    pub(crate) drawn: RwSignal<Option<Arc<DrawReport>>>,
-    pub(crate) interleaved: RwSignal<Option<Arc<Interleavings>>>,
+    pub(crate) drawn: RwSignal<Option<Sealed<DrawReport>>>,
+    pub(crate) interleaved: RwSignal<Option<Sealed<Interleavings>>>,
 }
 
 impl Findings {

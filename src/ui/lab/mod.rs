@@ -20,7 +20,7 @@ use leptos::prelude::*;
 use protocol::{Experiment, Question, Reply, Request, RunOptions, Ticket};
 
 pub(crate) use choices::{Choices, Chosen};
-pub(crate) use findings::{Asked, Compared, Findings};
+pub(crate) use findings::{Asked, Compared, Findings, opened};
 pub(crate) use line::{Activity, Line};
 pub(crate) use link::Address;
 pub(crate) use notice::Notices;
@@ -230,15 +230,15 @@ impl Lab {
                 diagnostics,
             } => self.texts.schedule_checked(ticket, outline, diagnostics),
             Reply::Interleaved { ticket, report } if busy_with == Some(ticket) => {
-                self.findings.interleaved.set(Some(Arc::new(*report)));
+                self.findings.interleaved.set(Some(report));
                 self.line.end();
             }
             Reply::Ran { ticket, report } if busy_with == Some(ticket) => {
-                self.findings.run.set(Some(Arc::new(*report)));
+                self.findings.run.set(Some(report));
                 self.line.end();
             }
             Reply::Explored { ticket, report } if busy_with == Some(ticket) => {
-                self.findings.atomicity.set(Some(Arc::new(*report)));
+                self.findings.atomicity.set(Some(report));
                 self.line.end();
             }
             Reply::Compared {
@@ -259,7 +259,7 @@ impl Lab {
                 }
             }
             Reply::Drawn { ticket, report } if busy_with == Some(ticket) => {
-                self.findings.drawn.set(Some(Arc::new(*report)));
+                self.findings.drawn.set(Some(report));
                 self.line.end();
             }
             Reply::Packed { ticket, packed } => self.address.packed(ticket, packed),

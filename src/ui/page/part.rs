@@ -1,8 +1,8 @@
 //! The parts that the program is cut into when the site is built, so that nobody waits for what they do not look at.
 //!
 //! ```text
-//! what all pages share ──┬─ compare │ isolation │ lab │ run    a page's own part has the name of its folder, and is fetched with it
-//!                        └─ postgres                           fetched when somebody asks; so is `run`, for its player, from other pages
+//! what all pages share ──┬─ compare │ lab │ run    fetched with the page that it draws; `lab` draws both pages with a text to write
+//!                        └─ postgres               fetched when somebody asks; so is `run`, for its player, from other pages
 //! ```
 //!
 //! What can be had from a part is a function that draws. What only its functions use is put into files of its own by
@@ -37,7 +37,7 @@ macro_rules! parts {
 
 parts! {
     compare::compare: () => |()| compare::ComparePage().into_any();
-    isolation::isolation: () => |()| isolation::SchedulePage().into_any();
+    lab::isolation: () => |()| isolation::SchedulePage().into_any();
     lab::lab: () => |()| lab::LabPage().into_any();
     run::run: () => |()| run::RunPage().into_any();
     run::player: PlayerProps => |props| Player(props).into_any();

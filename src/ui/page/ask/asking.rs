@@ -258,7 +258,7 @@ impl Script {
                     }
                 }
                 Heard::Reply(Reply::ScriptPart { part, .. }) => return listener.borrow_mut().parts.push(part),
-                Heard::Reply(Reply::Scripted { script, .. }) => Ok(*script),
+                Heard::Reply(Reply::Scripted { script, .. }) => script.open(),
                 Heard::Reply(Reply::Refused { diagnostics, .. }) => {
                     let messages = diagnostics.into_iter().map(|diagnostic| diagnostic.message);
                     Err(messages.collect::<Vec<_>>().join("; "))

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use protocol::ScheduleOutline;
 
 use crate::format::{count, plural};
-use crate::lab::{Activity, lab};
+use crate::lab::{Activity, lab, opened};
 use crate::page::asking::{CopyLink, Status, TextField};
 use crate::page::editor::Editor;
 
@@ -111,7 +111,7 @@ fn listed_title(outline: &ScheduleOutline) -> String {
 fn Results() -> impl IntoView {
     let lab = lab();
     move || {
-        match lab.findings.interleaved.get() {
+        match opened(lab.findings.interleaved.get()) {
         None => view! {
             <div class="empty">
                 <p><b>"Nothing has run yet."</b> " You will see how many outcomes there are, which of them no serial order gives, which anomalies they hold, and each of them step by step."</p>

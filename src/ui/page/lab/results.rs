@@ -11,24 +11,14 @@ use super::evidence::Evidence;
 use super::latency::Latencies;
 use super::programs::Programs;
 use crate::format::count;
-use crate::lab::lab;
+use crate::lab::{lab, opened};
 use crate::page::limits::{Limited, Limits};
 
 #[component]
 pub(crate) fn Results() -> impl IntoView {
     let lab = lab();
-    let run = move || {
-        lab.findings
-            .run
-            .get()
-            .map(|report| view! { <RunResults report=report/> })
-    };
-    let atomicity = move || {
-        lab.findings
-            .atomicity
-            .get()
-            .map(|report| view! { <Atomicity report=report/> })
-    };
+    let run = move || opened(lab.findings.run.get()).map(|report| view! { <RunResults report=report/> });
+    let atomicity = move || opened(lab.findings.atomicity.get()).map(|report| view! { <Atomicity report=report/> });
     let nothing = move || lab.findings.run.with(Option::is_none) && lab.findings.atomicity.with(Option::is_none);
     view! {
 

@@ -10,7 +10,7 @@ use report::{DrawReport, Drawing};
 
 use crate::browser;
 use crate::fault::FaultForm;
-use crate::lab::{Activity, Source, lab};
+use crate::lab::{Activity, Source, lab, opened};
 use crate::page::part::{self, fetched};
 use crate::player::{Breaking, Execution, PlayerProps};
 use choose::Choose;
@@ -47,7 +47,7 @@ pub(crate) fn RunPage() -> impl IntoView {
         Activity::Absent(why) => Some(view! { <p class="bad">{why}</p> }),
         _ => None,
     };
-    let drawn = move || lab.findings.drawn.get().map(|report| view! { <Drawn report=report/> });
+    let drawn = move || opened(lab.findings.drawn.get()).map(|report| view! { <Drawn report=report/> });
     view! {
         <h1 class="run-heading">"One run, message by message"</h1>
         {ask}
