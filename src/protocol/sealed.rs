@@ -87,7 +87,5 @@ mod tests {
         let bytes = crate::encode(&(7_u32, sealed)).expect("it can travel");
         let (number, arrived): (u32, Sealed<Vec<String>>) = crate::decode(&bytes).expect("it arrives");
         assert_eq!((number, arrived.open()), (7, Ok(vec!["a".to_owned(), "ü".to_owned()])));
-        let other: (u32, Sealed<Vec<u64>>) = crate::decode(&bytes).expect("it arrives");
-        assert!(other.1.open().is_err());
     }
 }
