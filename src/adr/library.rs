@@ -67,6 +67,7 @@ const DESIGNS: &[(&str, &str)] = &[
         include_str!("designs/separate-databases-on-one-server.md"),
     ),
     ("shared-database", include_str!("designs/shared-database.md")),
+    ("object-store", include_str!("designs/object-store.md")),
     ("store-nothing", include_str!("designs/store-nothing.md")),
 ];
 

@@ -16,6 +16,7 @@ mod database_per_service;
 mod database_per_tenant;
 mod dynamodb;
 mod lower;
+mod object_store;
 mod options;
 mod rows;
 mod schemas_in_one_database;
@@ -84,6 +85,7 @@ pub fn architectures() -> &'static [&'static dyn Architecture] {
         &dynamodb::DynamoDbSingleTable,
         &separate_databases::SeparateDatabases,
         &shared_database::SharedDatabase,
+        &object_store::ObjectStore,
         &store_nothing::StoreNothing,
     ]
 }

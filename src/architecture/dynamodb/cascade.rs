@@ -13,6 +13,7 @@ use crate::lower::builder::Mark;
 use crate::lower::item::Refused;
 use crate::lower::statement;
 use crate::rows::cascade::changed_with;
+use crate::rows::check::still_referred_message;
 
 impl Writer<'_, '_> {
     /// What refers to the rows that a statement has deleted: deleted too, made NULL, or in the way.
@@ -74,10 +75,7 @@ impl Writer<'_, '_> {
         let overlaid = self.work.has(child);
         match key.on_delete {
             ReferentialAction::NoAction | ReferentialAction::Restrict => {
-                let message = format!(
-                    "update or delete on table \"{}\" violates foreign key constraint on table \"{}\"",
-                    above.name, table.name
-                );
+                let message = still_referred_message(above, table);
                 let some = Expression::binary(Operator::Greater, Expression::RowCount(there), Expression::int(0));
                 let fail = self.builder.fail(ErrorClass::Refused, Expression::text(&message));
                 steps.push(

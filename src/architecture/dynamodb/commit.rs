@@ -208,7 +208,7 @@ impl Writer<'_, '_> {
                     left
                 }
             };
-            let bind = bound_row(&mut self.builder, table, REVISION_TYPE);
+            let bind = bound_row(&mut self.builder, "row", table, REVISION_TYPE);
             let Some(condition) = self.as_it_was(id, register(bind[table.columns.len()])) else {
                 continue;
             };

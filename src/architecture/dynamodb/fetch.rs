@@ -13,15 +13,12 @@ use super::Site;
 use super::bindings::{Bindings, Bounds, bindings, key_source};
 use super::keys::{distinct_keys, listed, nothing, union};
 use super::layout::{Access, index_name};
-use super::reading::cast;
 use super::work::{Work, overlaid_columns, overlay, read_columns};
 use crate::composition::lower::{Caller, Source, in_parallel, rows_name, rows_of};
 use crate::composition::plan::{Fetch, FetchPlan, Group};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::{Builder, Mark, Patience};
-use crate::lower::statement;
-use crate::rows::value::direct_value;
-use crate::sql::{Text, typed};
+use crate::rows::value::constant;
 
 /// Look-ups by the keys of many rows that are under way at once.
 const AT_ONCE: u16 = 16;
@@ -173,13 +170,13 @@ impl Items<'_> {
         let table = schema.table(fetch.table);
         let mut known = Known::default();
         for (column, expr) in &found.equal {
-            let value = self.value(builder, table, *column, expr, index, steps);
+            let value = constant(builder, table.column(*column), expr, index, steps);
             known.equal.insert(*column, value);
         }
         for (column, Bounds { low, high }) in &found.ranges {
             let mut bound = |expr: &Option<Expr>| {
                 expr.as_ref()
-                    .map(|expr| self.value(builder, table, *column, expr, index, steps))
+                    .map(|expr| constant(builder, table.column(*column), expr, index, steps))
             };
             let bounds = (bound(low), bound(high));
             known.ranges.insert(*column, bounds);
@@ -227,36 +224,6 @@ impl Items<'_> {
         debug_assert_eq!(table.tenant, Some(tenant));
         let name = &self.operation.parameters[usize::from(parameter)].name;
         known.equal.entry(tenant).or_insert_with(|| builder.operand(name));
-    }
-
-    /// A constant as a value of its column's type.
-    fn value(
-        &self,
-        builder: &mut Builder,
-        table: &Table,
-        column: ColumnId,
-        expr: &Expr,
-        index: u16,
-        steps: &mut Block,
-    ) -> Expression {
-        let column = table.column(column);
-        if let Some(value) = direct_value(builder, column.data_type, expr) {
-            return value;
-        }
-        let name = format!("value of {} for statement {}", column.name, index + 1);
-        let register = builder.value(&name, column.data_type);
-        let mut query = syntax::Statement::Query(Box::new(statement::select(cast(expr.clone(), column.data_type))));
-        typed::cast_variables(&mut query, &|name| builder.type_of(name));
-        let mark = Mark::new(format!("value of {}", column.name), Role::Work).from(index);
-        let into = Into::Values(vec![register]);
-        steps.push(statement::compose(
-            builder,
-            mark,
-            Vec::new(),
-            &Text::statement(&query),
-            into,
-        ));
-        Expression::Register(register)
     }
 
     /// The rows of a table that are as known, into `rows`.

@@ -27,10 +27,10 @@ use base::Type;
 use scenario::{ColumnId, ForeignKey, Scenario, Schema, Table, TableId};
 
 use super::choice::{Choice, choice};
-use super::partial::{Partial, partial};
 use super::pattern::{Pattern, deleted_from, patterns};
 use super::reading::uniques;
 pub(crate) use crate::rows::names;
+use crate::rows::partial::{Partial, partial};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layout {

@@ -32,7 +32,6 @@ mod key_condition;
 mod layout;
 mod operation;
 mod partial;
-mod pattern;
 mod reason;
 mod reference;
 mod row;
@@ -53,7 +52,7 @@ use scenario::{OptionValue, Scenario};
 use self::layout::{Layout, index_name};
 use crate::lower::assembly::Assembly;
 use crate::options::setting;
-use crate::rows::{bindings, check, keys, reading};
+use crate::rows::{bindings, check, keys, pattern, reading};
 use crate::{Architecture, Options, Sabotage, Setting, Standing, Variant};
 
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::lower::item::{Item, Refused};
 use crate::lower::local;
 use crate::lower::statement;
 use crate::lower::transaction::again_after_conflict;
-use crate::rows::{CLOCK, STARTED, expect, fix_time};
+use crate::rows::{CLOCK, STARTED, answer, fix_time};
 use crate::sql::Text;
 
 const ATTEMPT: &str = "attempt number";
@@ -178,38 +178,7 @@ impl<'a> Writer<'_, 'a> {
             steps.extend(self.hold(item.index, &plan));
         }
         let schema = &self.assembly.scenario.schema;
-        let wanted = statement::target(
-            &mut self.builder,
-            item.index,
-            &Statement::Query(Box::new(query.clone())),
-        );
-        match (wanted, item.statement.expect_rows) {
-            (Into::Values(registers), Some(expected)) => {
-                let rows = self.builder.rows(&statement::answer_name(item.index));
-                steps.push(lower::join(
-                    schema,
-                    &mut self.builder,
-                    caller,
-                    &plan,
-                    query,
-                    Into::Rows(rows),
-                ));
-                steps.push(expect(&mut self.builder, item.index, rows, expected));
-                for (register, column) in registers.into_iter().zip(0..) {
-                    steps.push(self.builder.set(register, Expression::Field { rows, column }));
-                }
-            }
-            (wanted, expected) => {
-                let rows = match &wanted {
-                    Into::Rows(rows) => Some(*rows),
-                    _ => None,
-                };
-                steps.push(lower::join(schema, &mut self.builder, caller, &plan, query, wanted));
-                if let (Some(rows), Some(expected)) = (rows, expected) {
-                    steps.push(expect(&mut self.builder, item.index, rows, expected));
-                }
-            }
-        }
+        steps.extend(answer(schema, &mut self.builder, caller, item, &plan, query));
         steps
     }
 

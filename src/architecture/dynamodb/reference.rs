@@ -16,6 +16,7 @@ use super::{REVISION_TYPE, write_once};
 use crate::lower::builder::{Mark, register};
 use crate::lower::statement;
 use crate::rows::bound_row;
+use crate::rows::check::reference_message;
 use crate::sql::Text;
 use crate::sql::text::qualified;
 
@@ -297,7 +298,7 @@ impl Writer<'_, '_> {
         };
         Some(EachRow {
             rows,
-            bind: bound_row(&mut self.builder, table, REVISION_TYPE),
+            bind: bound_row(&mut self.builder, "row", table, REVISION_TYPE),
         })
     }
 }
@@ -307,15 +308,6 @@ fn value_of(need: &Need, values: &[Expression], column: ColumnId) -> Expression 
     position.map_or(Expression::Constant(base::Value::Null), |position| {
         values[position].clone()
     })
-}
-
-fn reference_message(table: &Table, key: &ForeignKey, parent: &Table) -> String {
-    format!(
-        "insert or update on table \"{}\" violates foreign key constraint: no such row in {} ({})",
-        table.name,
-        parent.full_name(),
-        super::layout::names(table, &key.columns)
-    )
 }
 
 /// The values that new and changed rows refer to.

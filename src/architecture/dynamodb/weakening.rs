@@ -6,10 +6,11 @@ use syntax::{InsertSource, IsolationLevel, QueryBody, Statement};
 use super::bindings::{bindings, deleted_with};
 use super::layout::{Access, names};
 use super::reason::scan_cost;
-use super::{REVISION_TYPE, Site, reading, size};
+use super::{REVISION_TYPE, Site, reading};
 use crate::composition::plan::plan;
 use crate::lower::assembly::Assembly;
 use crate::lower::item::{Item, Refused};
+use crate::rows::size;
 
 /// Writes that one transaction takes, at most.
 const TRANSACTION: u64 = 100;
@@ -39,7 +40,7 @@ pub(crate) fn tables(assembly: &mut Assembly<'_>, site: &Site) {
             .filter(|index| index.unique && index.filter.is_some())
         {
             let columns: Vec<_> = index.columns.iter().map(|part| part.column).collect();
-            let held = |partial: &super::partial::Partial| {
+            let held = |partial: &crate::rows::partial::Partial| {
                 partial.columns == columns && Some(&partial.filter) == index.filter.as_ref()
             };
             if site.layout.table(id).partial.iter().any(held) {

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use program::{Block, ComposeTable, EachRow, Expression, Into, RegisterId, Role};
-use scenario::{ColumnId, Schema, Table, TableId};
-use syntax::{ConflictAction, Expr, ExprKind, InsertSource, QueryBody, Statement, identifier};
+use program::{Block, ComposeTable, Expression, Into, RegisterId, Role};
+use scenario::{ColumnId, Schema, TableId};
+use syntax::{ConflictAction, Statement};
 
 use super::bindings::bindings;
 use super::fetch::{Items, Known, source_columns};
-use super::keys::keys_from;
+use super::keys::{those_wanted, wanted_keys};
 use super::operation::Writer;
 use super::reading;
 use super::work::{Change, read_columns, rows_table, written_columns};
@@ -19,8 +19,10 @@ use crate::composition::plan::Fetch;
 use crate::lower::builder::{Mark, register};
 use crate::lower::item::{Item, Refused};
 use crate::lower::statement;
+use crate::rows::check::assigned;
+use crate::rows::returning::returning;
 use crate::rows::{conflict, expect};
-use crate::sql::{Text, facts};
+use crate::sql::Text;
 
 impl Writer<'_, '_> {
     /// An INSERT, UPDATE or DELETE.
@@ -53,7 +55,7 @@ impl Writer<'_, '_> {
         };
         let assigned = assigned(table, sql);
         if change != Change::Delete {
-            let known = self.never_null(table, sql);
+            let known = check::never_null_columns(scenario, self.operation, table, sql);
             let only = (change == Change::Update).then_some(&assigned);
             // With ON CONFLICT, what is there has been looked for.
             let conflicts = matches!(sql, Statement::Insert(insert) if insert.on_conflict.is_some());
@@ -88,7 +90,7 @@ impl Writer<'_, '_> {
         if change == Change::Delete {
             steps.extend(self.delete_with(index, id, changes, &mut vec![id])?);
         }
-        steps.extend(self.returning(item, sql, id, changes)?);
+        steps.extend(returning(&mut self.builder, table, item, sql, changes, REVISION_TYPE)?);
         if let Some(expected) = item.statement.expect_rows {
             steps.push(expect(&mut self.builder, index, changes, expected));
         }
@@ -211,85 +213,6 @@ impl Writer<'_, '_> {
         (steps, changes, single)
     }
 
-    /// Columns of an INSERT's rows, or assigned by an UPDATE, that cannot become NULL.
-    fn never_null(&self, table: &Table, sql: &Statement) -> BTreeSet<ColumnId> {
-        let scenario = self.assembly.scenario;
-        let known = |expr: &Expr| check::never_null(scenario, self.operation, expr);
-        let default = |id: ColumnId| reading::default(table, id);
-        match sql {
-            Statement::Insert(insert) => {
-                let InsertSource::Query(source) = &insert.source else {
-                    return reading::ids(table).filter(|id| known(&default(*id))).collect();
-                };
-                let QueryBody::Values(rows) = &source.body else {
-                    return BTreeSet::new();
-                };
-                let in_row = |id: &ColumnId, row: &[Expr]| match reading::given(table, insert, row).get(id) {
-                    Some(expr) => known(expr),
-                    None => known(&default(*id)),
-                };
-                reading::ids(table)
-                    .filter(|id| rows.iter().all(|row| in_row(id, row)))
-                    .collect()
-            }
-            Statement::Update(update) => {
-                let never = update.assignments.iter().filter(|assignment| known(&assignment.value));
-                never
-                    .filter_map(|assignment| table.find(assignment.column.as_str()))
-                    .collect()
-            }
-            _ => BTreeSet::new(),
-        }
-    }
-
-    /// `RETURNING`, over the new rows; of a DELETE, over those that were.
-    fn returning(&mut self, item: &Item, sql: &Statement, id: TableId, changes: RegisterId) -> Result<Block, Refused> {
-        let Some(returning) = facts::returning(sql) else {
-            return Ok(Block::new());
-        };
-        let table = self.assembly.scenario.schema.table(id);
-        let alias = match sql {
-            Statement::Insert(insert) => &insert.alias,
-            Statement::Update(update) => &update.alias,
-            Statement::Delete(delete) => &delete.alias,
-            _ => &None,
-        };
-        let foreign = returning.items.iter().any(|item| match item {
-            syntax::SelectItem::Star { .. } => others(sql),
-            syntax::SelectItem::Expr { expr, .. } => uses_others(table, alias.as_ref(), expr),
-        });
-        if foreign {
-            return Err(Refused::new(
-                item.index,
-                "it returns columns of a table that it only reads",
-                "read them with SELECT … INTO before",
-            ));
-        }
-        let mut query = statement::select(Expr::new(ExprKind::Null, syntax::Span::default()));
-        if let QueryBody::Select(select) = &mut query.body {
-            select.items = returning.items.clone();
-            select.from = vec![syntax::TableRef::Table {
-                name: target_name(sql),
-                only: false,
-                alias: alias.as_ref().map(|name| syntax::TableAlias {
-                    name: name.clone(),
-                    columns: Vec::new(),
-                }),
-            }];
-        }
-        let columns = read_columns(table).into_iter().take(table.columns.len()).collect();
-        let into = statement::target(&mut self.builder, item.index, sql);
-        let mark = Mark::new(format!("returned of {}", table.full_name()), Role::Work).from(item.index);
-        let source = rows_table(&table.full_name(), columns, changes);
-        Ok(vec![statement::compose(
-            &mut self.builder,
-            mark,
-            vec![source],
-            &Text::query(&query),
-            into,
-        )])
-    }
-
     /// The rows of a table whose columns have the values of other columns of a row set.
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn rows_with(
@@ -303,17 +226,9 @@ impl Writer<'_, '_> {
         into: RegisterId,
     ) -> Block {
         let table = schema.table(id);
-        let names: Vec<String> = pairs.iter().map(|(_, name)| identifier(name)).collect();
-        let known: String = names.iter().map(|name| format!(" AND {name} IS NOT NULL")).collect();
-        let (owner, name) = source.name.split_once('.').unwrap_or(("public", &source.name));
-        let from = crate::sql::text::qualified(owner, name);
-        let text = Text::new(format!(
-            "SELECT DISTINCT {} FROM {from} WHERE {condition}{known}",
-            names.join(", ")
-        ));
         let own: Vec<ColumnId> = pairs.iter().map(|(column, _)| *column).collect();
         let mut steps = Block::new();
-        let each: EachRow = keys_from(&mut self.builder, index, table, &own, vec![source], &text, &mut steps);
+        let each = wanted_keys(&mut self.builder, index, table, pairs, source, condition, &mut steps);
         let equal: BTreeMap<ColumnId, Expression> = own
             .iter()
             .zip(&each.bind)
@@ -354,75 +269,7 @@ impl Writer<'_, '_> {
             return steps;
         }
         // A scan, a query by fewer columns, rows that the operation itself has written: perhaps too much.
-        let list = super::work::qualified_list("x", columns.iter().map(|(name, _)| name.as_str()));
-        let wanted = (1..=own.len()).map(|n| format!("k{n}"));
-        let same = own.iter().zip(wanted.clone()).map(|(column, wanted)| {
-            let name = identifier(&table.column(*column).name);
-            format!("x.{name} = k.{wanted}")
-        });
-        let sql = format!(
-            "SELECT {list} FROM found.rows AS x WHERE EXISTS (SELECT 1 FROM wanted.keys AS k WHERE {})",
-            same.collect::<Vec<_>>().join(" AND ")
-        );
-        let types = own.iter().map(|column| table.column(*column).data_type);
-        let sources = vec![
-            rows_table("found.rows", columns, into),
-            rows_table("wanted.keys", wanted.zip(types).collect(), keys),
-        ];
-        let mark = Mark::new(format!("those of {} that are meant", table.full_name()), Role::Work).from(index);
-        steps.push(statement::compose(
-            &mut self.builder,
-            mark,
-            sources,
-            &Text::new(sql),
-            Into::Rows(into),
-        ));
+        steps.push(those_wanted(&mut self.builder, index, table, columns, &own, keys, into));
         steps
     }
-}
-
-/// The columns that an UPDATE assigns.
-fn assigned(table: &Table, sql: &Statement) -> BTreeSet<ColumnId> {
-    match sql {
-        Statement::Update(update) => update
-            .assignments
-            .iter()
-            .filter_map(|assignment| table.find(assignment.column.as_str()))
-            .collect(),
-        _ => BTreeSet::new(),
-    }
-}
-
-fn target_name(sql: &Statement) -> syntax::ObjectName {
-    match sql {
-        Statement::Update(update) => update.table.clone(),
-        Statement::Delete(delete) => delete.table.clone(),
-        Statement::Insert(insert) => insert.table.clone(),
-        _ => syntax::ObjectName {
-            schema: None,
-            name: syntax::Name::new(""),
-        },
-    }
-}
-
-fn others(sql: &Statement) -> bool {
-    match sql {
-        Statement::Update(update) => !update.from.is_empty(),
-        Statement::Delete(delete) => !delete.using.is_empty(),
-        _ => false,
-    }
-}
-
-fn uses_others(table: &Table, alias: Option<&syntax::Name>, expr: &Expr) -> bool {
-    let own = alias.map_or(table.name.as_str(), |alias| alias.as_str());
-    let mut found = false;
-    syntax::visit::exprs_of(expr, &mut |e| {
-        if let ExprKind::Column(path) = &e.kind
-            && let Some((column, qualifier)) = path.split_last()
-        {
-            let named = qualifier.last().is_none_or(|name| name.as_str() == own);
-            found |= !named || table.find(column.as_str()).is_none();
-        }
-    });
-    found
 }

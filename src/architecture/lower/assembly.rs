@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use program::{
-    Compilation, Database, DatabaseId, Deployment, Invariant, ItemTable, ItemTableId, Load, LogicalTable, Node, NodeId,
-    NodeKind, OperationId, Pool, PoolId, Program, ProgramId, Read, Refusal, Share, Topic, TopicId, Weakening,
+    Bucket, BucketId, Compilation, Database, DatabaseId, Deployment, Invariant, ItemTable, ItemTableId, Load,
+    LogicalTable, Node, NodeId, NodeKind, OperationId, Pool, PoolId, Program, ProgramId, Read, Refusal, Share, Topic,
+    TopicId, Weakening,
 };
 use scenario::{Scenario, Table, TableId};
 
@@ -75,6 +76,11 @@ impl<'a> Assembly<'a> {
     pub(crate) fn item_table(&mut self, table: ItemTable) -> ItemTableId {
         self.deployment.item_tables.push(table);
         ItemTableId(self.deployment.item_tables.len() as u16 - 1)
+    }
+
+    pub(crate) fn bucket(&mut self, bucket: Bucket) -> BucketId {
+        self.deployment.buckets.push(bucket);
+        BucketId(self.deployment.buckets.len() as u16 - 1)
     }
 
     pub(crate) fn topic(&mut self, topic: Topic) -> TopicId {

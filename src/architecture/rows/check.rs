@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use base::{Type, Value};
 use program::{Block, ErrorClass, Expression, Into, Operator, RegisterId, Role};
-use scenario::{ColumnId, Generator, Operation, Scenario, Table};
+use scenario::{ColumnId, ForeignKey, Generator, Operation, Scenario, Table};
 use syntax::visit;
-use syntax::{Expr, ExprKind, identifier};
+use syntax::{Expr, ExprKind, InsertSource, QueryBody, Statement, identifier};
 
-use super::reading::GONE;
+use super::reading::{self, GONE};
 use super::{names, rows_table, same_key};
 use crate::lower::builder::{Builder, Mark, register};
 use crate::lower::decision;
@@ -162,6 +162,41 @@ pub(crate) fn never_null(scenario: &Scenario, operation: &Operation, expr: &Expr
     }
 }
 
+/// Columns of an INSERT's rows, or assigned by an UPDATE, that cannot become NULL.
+pub(crate) fn never_null_columns(
+    scenario: &Scenario,
+    operation: &Operation,
+    table: &Table,
+    sql: &Statement,
+) -> BTreeSet<ColumnId> {
+    let known = |expr: &Expr| never_null(scenario, operation, expr);
+    let default = |id: ColumnId| reading::default(table, id);
+    match sql {
+        Statement::Insert(insert) => {
+            let InsertSource::Query(source) = &insert.source else {
+                return reading::ids(table).filter(|id| known(&default(*id))).collect();
+            };
+            let QueryBody::Values(rows) = &source.body else {
+                return BTreeSet::new();
+            };
+            let in_row = |id: &ColumnId, row: &[Expr]| match reading::given(table, insert, row).get(id) {
+                Some(expr) => known(expr),
+                None => known(&default(*id)),
+            };
+            reading::ids(table)
+                .filter(|id| rows.iter().all(|row| in_row(id, row)))
+                .collect()
+        }
+        Statement::Update(update) => {
+            let never = update.assignments.iter().filter(|assignment| known(&assignment.value));
+            never
+                .filter_map(|assignment| table.find(assignment.column.as_str()))
+                .collect()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
 fn gives_values(scenario: &Scenario, operation: &Operation, generator: &Generator) -> bool {
     match generator {
         Generator::Constant(value) => !value.is_null(),
@@ -203,6 +238,18 @@ pub(crate) fn columns_of(table: &Table, expr: &Expr) -> BTreeSet<ColumnId> {
     columns
 }
 
+/// The columns that an UPDATE assigns.
+pub(crate) fn assigned(table: &Table, sql: &Statement) -> BTreeSet<ColumnId> {
+    match sql {
+        Statement::Update(update) => update
+            .assignments
+            .iter()
+            .filter_map(|assignment| table.find(assignment.column.as_str()))
+            .collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
 fn null_message(table: &Table, column: &str) -> String {
     format!(
         "null value in column \"{column}\" of relation \"{}\" violates not-null constraint",
@@ -221,4 +268,20 @@ pub(crate) fn duplicate_message(table: &Table, columns: &[ColumnId]) -> String {
 
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+pub(crate) fn reference_message(table: &Table, key: &ForeignKey, parent: &Table) -> String {
+    format!(
+        "insert or update on table \"{}\" violates foreign key constraint: no such row in {} ({})",
+        table.name,
+        parent.full_name(),
+        names(table, &key.columns)
+    )
+}
+
+pub(crate) fn still_referred_message(table: &Table, child: &Table) -> String {
+    format!(
+        "update or delete on table \"{}\" violates foreign key constraint on table \"{}\"",
+        table.name, child.name
+    )
 }

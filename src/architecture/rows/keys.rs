@@ -7,7 +7,7 @@ use scenario::{ColumnId, Table};
 use syntax::{Expr, identifier};
 
 use super::reading::cast;
-use super::{names, same_key};
+use super::{names, qualified_list, rows_table, same_key};
 use crate::lower::builder::{Builder, Mark};
 use crate::lower::statement;
 use crate::sql::Text;
@@ -67,6 +67,57 @@ pub(crate) fn keys_from(
     let mark = Mark::new(format!("keys of {}", table.full_name()), Role::Work).from(index);
     steps.push(statement::compose(builder, mark, sources, text, Into::Rows(rows)));
     EachRow { rows, bind }
+}
+
+/// The distinct values of columns of a row set where a condition holds and none is NULL: each for a column of the table.
+pub(crate) fn wanted_keys(
+    builder: &mut Builder,
+    index: u16,
+    table: &Table,
+    pairs: &[(ColumnId, String)],
+    source: ComposeTable,
+    condition: &str,
+    steps: &mut Block,
+) -> EachRow {
+    let names: Vec<String> = pairs.iter().map(|(_, name)| identifier(name)).collect();
+    let known: String = names.iter().map(|name| format!(" AND {name} IS NOT NULL")).collect();
+    let (owner, name) = source.name.split_once('.').unwrap_or(("public", &source.name));
+    let from = crate::sql::text::qualified(owner, name);
+    let text = Text::new(format!(
+        "SELECT DISTINCT {} FROM {from} WHERE {condition}{known}",
+        names.join(", ")
+    ));
+    let own: Vec<ColumnId> = pairs.iter().map(|(column, _)| *column).collect();
+    keys_from(builder, index, table, &own, vec![source], &text, steps)
+}
+
+/// Of rows of the table, with these columns, those whose values in `own` are among `keys`.
+pub(crate) fn those_wanted(
+    builder: &mut Builder,
+    index: u16,
+    table: &Table,
+    columns: Vec<(String, Type)>,
+    own: &[ColumnId],
+    keys: RegisterId,
+    rows: RegisterId,
+) -> StepId {
+    let list = qualified_list("x", columns.iter().map(|(name, _)| name.as_str()));
+    let wanted = (1..=own.len()).map(|n| format!("k{n}"));
+    let same = own.iter().zip(wanted.clone()).map(|(column, wanted)| {
+        let name = identifier(&table.column(*column).name);
+        format!("x.{name} = k.{wanted}")
+    });
+    let sql = format!(
+        "SELECT {list} FROM found.rows AS x WHERE EXISTS (SELECT 1 FROM wanted.keys AS k WHERE {})",
+        same.collect::<Vec<_>>().join(" AND ")
+    );
+    let types = own.iter().map(|column| table.column(*column).data_type);
+    let sources = vec![
+        rows_table("found.rows", columns, rows),
+        rows_table("wanted.keys", wanted.zip(types).collect(), keys),
+    ];
+    let mark = Mark::new(format!("those of {} that are meant", table.full_name()), Role::Work).from(index);
+    statement::compose(builder, mark, sources, &Text::new(sql), Into::Rows(rows))
 }
 
 /// `IN (a, b)`

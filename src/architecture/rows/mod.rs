@@ -13,16 +13,23 @@ pub(crate) mod cascade;
 pub(crate) mod check;
 pub(crate) mod conflict;
 pub(crate) mod keys;
+pub(crate) mod partial;
+pub(crate) mod pattern;
 pub(crate) mod reading;
+pub(crate) mod returning;
+pub(crate) mod size;
 pub(crate) mod value;
 
 use base::Type;
-use program::{ComposeTable, ErrorClass, Expression, Operator, RegisterId, StepId};
-use scenario::{Action, ColumnId, Table};
-use syntax::{Expr, ExprKind, Name, identifier, visit};
+use program::{Block, ComposeTable, ErrorClass, Expression, Into, Operator, RegisterId, StepId};
+use scenario::{Action, ColumnId, Schema, Table};
+use syntax::{Expr, ExprKind, Name, Query, Statement, identifier, visit};
 
+use crate::composition::lower::{self, Caller};
+use crate::composition::plan::FetchPlan;
 use crate::lower::builder::{Builder, register};
 use crate::lower::item::Item;
+use crate::lower::statement;
 use crate::sql::facts;
 
 /// The variable that holds when the operation began: what `now()` means.
@@ -76,13 +83,58 @@ pub(crate) fn expect(builder: &mut Builder, index: u16, rows: RegisterId, expect
     step
 }
 
-/// Registers for a row that is written: its columns and its revision.
-pub(crate) fn bound_row(builder: &mut Builder, table: &Table, revision: Type) -> Vec<RegisterId> {
+/// A query over what was fetched for it, with its `EXPECT` and `INTO`.
+pub(crate) fn answer(
+    schema: &Schema,
+    builder: &mut Builder,
+    caller: Caller<'_>,
+    item: &Item,
+    plan: &FetchPlan,
+    query: &Query,
+) -> Block {
+    let wanted = statement::target(builder, item.index, &Statement::Query(Box::new(query.clone())));
+    let expected = item.statement.expect_rows;
+    let rows = match (&wanted, expected) {
+        (Into::Rows(rows), _) => *rows,
+        (Into::Values(_), Some(_)) => builder.rows(&statement::answer_name(item.index)),
+        _ => return vec![lower::join(schema, builder, caller, plan, query, wanted)],
+    };
+    let mut steps = vec![lower::join(schema, builder, caller, plan, query, Into::Rows(rows))];
+    steps.extend(expected.map(|expected| expect(builder, item.index, rows, expected)));
+    if let Into::Values(registers) = wanted {
+        for (register, column) in registers.into_iter().zip(0..) {
+            steps.push(builder.set(register, Expression::Field { rows, column }));
+        }
+    }
+    steps
+}
+
+/// Registers for a row: its columns and its revision. Those with one word are the same.
+pub(crate) fn bound_row(builder: &mut Builder, word: &str, table: &Table, revision: Type) -> Vec<RegisterId> {
     let columns = reading::read_columns(table, revision);
     let bind = columns
         .iter()
-        .map(|(name, data_type)| builder.value(&format!("row {}.{name}", table.full_name()), *data_type));
+        .map(|(name, data_type)| builder.value(&format!("{word} {}.{name}", table.full_name()), *data_type));
     bind.collect()
+}
+
+/// The same with what is stored of it, see [`reading`].
+pub(crate) fn bound_written(builder: &mut Builder, word: &str, table: &Table, revision: Type) -> Vec<RegisterId> {
+    let columns = reading::written_columns(table, revision);
+    let bind = columns
+        .iter()
+        .map(|(name, data_type)| builder.value(&format!("{word} {}.{name}", table.full_name()), *data_type));
+    bind.collect()
+}
+
+/// What was stored of a row that is bound so.
+pub(crate) fn bound_stored<'b>(table: &'b Table, bind: &'b [RegisterId]) -> impl Fn(ColumnId) -> Expression + 'b {
+    let tracked = reading::tracked(table);
+    move |column| {
+        let place = tracked.iter().position(|known| *known == column);
+        let null = Expression::Constant(base::Value::Null);
+        place.map_or(null, |place| register(bind[table.columns.len() + 1 + place]))
+    }
 }
 
 /// The values of a row that is bound to registers, by column.

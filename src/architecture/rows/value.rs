@@ -1,12 +1,14 @@
 //! Values of columns that need no SQL to be worked out.
 
 use base::{Type, Value};
-use program::Expression;
+use program::{Block, Expression, Into, Role};
 use scenario::Column;
-use syntax::{Expr, ExprKind};
+use syntax::{Expr, ExprKind, Statement};
 
-use crate::lower::builder::Builder;
-use crate::lower::decision;
+use super::reading::cast;
+use crate::lower::builder::{Builder, Mark};
+use crate::lower::{decision, statement};
+use crate::sql::{Text, typed};
 
 /// A constant that is stored in the column as it is.
 pub(crate) fn assigned_value(builder: &mut Builder, column: &Column, expr: &Expr) -> Option<Expression> {
@@ -49,4 +51,26 @@ pub(crate) fn inserted_value(builder: &mut Builder, column: &Column, expr: &Expr
         return Some(Expression::Constant(Value::bytea(bytes)));
     }
     assigned_value(builder, column, expr)
+}
+
+/// A constant as a value of its column's type, worked out first if it has to be.
+pub(crate) fn constant(
+    builder: &mut Builder,
+    column: &Column,
+    expr: &Expr,
+    index: u16,
+    steps: &mut Block,
+) -> Expression {
+    if let Some(value) = direct_value(builder, column.data_type, expr) {
+        return value;
+    }
+    let name = format!("value of {} for statement {}", column.name, index + 1);
+    let register = builder.value(&name, column.data_type);
+    let mut query = Statement::Query(Box::new(statement::select(cast(expr.clone(), column.data_type))));
+    typed::cast_variables(&mut query, &|name| builder.type_of(name));
+    let mark = Mark::new(format!("value of {}", column.name), Role::Work).from(index);
+    let into = Into::Values(vec![register]);
+    let text = Text::statement(&query);
+    steps.push(statement::compose(builder, mark, Vec::new(), &text, into));
+    Expression::Register(register)
 }

@@ -4,6 +4,7 @@ mod composition;
 mod design;
 mod dynamodb;
 mod listing;
+mod object_store;
 mod one_database;
 mod per_tenant;
 mod refusal;

@@ -1,12 +1,13 @@
-//! Access patterns: by which columns the operations look rows up. Keys and indexes are chosen for these.
+//! Access patterns: by which columns the operations look rows up. Keys are chosen, or judged, for these.
 
 use std::collections::BTreeSet;
 
+use base::Type;
 use scenario::{Action, ColumnId, Operation, Scenario, TableId};
 use syntax::Statement;
 
 use super::bindings::{bindings, conflict_keys, deleted_with, key_source};
-use super::{REVISION_TYPE, reading};
+use super::reading;
 use crate::composition::plan::plan;
 use crate::lower::item::Item;
 
@@ -55,7 +56,7 @@ fn of_statement(scenario: &Scenario, operation: &Operation, sql: &Statement, fou
             decides: !operation.read_only,
         });
     };
-    if let Some(query) = reading::query(schema, sql, false, REVISION_TYPE) {
+    if let Some(query) = reading::query(schema, sql, false, Type::Bool) {
         for fetch in &plan(schema, &query, |table| table.0).fetches {
             let keys = key_source(fetch).map(|(_, columns)| columns).unwrap_or_default();
             for predicates in &fetch.alternatives {
