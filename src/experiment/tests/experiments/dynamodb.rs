@@ -54,16 +54,16 @@ name = "the till holds what was paid"
 sql = "SELECT t.cents FROM club.till t WHERE t.cents <> (SELECT coalesce(sum(p.cents), 0) FROM club.payments p)"
 "#;
 
-fn contended(sabotage: &[&str]) -> RunReport {
+pub(crate) fn contended(design: &str, sabotage: &[&str]) -> RunReport {
     let choice = Choice {
-        designs: vec![DYNAMO.to_owned()],
+        designs: vec![design.to_owned()],
         sabotage: sabotage.iter().map(|slug| (*slug).to_owned()).collect(),
         ..Choice::default()
     };
     finish(RunJob::new("contended", CONTENDED, &choice))
 }
 
-fn broken(report: &RunReport) -> Vec<&str> {
+pub(crate) fn broken(report: &RunReport) -> Vec<&str> {
     let design = &report.designs[0];
     assert!(
         design.refusals.is_empty() && design.answered > 0,
@@ -76,17 +76,20 @@ fn broken(report: &RunReport) -> Vec<&str> {
 
 #[test]
 fn under_contention_nothing_is_lost() {
-    assert_eq!(broken(&contended(&[])), Vec::<&str>::new());
+    assert_eq!(broken(&contended(DYNAMO, &[])), Vec::<&str>::new());
 }
 
 #[test]
 fn without_guards_a_name_is_taken_twice() {
-    assert_eq!(broken(&contended(&["without-guards"])), ["a name has one member"]);
+    assert_eq!(
+        broken(&contended(DYNAMO, &["without-guards"])),
+        ["a name has one member"]
+    );
 }
 
 #[test]
 fn without_conditions_updates_are_lost() {
-    assert!(broken(&contended(&["without-conditions"])).contains(&"the till holds what was paid"));
+    assert!(broken(&contended(DYNAMO, &["without-conditions"])).contains(&"the till holds what was paid"));
 }
 
 #[test]

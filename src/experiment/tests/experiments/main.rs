@@ -6,6 +6,7 @@ mod bill;
 mod bus;
 mod draw;
 mod dynamodb;
+mod object_store;
 mod other_fields;
 mod probe;
 mod schedule;

@@ -107,3 +107,24 @@ fn what_crosses_tenants_is_answered_as_one_database_answers_it() {
     let designs = ["schemas-in-one-database", "database-per-tenant"].map(str::to_owned);
     check("teams", text, designs.to_vec(), 300);
 }
+
+/// A file for each row, and no transaction: whatever refuses an operation is asked before its first write.
+#[test]
+fn files_leave_the_rows_that_a_database_leaves() {
+    let folder = format!("{}/../../tests/scenarios", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "toml"));
+    files.sort();
+    let read = |path: &std::path::PathBuf| std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{error}"));
+    let mut texts: Vec<(String, String)> = files
+        .iter()
+        .map(|path| (path.display().to_string(), read(path)))
+        .collect();
+    texts.extend((experiment::library::SCENARIOS.iter()).map(|one| (one.slug.to_owned(), one.text.to_owned())));
+    assert!(texts.len() > 10, "{texts:?}");
+    let designs = ["schemas-in-one-database", "object-store"].map(str::to_owned);
+    for (name, text) in texts {
+        check(&name, &text, designs.to_vec(), 100);
+    }
+}
