@@ -40,6 +40,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "anomalies-are-circles",
     "": "two-phase-commit-is-a-design",
     "": "tenants-are-walls",
+    "": "files-are-decided-first",
     "": "policies-name-their-tenant",
     "": "scenarios-are-toml-with-phrases",
     "": "rooms-are-crates",
