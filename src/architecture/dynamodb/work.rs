@@ -1,6 +1,6 @@
 //! What an operation is going to write: rows in the service's memory until one transaction writes them all.
 //!
-//! A statement that changes rows is a query whose rows are the new ones (see [`reading`](super::reading)). They are
+//! A statement that changes rows is a query whose rows are the new ones (see [`reading`]). They are
 //! kept per table, so that a later statement of the operation sees them: its fetched rows are overlaid with these.
 
 use std::cell::RefCell;

@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 
-import { VERSIONS, ask, send, serving } from "./servers.mjs";
+import { VERSIONS, ask, send, serving } from "../servers.mjs";
 
 /** A reply without what is a server's own: order of items, messages, counts of capacity. */
 function essence(reply) {
