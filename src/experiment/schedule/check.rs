@@ -106,7 +106,7 @@ mod tests {
             places(text),
             [
                 (4, 3, Severity::Error),
-                (9, 19, Severity::Warning),
+                (9, 22, Severity::Warning),
                 (10, 12, Severity::Warning)
             ]
         );
