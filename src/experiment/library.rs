@@ -17,6 +17,22 @@ pub const SCENARIOS: &[BuiltIn] = &[
         text: include_str!("../../public/scenarios/sign-up.toml"),
     },
     BuiltIn {
+        slug: "benefit-match",
+        text: include_str!("../../public/scenarios/benefit-match.toml"),
+    },
+    BuiltIn {
+        slug: "appointment-booking",
+        text: include_str!("../../public/scenarios/appointment-booking.toml"),
+    },
+    BuiltIn {
+        slug: "submission-pilot",
+        text: include_str!("../../public/scenarios/submission-pilot.toml"),
+    },
+    BuiltIn {
+        slug: "sales-events",
+        text: include_str!("../../public/scenarios/sales-events.toml"),
+    },
+    BuiltIn {
         slug: "shop-orders",
         text: include_str!("../../public/scenarios/shop-orders.toml"),
     },

@@ -99,6 +99,10 @@ pub enum Generator {
     Text {
         length: u32,
     },
+    /// The hash under which one of so many people is found: 64 bytes, or text of 128 hexadecimal characters.
+    LdsHash {
+        people: u64,
+    },
     /// In a population: the epoch less up to so much. In a request: the present.
     Instant {
         before: Nanos,

@@ -36,6 +36,9 @@ pub enum Generator {
     Between { low: i64, high: i64 },
     /// `text of 20`: readable filler of so many characters.
     Text { length: u32 },
+    /// `lds hash of 20_000`: the hash under which one of so many people is found, drawn uniformly; as 64 bytes or as
+    /// text of 128 characters.
+    LdsHash { people: u64 },
     /// `now`; in a population the epoch less up to `before`, `within 90 days`.
     Instant {
         before: Nanos,
@@ -105,10 +108,11 @@ pub(crate) struct Names<'a> {
 }
 
 pub(crate) const HINT: &str = "new id, new email, existing auth.users.id, one of ['a', 'b'], between 1 and 9, \
-                               text of 20, now, tenant, same as x, value 'x'";
+                               text of 20, lds hash of 20_000, now, tenant, same as x, value 'x'";
 
-const FIRST_WORDS: [&str; 13] = [
-    "new", "existing", "any", "one", "each", "between", "text", "now", "tenant", "same", "value", "within", "parent",
+const FIRST_WORDS: [&str; 14] = [
+    "new", "existing", "any", "one", "each", "between", "text", "lds", "now", "tenant", "same", "value", "within",
+    "parent",
 ];
 
 impl Generator {
@@ -152,6 +156,7 @@ impl Generator {
             Generator::Each(values) => format!("each of {}", list(values)),
             Generator::Between { low, high } => format!("between {low} and {high}"),
             Generator::Text { length } => format!("text of {length}"),
+            Generator::LdsHash { people } => format!("lds hash of {people}"),
             Generator::Instant {
                 before: Nanos::ZERO, ..
             } => "now".to_owned(),
@@ -192,6 +197,16 @@ fn generator(phrase: &mut Phrase<'_>, names: &Names<'_>) -> Result<Generator, Ph
             Ok(Generator::Text {
                 length: length.ok_or_else(|| PhraseError::new(offset, message))?,
             })
+        }
+        "lds" => {
+            phrase.expect("hash")?;
+            phrase.expect("of")?;
+            let offset = phrase.offset();
+            let people = phrase.whole("a number of people")?;
+            if people == 0 {
+                return Err(PhraseError::new(offset, "there must be somebody: at least 1"));
+            }
+            Ok(Generator::LdsHash { people })
         }
         "now" => Ok(Generator::Instant {
             before: Nanos::ZERO,
@@ -329,7 +344,7 @@ pub(crate) fn typed(generator: Generator, data_type: Type, schema: &Schema) -> R
         Generator::Choice(values) => return Ok(Generator::Choice(convert_all(values, data_type)?)),
         Generator::Each(values) => return Ok(Generator::Each(convert_all(values, data_type)?)),
         Generator::Unique { .. } => whole || matches!(data_type, Type::Text | Type::Uuid),
-        Generator::Text { .. } => matches!(data_type, Type::Text | Type::Bytea),
+        Generator::Text { .. } | Generator::LdsHash { .. } => matches!(data_type, Type::Text | Type::Bytea),
         Generator::Email { .. } => data_type == Type::Text,
         Generator::Tenant => data_type == Type::Int4,
         Generator::Between { low, high } => {

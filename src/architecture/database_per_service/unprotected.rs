@@ -14,7 +14,7 @@
 //! there. A failing write whose opposite is not obvious is simply not cleaned up. An asynchronous statement is sent
 //! in the background and forgotten.
 
-use program::{Block, Catches, DatabaseId, Expression, NodeId, Op, OperationId, PoolId, ProgramKind, Role};
+use program::{Block, Catches, DatabaseId, Expression, NodeId, OperationId, PoolId, ProgramKind, Role};
 use scenario::Operation;
 
 use super::memory::Memory;
@@ -24,8 +24,9 @@ use super::{Ground, reading, weakening};
 use crate::composition::lower::Caller;
 use crate::composition::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
-use crate::lower::builder::{Builder, Mark};
-use crate::lower::item::{Item, distinct};
+use crate::lower::builder::Builder;
+use crate::lower::item::Item;
+use crate::lower::later::{self, Later};
 use crate::lower::local::{self, Around};
 use crate::lower::statement;
 
@@ -211,31 +212,17 @@ impl Writer<'_, '_> {
         steps
     }
 
-    /// A program of its own in the background, and the step that starts it.
     fn send(&mut self, builder: &mut Builder, message: &Message) -> program::StepId {
-        let operation = self.caller.operation;
-        let owner = &self.assembly.scenario.schema.owners[usize::from(message.owner)];
-        let name = format!("{} · {owner} later", operation.name);
-        let home = builder.home();
-        let mut callee = Builder::new(name, home, ProgramKind::Called).operation(self.caller.id, operation);
-        let uses = distinct(message.items.iter().flat_map(Item::uses));
-        for name in &uses {
-            let register = callee.variable(name);
-            callee.parameter(register);
-        }
-        let connection = callee.connection(self.pool(message.owner));
-        let body = local::operation(
-            self.assembly,
-            &mut callee,
-            operation,
-            &message.items,
-            connection,
-            Around::default(),
-        );
-        let program = self.assembly.add(callee.finish(body));
-        let arguments = uses.iter().map(|name| builder.operand(name)).collect();
-        let mark = Mark::new(format!("send the rest to {owner}"), Role::Work);
-        builder.step(mark.from(message.items[0].index), Op::Send { program, arguments })
+        let Caller { id, operation, .. } = self.caller;
+        let pool = self.pool(message.owner);
+        let later = Later {
+            place: &self.assembly.scenario.schema.owners[usize::from(message.owner)],
+            items: &message.items,
+            also: &[],
+        };
+        later::send(self.assembly, builder, (id, operation), later, |callee| {
+            callee.connection(pool)
+        })
     }
 }
 

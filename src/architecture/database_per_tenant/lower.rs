@@ -13,6 +13,7 @@ use crate::composition::{Landscape, Reach};
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::Builder;
 use crate::lower::item::{Item, Refused};
+use crate::lower::later::{self, Later};
 use crate::lower::{local, statement, transaction};
 use crate::sql::facts;
 
@@ -50,6 +51,7 @@ pub(crate) fn compile(
         before: Block::new(),
     };
     let mut body = writer.operation(&mut builder)?;
+    body.extend(writer.later(&mut builder));
     let answers = local::answers(&mut builder, &plan.answers());
     body.push(builder.answer(answers));
     let program = assembly.add(builder.finish(body));
@@ -104,6 +106,37 @@ impl<'w> Writer<'w, '_> {
                 Ok(steps)
             }
         }
+    }
+
+    /// What other databases do later.
+    fn later(&mut self, builder: &mut Builder) -> Block {
+        let plan = self.plan;
+        let Caller { id, operation, .. } = self.caller;
+        let mut steps = Block::new();
+        for (at, items) in &plan.later {
+            let place = at.name();
+            let also: Vec<String> = at.pin().and_then(Pin::variable).into_iter().collect();
+            let later = Later {
+                place: &place,
+                items,
+                also: &also,
+            };
+            let (route, shared) = (self.site.route, self.site.shared);
+            steps.push(later::send(
+                self.assembly,
+                builder,
+                (id, operation),
+                later,
+                |callee| match (at.pin(), shared) {
+                    (None, Some(pool)) => callee.connection(pool),
+                    (pin, _) => {
+                        let key = pin.unwrap_or(&Pin::Constant(0)).expression(callee);
+                        callee.routed(route, "", key)
+                    }
+                },
+            ));
+        }
+        steps
     }
 
     /// The connection to one database.

@@ -12,7 +12,8 @@
 //! means, it is listed. A query that names no tenant is asked of every database, some at a time, and evaluated
 //! over the union of their rows, so that its answer is exact. An UPDATE or DELETE that names no tenant is a
 //! transaction in each database, some at a time: what a person who runs it on such a system gets, and all or nothing
-//! no more; it is listed too. A transaction over two tenants, or over a tenant and the shared tables, is refused.
+//! no more; it is listed too. A transaction over two tenants, or over a tenant and the shared tables, is refused, but for
+//! what may happen later: that is sent to the other database in the background, and lost with the application.
 //!
 //! A tenant that is not in the map is refused ("no database for tenant 77"), where one table for all would just have
 //! no row of it.
@@ -262,6 +263,11 @@ fn weakened(scenario: &Scenario, operation: &Operation, plan: &Plan) -> Vec<Weak
         becomes: becomes.to_owned(),
         reason: reason.to_owned(),
     });
+    let later = plan.later.iter().map(|(at, _)| Weakening {
+        constraint: format!("operation {}: one transaction", operation.name),
+        becomes: "the asynchronous part is lost if the application crashes before it is done".to_owned(),
+        reason: format!("it is sent to {} in the background, from memory", at.name()),
+    });
     let confined = plan.confined.iter().map(|(index, tables)| {
         let tables: Vec<String> = tables.iter().map(|id| scenario.schema.table(*id).full_name()).collect();
         Weakening {
@@ -275,5 +281,5 @@ fn weakened(scenario: &Scenario, operation: &Operation, plan: &Plan) -> Vec<Weak
             reason: "the operation runs in its tenant's database, and the statement names no tenant".to_owned(),
         }
     });
-    whole.into_iter().chain(confined).collect()
+    whole.into_iter().chain(later).chain(confined).collect()
 }

@@ -6,7 +6,8 @@
 //! | reads here and there | one request after the other; what concerns several databases is composed |
 //! | writes in one database, reads in others too | a transaction there; the reads stay outside of it |
 //! | UPDATE or DELETE of all tenants' rows | one transaction in each tenant's database |
-//! | writes in two databases | refused: no transaction spans them |
+//! | asynchronous writes in other databases | sent there in the background, after the rest |
+//! | other writes in two databases | refused: no transaction spans them |
 
 use std::collections::BTreeSet;
 
@@ -61,6 +62,8 @@ pub(crate) enum Shape {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) items: Vec<Sited>,
+    /// Asynchronous writes that another database does later, by database.
+    pub(crate) later: Vec<(At, Vec<Item>)>,
     /// The tenant that the operation is for.
     pub(crate) home: Option<Pin>,
     pub(crate) shape: Shape,
@@ -86,14 +89,44 @@ pub(crate) fn plan(schema: &Schema, operation: &Operation) -> Result<Plan, Refus
             "one operation a tenant, or one that means all of them",
         ));
     }
+    let (items, later) = later(items)?;
     let shape = shape(operation, &items)?;
     let Planner { home, confined, .. } = planner;
     Ok(Plan {
         items,
+        later,
         home,
         shape,
         confined,
     })
+}
+
+/// What stays, and the asynchronous writes that are for another database than the writes that stay.
+fn later(items: Vec<Sited>) -> Result<(Vec<Sited>, Vec<(At, Vec<Item>)>), Refused> {
+    let is_now = |sited: &&Sited| sited.item.writes() && !sited.item.statement.marks.asynchronous;
+    let writes = |sited: &&Sited| sited.item.writes();
+    let mut all = items.iter();
+    let first = all.find(is_now).or_else(|| items.iter().find(writes));
+    let here = first.map(|sited| sited.at.clone());
+    let is_later = |sited: &Sited| sited.item.statement.marks.asynchronous && here.as_ref() != Some(&sited.at);
+    let (late, now): (Vec<Sited>, Vec<Sited>) = items
+        .into_iter()
+        .partition(|sited| sited.item.writes() && is_later(sited));
+    let mut later: Vec<(At, Vec<Item>)> = Vec::new();
+    for sited in late {
+        if sited.reads_elsewhere || sited.at == At::Everywhere {
+            return Err(Refused::new(
+                sited.item.index,
+                "it is done later, by one database alone, and looks at rows of others",
+                "read what is needed with SELECT … INTO :variable first, then write with :variable",
+            ));
+        }
+        match later.iter_mut().find(|(at, _)| *at == sited.at) {
+            Some((_, items)) => items.push(sited.item),
+            None => later.push((sited.at, vec![sited.item])),
+        }
+    }
+    Ok((now, later))
 }
 
 /// The parameters that are the request's tenant; the first is the one that everything is routed by. None if the

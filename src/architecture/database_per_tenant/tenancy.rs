@@ -36,6 +36,13 @@ impl Pin {
         }
     }
 
+    pub(crate) fn variable(&self) -> Option<String> {
+        match self {
+            Pin::Variable(name) => Some(name.clone()),
+            Pin::Constant(_) => None,
+        }
+    }
+
     pub(crate) fn expression(&self, builder: &mut Builder) -> Expression {
         match self {
             Pin::Variable(name) => builder.operand(name),

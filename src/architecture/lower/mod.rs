@@ -6,6 +6,7 @@ pub(crate) mod builder;
 pub(crate) mod decision;
 pub(crate) mod definitions;
 pub(crate) mod item;
+pub(crate) mod later;
 pub(crate) mod local;
 pub(crate) mod statement;
 pub(crate) mod transaction;

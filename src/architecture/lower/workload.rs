@@ -115,6 +115,7 @@ fn generator(scenario: &Scenario, source: &scenario::Generator) -> Generator {
         scenario::Generator::Each(values) => Generator::Each(values.clone()),
         scenario::Generator::Between { low, high } => Generator::Between { low: *low, high: *high },
         scenario::Generator::Text { length } => Generator::Text { length: *length },
+        scenario::Generator::LdsHash { people } => Generator::LdsHash { people: *people },
         scenario::Generator::Instant { before, apart } => Generator::Instant {
             before: *before,
             apart: *apart,

@@ -224,6 +224,7 @@ fn gives_values(scenario: &Scenario, operation: &Operation, generator: &Generato
         | Generator::Tenant
         | Generator::Between { .. }
         | Generator::Text { .. }
+        | Generator::LdsHash { .. }
         | Generator::Instant { .. } => true,
     }
 }

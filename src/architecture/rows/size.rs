@@ -73,6 +73,7 @@ fn distinct(scenario: &Scenario, id: TableId, table: &Table, column: ColumnId) -
     match source.map(|(_, _, generator)| generator) {
         Some(Generator::Choice(values) | Generator::Each(values)) => values.len() as u64,
         Some(Generator::Between { low, high }) => high.abs_diff(*low).saturating_add(1),
+        Some(Generator::LdsHash { people }) => (*people).min(rows(scenario, id)).max(1),
         Some(Generator::Constant(_)) => 1,
         // Of a table that begins empty nothing is known.
         _ => 10,

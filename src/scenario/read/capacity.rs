@@ -37,6 +37,8 @@ fn row_bytes(table: &TablePopulation, schema: &Schema) -> u64 {
     let width = |data_type: &Type, generator: &Generator| match (data_type, generator) {
         (_, Generator::Constant(base::Value::Null)) => 0,
         (_, Generator::Text { length }) => u64::from(*length),
+        (Type::Bytea, Generator::LdsHash { .. }) => 64,
+        (_, Generator::LdsHash { .. }) => 128,
         (Type::Bool, _) => 1,
         (Type::Int2, _) => 2,
         (Type::Int4, _) => 4,

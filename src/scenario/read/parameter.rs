@@ -225,6 +225,8 @@ fn own_type(generator: &Generator, schema: &Schema, before: &[Parameter]) -> Opt
         Generator::Constant(value) => value.type_of(),
         Generator::Choice(values) | Generator::Each(values) => values.iter().find_map(Value::type_of),
         Generator::Same(index) => before.get(usize::from(*index)).map(|parameter| parameter.data_type),
-        Generator::Unique { .. } | Generator::Email { .. } | Generator::Text { .. } => Some(Type::Text),
+        Generator::Unique { .. } | Generator::Email { .. } | Generator::Text { .. } | Generator::LdsHash { .. } => {
+            Some(Type::Text)
+        }
     }
 }

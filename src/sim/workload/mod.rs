@@ -3,6 +3,7 @@
 //! Nothing is stored: a request names an existing row by computing that row's column again, so that
 //! every design meets the same rows and the same requests.
 
+mod lds;
 mod population;
 mod request;
 mod zipf;
@@ -79,6 +80,15 @@ fn apart(present_micros: i64, before: Nanos, (row, rows): (u64, u64), data_type:
         .saturating_mul(rows.saturating_sub(row))
         .saturating_sub(stream.below(part));
     at(present_micros, back, data_type)
+}
+
+/// One of so many people, as the hash that stands for them.
+fn lds_hash(people: u64, data_type: Type, stream: &mut Stream) -> Value {
+    let hash = lds::of_person(stream.below(people));
+    match data_type {
+        Type::Bytea => Value::bytea(&hash[..]),
+        _ => Value::text(lds::hexadecimal(&hash)),
+    }
 }
 
 const WORDS: [&str; 16] = [

@@ -10,7 +10,7 @@ use base::{Row, Value};
 use program::Share;
 use program::workload::{Draw, Generator, TablePopulation, Workload};
 
-use super::{apart, between, choice, filler, instant, numbered, zipf};
+use super::{apart, between, choice, filler, instant, lds_hash, numbered, zipf};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Population {
@@ -206,6 +206,7 @@ impl Population {
             Generator::Each(values) => values[(row % values.len() as u64) as usize].clone(),
             Generator::Between { low, high } => between(*low, *high, *data_type, &mut stream()),
             Generator::Text { length } => filler(*length, *data_type, &mut stream()),
+            Generator::LdsHash { people } => lds_hash(*people, *data_type, &mut stream()),
             Generator::Instant { before, apart: true } => apart(
                 self.epoch_micros,
                 *before,

@@ -7,7 +7,7 @@ use base::{Nanos, Time, Type, Value};
 use program::workload::{Generator, Workload};
 use program::{OperationId, RequestId};
 
-use super::{Population, between, choice, filler, instant, numbered};
+use super::{Population, between, choice, filler, instant, lds_hash, numbered};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Requests {
@@ -93,6 +93,7 @@ impl Requests {
                 Generator::Choice(values) | Generator::Each(values) => choice(values, &mut stream),
                 Generator::Between { low, high } => between(*low, *high, *data_type, &mut stream),
                 Generator::Text { length } => filler(*length, *data_type, &mut stream),
+                Generator::LdsHash { people } => lds_hash(*people, *data_type, &mut stream),
                 Generator::Instant { .. } => {
                     instant(present(self.epoch_micros, now), Nanos::ZERO, *data_type, &mut stream)
                 }
