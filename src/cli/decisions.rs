@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use adr::{Article, library};
 use base::Nanos;
 use cost::{Fleet, PriceBook};
-use experiment::{BillJob, Ground, LatencyClaim};
-use report::document::{Block, Table};
+use experiment::{BillJob, Choice, Ground, LatencyClaim};
+use report::document::{self, Block, Table};
 use report::{Check, ClaimFinding, ClaimVerdict, Expectation, Measure};
 
 use crate::commands::{Result, complaints, finish, json, priced, printed};
@@ -142,6 +142,7 @@ pub(crate) fn record(folder: &Path) -> Result<ExitCode> {
     write("home.json", home)?;
     write("compare.json", compare)?;
     write("isolation.json", recorded_isolation()?)?;
+    write("cannot-express.md", recorded_refusals()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -172,6 +173,55 @@ pub(crate) fn recorded_isolation() -> Result<String> {
     let matrix = experiment::schedule::matrix(experiment::library::ANOMALIES)?;
     let text = serde_json::to_string(&matrix).map_err(|error| error.to_string())?;
     Ok(text + "\n")
+}
+
+/// The text of `public/recorded/cannot-express.md`: scenarios × designs, and why something cannot be expressed.
+pub(crate) fn recorded_refusals() -> Result<String> {
+    let architectures = architecture::architectures();
+    let titles = architectures.iter().map(|architecture| architecture.title());
+    let mut whole = Table::new(&std::iter::once("scenario").chain(titles).collect::<Vec<_>>());
+    let mut blocks = Vec::new();
+    for built_in in experiment::library::SCENARIOS {
+        let input = input::read(built_in.slug)?;
+        let mut row = vec![built_in.slug.to_owned()];
+        let mut reasons = Table::new(&["design", "operation", "line", "why", "instead"]);
+        for architecture in architectures {
+            let choice = Choice {
+                designs: vec![architecture.slug().to_owned()],
+                ..Choice::default()
+            };
+            let compiled =
+                experiment::compile(&input.text, &choice).map_err(|found| complaints(&input.name, &found))?;
+            for compilation in &compiled {
+                let expressed = compilation.entries.iter().flatten().count();
+                row.push(match compilation.refusals.len() {
+                    0 => "all of it".to_owned(),
+                    _ => format!("{expressed} of {}", compilation.entries.len()),
+                });
+                for refusal in &compilation.refusals {
+                    let operation = refusal
+                        .operation
+                        .map(|id| compilation.workload.operation(id).name.clone());
+                    reasons.row([
+                        compilation.title.clone(),
+                        operation.unwrap_or_else(|| "all".to_owned()),
+                        refusal.line.to_string(),
+                        refusal.reason.clone(),
+                        refusal.hint.clone().unwrap_or_default(),
+                    ]);
+                }
+            }
+        }
+        whole.row(row);
+        blocks.push(Block::Heading(2, built_in.slug.to_owned()));
+        blocks.push(Block::Table(reasons));
+    }
+    let head = [
+        Block::Heading(1, "What each design cannot express".to_owned()),
+        Block::Paragraph("Operations of each scenario that a design can express, and why it cannot express the others. Written by `adr-lab record-decisions`; a test compares it with what the compilers say.".to_owned()),
+        Block::Table(whole),
+    ];
+    Ok(document::markdown(&[&head[..], &blocks[..]].concat()))
 }
 
 fn check_all(articles: &[Article]) -> Result<Vec<ClaimFinding>> {
@@ -291,6 +341,14 @@ mod tests {
         assert!(
             recorded("designs.json") == recorded_designs().expect("all designs compile"),
             "The designs have changed. If that is right: cargo run -p cli -- record-decisions"
+        );
+    }
+
+    #[test]
+    fn what_designs_cannot_express_is_as_recorded() {
+        assert!(
+            recorded("cannot-express.md") == recorded_refusals().expect("all scenarios compile"),
+            "Designs express more or less than they did. If that is right: cargo run -p cli -- record-decisions"
         );
     }
 

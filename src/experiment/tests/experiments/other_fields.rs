@@ -92,10 +92,11 @@ fn matching_across_tenants_leaves_the_same_rows() {
     same_rows("matching");
 }
 
+/// Every scenario on every design with every variant: what a design cannot express is a recorded table.
 #[test]
 fn the_built_in_scenarios_leave_the_same_rows() {
     for built_in in experiment::library::SCENARIOS {
-        check(built_in.slug, built_in.text, Vec::new(), 120);
+        check(built_in.slug, built_in.text, vec!["all".to_owned()], 80);
     }
 }
 
