@@ -39,6 +39,7 @@ pub const DECISIONS: &[BuiltIn] = built_in! {
     "": "parts-write-the-same-slots",
     "": "anomalies-are-circles",
     "": "two-phase-commit-is-a-design",
+    "": "rejected-designs-run-too",
     "": "tenants-are-walls",
     "": "files-are-decided-first",
     "": "policies-name-their-tenant",

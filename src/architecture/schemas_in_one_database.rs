@@ -4,6 +4,9 @@
 //! client ──▶ application ──pool──▶ postgres: database with schemas auth, email, audit, …
 //! ```
 //!
+//! The application logs in as a role that owns nothing and may read and write all tables; there is a role that may only
+//! read, and for each schema one that may read it and nothing else: an auditor is the reader of the audit schema.
+//!
 //! Each operation is one transaction that one program at the application runs. Foreign keys cross owners;
 //! nothing is weakened. `@asynchronous` says that a statement *may* be done later: here it is done in the same
 //! transaction, which costs one more statement and needs no outbox. The saga marks (`@pivot`,
@@ -11,6 +14,7 @@
 
 use program::{Compilation, NodeId, NodeKind, OperationId, PoolId, ProgramKind};
 use scenario::{Operation, Scenario};
+use syntax::identifier;
 
 use crate::lower::assembly::Assembly;
 use crate::lower::builder::Builder;
@@ -18,12 +22,16 @@ use crate::lower::definitions::definitions;
 use crate::lower::item::Item;
 use crate::lower::local::{self, Around};
 use crate::options::setting;
+use crate::sql::text::identifiers;
 use crate::{Architecture, Options, Sabotage, Setting, Standing, Variant};
 
 #[derive(Debug)]
 pub(crate) struct SchemasInOneDatabase;
 
 const SLUG: &str = "schemas-in-one-database";
+
+const APPLICATION: &str = "application";
+const READ_ONLY: &str = "read_only";
 
 const POOL: Setting = Setting {
     name: "pool",
@@ -81,13 +89,40 @@ impl Architecture for SchemasInOneDatabase {
         let application = assembly.node("application", NodeKind::Service, cores);
         let cores = setting(scenario, SLUG, &SERVER_CORES);
         let server = assembly.node("postgres", NodeKind::SqlServer, cores);
-        let database = assembly.database("main", server, definitions(scenario, |_| true));
-        let pool = assembly.pool(application, database, setting(scenario, SLUG, &POOL));
+        let mut ddl = definitions(scenario, |_| true);
+        ddl.extend(roles(scenario));
+        let database = assembly.database("main", server, ddl);
+        let size = setting(scenario, SLUG, &POOL);
+        let pool = assembly.pool_as(application, database, size, APPLICATION);
         for (operation, id) in scenario.operations.iter().zip(0..) {
             compile_operation(&mut assembly, OperationId(id), operation, application, pool);
         }
         assembly.finish(SLUG.to_owned(), self.title().to_owned(), |_| database)
     }
+}
+
+/// Who may what. USAGE of a schema alone lets nobody read its tables; and what is granted on all tables is granted on
+/// those that are there by then, so that this comes last.
+fn roles(scenario: &Scenario) -> Vec<String> {
+    let owners = &scenario.schema.owners;
+    let all = identifiers(owners.iter().map(String::as_str));
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let mut ddl = vec![
+        format!("CREATE ROLE {APPLICATION} LOGIN"),
+        format!("CREATE ROLE {READ_ONLY} LOGIN"),
+        format!("GRANT USAGE ON SCHEMA {all} TO {APPLICATION}, {READ_ONLY}"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {all} TO {APPLICATION}"),
+        format!("GRANT SELECT ON ALL TABLES IN SCHEMA {all} TO {READ_ONLY}"),
+    ];
+    for owner in owners {
+        let (schema, reader) = (identifier(owner), identifier(&format!("{owner}_reader")));
+        ddl.push(format!("CREATE ROLE {reader} LOGIN"));
+        ddl.push(format!("GRANT USAGE ON SCHEMA {schema} TO {reader}"));
+        ddl.push(format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {reader}"));
+    }
+    ddl
 }
 
 fn compile_operation(

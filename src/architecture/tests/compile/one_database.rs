@@ -19,6 +19,26 @@ fn an_operation_is_one_transaction() {
 }
 
 #[test]
+fn the_application_owns_nothing_and_an_auditor_reads_one_schema() {
+    let compilation = compile(ONE, SIGN_UP);
+    let deployment = &compilation.deployment;
+    assert!(deployment.pools.iter().all(|pool| pool.role == "application"));
+    let ddl = &deployment.databases[0].definitions;
+    let granted = |to: &str| -> Vec<&str> {
+        let to_role = |ddl: &&String| ddl.starts_with("GRANT") && ddl.ends_with(&format!(" TO {to}"));
+        ddl.iter().filter(to_role).map(String::as_str).collect()
+    };
+    assert_eq!(
+        granted("audit_reader"),
+        [
+            "GRANT USAGE ON SCHEMA audit TO audit_reader",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA audit TO audit_reader"
+        ]
+    );
+    assert_eq!(granted("read_only").len(), 1, "besides the use of the schemas");
+}
+
+#[test]
 fn a_single_statement_is_one_round_trip() {
     let compilation = compile(ONE, SIGN_UP);
     for name in ["get_user", "user_with_roles", "append_audit", "activity_report"] {
