@@ -13,7 +13,7 @@ const MOST_FOR_A_PAGE: u64 = 250_000;
 /// The whole program: the other pages, and what is fetched when somebody asks for it.
 const MOST_FOR_THE_PROGRAM: u64 = 425_000;
 /// What is downloaded while the page can be read already.
-const MOST_FOR_THE_WORKER: u64 = 1_400_000;
+const MOST_FOR_THE_WORKER: u64 = 1_500_000;
 
 /// Builds, serves and rebuilds until interrupted.
 pub(crate) fn serve(port: u16) -> Result<()> {
