@@ -11,7 +11,7 @@
 //! | timestamp | S, `2026-11-21T09:30:00.000000` |
 //! | bool | BOOL |
 //! | timestamptz | S, `2026-11-21T09:30:00.000000Z`: as long for every instant, so that it sorts by time |
-//! | jsonb | S, its text |
+//! | jsonb | S, its text in normal form |
 //! | bytea | B |
 //! | NULL | the attribute is left out; for a placeholder the NULL type, which equals no attribute that is there |
 //! | a list (`Expression::Column`) | as many values, where a list of operands may stand |

@@ -137,6 +137,12 @@ pub enum BinaryOperator {
     JsonGet,
     /// `->>`
     JsonGetText,
+    /// `#>`
+    JsonGetPath,
+    /// `#>>`
+    JsonGetPathText,
+    /// `?`
+    HasKey,
     /// `@>`
     Contains,
     /// `<@`
@@ -171,6 +177,9 @@ impl BinaryOperator {
             BinaryOperator::Concat => "||",
             BinaryOperator::JsonGet => "->",
             BinaryOperator::JsonGetText => "->>",
+            BinaryOperator::JsonGetPath => "#>",
+            BinaryOperator::JsonGetPathText => "#>>",
+            BinaryOperator::HasKey => "?",
             BinaryOperator::Contains => "@>",
             BinaryOperator::ContainedBy => "<@",
             BinaryOperator::Overlaps => "&&",

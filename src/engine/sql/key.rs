@@ -4,7 +4,7 @@
 //! a column = [class] [value];  class: 1 = a value, 2 = NULL last, 0 = NULL first
 //! integers and date (as bigint), timestamps: big-endian, sign flipped · bool: one byte · text: bytes, then 0
 //! numeric: sign, power of ten, digits · double precision: bits in the numbers' order · interval: its span · uuid: bytes ·
-//! bytea: bytes, after a zero byte a 1, at the end 0 0 · daterange: whether it is empty, its bounds
+//! bytea: bytes, after a zero byte a 1, at the end 0 0 · daterange: whether it is empty, its bounds · jsonb: `types::json`
 //! ```
 //!
 //! A descending column's value bytes are complemented. Text holds no zero byte (PostgreSQL refuses
@@ -17,6 +17,7 @@ use base::{Decimal, Value};
 
 use crate::row::{self, Layout};
 use crate::storage::KeyOf;
+use crate::types::json;
 
 /// How one column of an index is ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,7 +50,8 @@ pub(crate) fn encode(value: &Value, order: Order, into: &mut Vec<u8>) {
         Value::Int8(n) | Value::Timestamptz(n) | Value::Timestamp(n) => {
             into.extend_from_slice(&(*n as u64 ^ 1 << 63).to_be_bytes())
         }
-        Value::Text(text) | Value::Jsonb(text) => {
+        Value::Jsonb(text) => json::encode(text, into),
+        Value::Text(text) => {
             into.extend_from_slice(text.as_bytes());
             into.push(0);
         }
@@ -98,7 +100,7 @@ fn encode_range(range: DateRange, into: &mut Vec<u8>) {
 }
 
 /// Equal values of any scale have equal bytes: sign, power of ten, digits, end. A negative one's are complemented.
-fn encode_decimal(number: Decimal, into: &mut Vec<u8>) {
+pub(crate) fn encode_decimal(number: Decimal, into: &mut Vec<u8>) {
     let (digits, exponent) = number.significant();
     if digits.is_empty() || digits == "0" {
         into.push(1);
@@ -183,8 +185,28 @@ mod tests {
             "-100", "-2.5", "-2.45", "-0.01", "0.00", "0.010", "0.9", "1", "1.5", "10", "99.99",
         ];
         let decimals = decimals.map(|text| Value::numeric(Decimal::parse(text).flatten().unwrap()));
+        let documents = [
+            "[]",
+            "null",
+            "\"a\"",
+            "\"b\"",
+            "-1",
+            "1.50",
+            "10",
+            "false",
+            "true",
+            "[9]",
+            "[1, 2]",
+            "[1, \"a\"]",
+            "[[], 1]",
+            "{}",
+            "{\"a\": 1}",
+            "{\"a\": 2}",
+            "{\"b\": 0}",
+        ];
         [
             ints,
+            documents.map(|text| Value::Jsonb(text.into())).to_vec(),
             bigs,
             texts,
             bytes.to_vec(),

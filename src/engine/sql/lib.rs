@@ -49,6 +49,12 @@ pub use replication::Progressed;
 pub use server::{Server, ServerConfig};
 pub use standby::Standby;
 
+/// A JSON document's text as `jsonb` keeps it; `None` if it is no document.
+pub fn jsonb_text(text: &str) -> Option<Arc<str>> {
+    let document = types::json::read(text).ok()?;
+    Some(document.to_string().into())
+}
+
 /// A connection's number, never used twice in one server's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u32);

@@ -11,7 +11,8 @@ pub(crate) fn attribute(value: &Value) -> Option<AttributeValue> {
         Value::Bool(truth) => AttributeValue::Bool(*truth),
         Value::Int4(n) => AttributeValue::number(i64::from(*n)),
         Value::Int8(n) => AttributeValue::number(*n),
-        Value::Text(text) | Value::Jsonb(text) => AttributeValue::S(text.clone()),
+        Value::Text(text) => AttributeValue::S(text.clone()),
+        Value::Jsonb(text) => AttributeValue::S(engine_sql::jsonb_text(text).unwrap_or_else(|| text.clone())),
         Value::Int2(n) => AttributeValue::number(i64::from(*n)),
         Value::Numeric(_) | Value::Float8(_) => {
             let text = value.to_string();

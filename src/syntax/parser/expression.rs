@@ -35,7 +35,9 @@ impl Precedence {
             B::Equal | B::NotEqual | B::Less | B::LessOrEqual | B::Greater | B::GreaterOrEqual => {
                 Precedence::Comparison
             }
-            B::Concat | B::JsonGet | B::JsonGetText => Precedence::Other,
+            B::Concat | B::JsonGet | B::JsonGetText | B::JsonGetPath | B::JsonGetPathText | B::HasKey => {
+                Precedence::Other
+            }
             B::Contains | B::ContainedBy | B::Overlaps | B::LeftOf | B::RightOf | B::Adjacent => Precedence::Other,
             B::Add | B::Subtract => Precedence::Add,
             B::Multiply | B::Divide | B::Modulo => Precedence::Multiply,
@@ -404,6 +406,9 @@ fn binary_operator(symbol: &str) -> Option<BinaryOperator> {
         "||" => BinaryOperator::Concat,
         "->" => BinaryOperator::JsonGet,
         "->>" => BinaryOperator::JsonGetText,
+        "#>" => BinaryOperator::JsonGetPath,
+        "#>>" => BinaryOperator::JsonGetPathText,
+        "?" => BinaryOperator::HasKey,
         "@>" => BinaryOperator::Contains,
         "<@" => BinaryOperator::ContainedBy,
         "&&" => BinaryOperator::Overlaps,

@@ -4,8 +4,8 @@ use base::Type;
 use syntax::Span;
 
 use super::Binder;
-use super::coerce::operator_missing;
-use crate::error::{Fallible, error};
+use super::coerce::{not_unique, operator_missing};
+use crate::error::Fallible;
 use crate::expr::function::Arithmetic;
 use crate::expr::moment::Moment;
 use crate::expr::{Bound, BoundKind, Function};
@@ -22,10 +22,7 @@ impl Binder<'_> {
         let (found_left, found_right) = (left.data_type, right.data_type);
         let symbol = operation.symbol();
         if (found_left, found_right) == (SqlType::Unknown, SqlType::Unknown) {
-            let message = format!("operator is not unique: unknown {symbol} unknown");
-            return Err(error("42725", message)
-                .hint("Could not choose a best candidate operator. You might need to add explicit type casts.")
-                .at(span));
+            return Err(not_unique(symbol, span));
         }
         let meant = operator(operation, found_left, found_right);
         let (function, to_left, to_right, returns) =

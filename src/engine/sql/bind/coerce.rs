@@ -190,32 +190,52 @@ fn depends_on_now(text: &str, to: Type) -> bool {
         && timestamp::parse(text, 0).ok() != timestamp::parse(text, timestamp::MICROS_PER_DAY).ok()
 }
 
-/// `'{1,2,3}'`: the plain form, elements quoted or not.
+/// `'{1,"2",NULL}'`: an array of one dimension.
 fn parse_array(text: &str, element: Type) -> Fallible<Value> {
     if element == Type::Tid {
         return Err(unsupported("an array of tid"));
     }
     let malformed = || error(state::INVALID_TEXT, format!("malformed array literal: \"{text}\""));
-    let inner = text
-        .trim()
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'))
-        .ok_or_else(malformed)?;
-    if inner.trim().is_empty() {
-        return Ok(Value::List(Vec::new().into()));
+    let Some(rest) = text.trim().strip_prefix('{') else {
+        let detail = "Array value must start with \"{\" or dimension information.";
+        return Err(malformed().detail(detail));
+    };
+    let inner = rest.strip_suffix('}').ok_or_else(malformed)?;
+    let mut items = Vec::new();
+    let mut rest = inner.trim();
+    while !rest.is_empty() || !items.is_empty() {
+        let (item, quoted, after) = array_item(rest).ok_or_else(malformed)?;
+        items.push(match &*item {
+            word if !quoted && word.eq_ignore_ascii_case("null") => Value::Null,
+            text => input::parse(text, element, 0)?,
+        });
+        match after.strip_prefix(',') {
+            Some(next) => rest = next.trim_start(),
+            None if after.is_empty() => break,
+            None => return Err(malformed()),
+        }
     }
-    let items: Fallible<Vec<Value>> = inner
-        .split(',')
-        .map(|item| match item.trim() {
-            "" => Err(malformed()),
-            word if word.eq_ignore_ascii_case("null") => Ok(Value::Null),
-            word => {
-                let bare = word.strip_prefix('"').and_then(|word| word.strip_suffix('"'));
-                input::parse(bare.unwrap_or(word), element, 0)
+    Ok(Value::List(items.into()))
+}
+
+/// The item that `text` begins with, whether it stands in quotes, and what comes after it.
+fn array_item(text: &str) -> Option<(String, bool, &str)> {
+    let mut item = String::new();
+    let quoted = text.starts_with('"');
+    let mut characters = text[usize::from(quoted)..].chars();
+    loop {
+        let before = characters.as_str();
+        match characters.next() {
+            Some('"') if quoted => return Some((item, true, characters.as_str().trim_start())),
+            Some('\\') => item.push(characters.next()?),
+            Some(',') | None if !quoted => {
+                let plain = item.trim_end();
+                return (!plain.is_empty()).then(|| (plain.to_owned(), false, before));
             }
-        })
-        .collect();
-    Ok(Value::List(items?.into()))
+            Some('{' | '}' | '"') if !quoted => return None,
+            other => item.push(other?),
+        }
+    }
 }
 
 pub(crate) fn operator_missing(symbol: &str, left: SqlType, right: SqlType, span: Span) -> Box<crate::SqlError> {
@@ -225,4 +245,11 @@ pub(crate) fn operator_missing(symbol: &str, left: SqlType, right: SqlType, span
     )
     .hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
     .at(span)
+}
+
+/// Of two literals that no type has been given.
+pub(crate) fn not_unique(symbol: &str, span: Span) -> Box<crate::SqlError> {
+    error("42725", format!("operator is not unique: unknown {symbol} unknown"))
+        .hint("Could not choose a best candidate operator. You might need to add explicit type casts.")
+        .at(span)
 }

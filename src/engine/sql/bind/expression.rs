@@ -5,7 +5,8 @@ use base::{Float, Type, Value};
 use syntax::{BinaryOperator, DataType, DataTypeKind, Expr, ExprKind, Query, Span, UnaryOperator};
 
 use super::Binder;
-use super::coerce::{fitted, operator_missing};
+use super::coerce::{fitted, not_unique, operator_missing};
+use super::json::json_first;
 use crate::catalog::Modifier;
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::Arithmetic;
@@ -203,6 +204,7 @@ impl Binder<'_> {
             return self.compare(comparison, operator.symbol(), left, right, span);
         }
         match operator {
+            _ if json_first(operator, &left, &right) => self.json_operator(operator, left, right, span),
             BinaryOperator::Add => self.arithmetic(Arithmetic::Add, left, right, span),
             BinaryOperator::Subtract => self.arithmetic(Arithmetic::Subtract, left, right, span),
             BinaryOperator::Multiply => self.arithmetic(Arithmetic::Multiply, left, right, span),
@@ -210,18 +212,20 @@ impl Binder<'_> {
             BinaryOperator::Modulo => self.arithmetic(Arithmetic::Modulo, left, right, span),
             BinaryOperator::Power => Err(unsupported("the operator ^ (double precision)").at(span)),
             BinaryOperator::Concat => self.append(left, right, span),
-            BinaryOperator::JsonGet | BinaryOperator::JsonGetText => self.json_get(operator, left, right, span),
             BinaryOperator::Contains
             | BinaryOperator::ContainedBy
             | BinaryOperator::Overlaps
             | BinaryOperator::LeftOf
             | BinaryOperator::RightOf
             | BinaryOperator::Adjacent => self.containment(operator, left, right, span),
-            other => Err(unsupported(format!("the operator {}", other.symbol())).at(span)),
+            other if (left.data_type, right.data_type) == (SqlType::Unknown, SqlType::Unknown) => {
+                Err(not_unique(other.symbol(), span))
+            }
+            other => Err(operator_missing(other.symbol(), left.data_type, right.data_type, span)),
         }
     }
 
-    /// The operators of sets: of ranges of days, and `@>`, `<@` of documents.
+    /// The operators of ranges of days.
     fn containment(&mut self, operator: BinaryOperator, left: Bound, right: Bound, span: Span) -> Fallible<Bound> {
         let (found_left, found_right) = (left.data_type, right.data_type);
         let missing = || operator_missing(operator.symbol(), found_left, found_right, span);
@@ -232,10 +236,6 @@ impl Binder<'_> {
             _ => None,
         };
         let function = match (operator, both, found_left, found_right) {
-            (BinaryOperator::Contains, Some(Type::Jsonb), ..) => Function::JsonContains,
-            (BinaryOperator::ContainedBy, Some(Type::Jsonb), ..) => {
-                return Err(unsupported("the operator <@ of jsonb").at(span));
-            }
             (BinaryOperator::Contains, None, SqlType::DATERANGE, SqlType::Is(Type::Date)) => {
                 Function::Range(RangeFunction::ContainsDay)
             }
@@ -365,9 +365,6 @@ impl Binder<'_> {
             }
         }
         if !textual(found_left) && !textual(found_right) {
-            if found_left == SqlType::JSONB && found_right == SqlType::JSONB {
-                return Err(unsupported("the operator || of jsonb").at(span));
-            }
             return Err(operator_missing("||", found_left, found_right, span));
         }
         let left = self.try_coerce(left, Type::Text, CastContext::Assignment)?;
@@ -380,25 +377,6 @@ impl Binder<'_> {
             )),
             _ => Err(operator_missing("||", found_left, found_right, span)),
         }
-    }
-
-    fn json_get(&mut self, operator: BinaryOperator, left: Bound, right: Bound, span: Span) -> Fallible<Bound> {
-        let (found_left, found_right) = (left.data_type, right.data_type);
-        let missing = || operator_missing(operator.symbol(), found_left, found_right, span);
-        if found_left != SqlType::JSONB {
-            return Err(missing());
-        }
-        let key = match found_right {
-            SqlType::INT4 => right,
-            _ => self
-                .try_coerce(right, Type::Text, CastContext::Implicit)?
-                .ok_or_else(missing)?,
-        };
-        let (function, data_type) = match operator {
-            BinaryOperator::JsonGet => (Function::JsonGet, SqlType::JSONB),
-            _ => (Function::JsonGetText, SqlType::TEXT),
-        };
-        Ok(Bound::new(BoundKind::Call(function, vec![left, key]), data_type, span))
     }
 
     fn both_text(&mut self, symbol: &str, left: Bound, right: Bound, span: Span) -> Fallible<(Bound, Bound)> {

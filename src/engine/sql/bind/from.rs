@@ -8,9 +8,10 @@ use syntax::{
 };
 
 use super::expression::boolean;
+use super::function::missing;
 use super::{Binder, From, Join, ScopeColumn, ScopeItem, Series, Source, SystemColumn};
 use crate::error::{Fallible, error, state, unsupported};
-use crate::expr::{Bound, BoundKind};
+use crate::expr::{Bound, BoundKind, SetFunction};
 use crate::types::{CastContext, SqlType};
 
 impl Binder<'_> {
@@ -157,42 +158,66 @@ impl Binder<'_> {
         span: Span,
     ) -> Fallible<(From, Vec<ScopeItem>)> {
         let function = &name.name.text;
-        if &**function != "generate_series" || !(2..=3).contains(&arguments.len()) {
+        let Some(known) = SetFunction::named(function) else {
             return Err(unsupported(format!("function {function} in FROM")).at(span));
-        }
+        };
         let arguments = self.expressions(arguments)?;
-        let (series, wanted) = self.bound_series(arguments, span)?;
+        let series = self.bound_series(known, function, arguments, span)?;
         let shown = alias.map_or_else(|| function.clone(), |alias| alias.name.text.clone());
-        let column = alias
-            .and_then(|alias| alias.columns.first())
-            .map(|name| name.text.clone());
+        let renamed = alias.map_or(&[][..], |alias| &alias.columns);
+        let columns = series.function.columns();
+        if renamed.len() > columns.len() {
+            return Err(too_many_aliases(&shown, columns.len(), renamed));
+        }
+        let columns = columns.into_iter().zip(&series.slots).enumerate();
+        let columns = columns.map(|(at, ((name, data_type), slot))| ScopeColumn {
+            name: match (renamed.get(at), name) {
+                (Some(renamed), _) => renamed.text.clone(),
+                (None, Some(name)) => name.into(),
+                (None, None) => shown.clone(),
+            },
+            data_type: SqlType::Is(data_type),
+            source: Source::Slot(*slot),
+            merged: false,
+        });
         let item = ScopeItem {
             alias: Some(shown.clone()),
             schema: None,
-            columns: vec![ScopeColumn {
-                name: column.unwrap_or(shown),
-                data_type: SqlType::Is(wanted),
-                source: Source::Slot(series.slot),
-                merged: false,
-            }],
+            columns: columns.collect(),
         };
         Ok((From::Series(series), vec![item]))
     }
 
-    pub(super) fn bound_series(&mut self, arguments: Vec<Bound>, span: Span) -> Fallible<(Series, Type)> {
+    pub(super) fn bound_series(
+        &mut self,
+        function: SetFunction,
+        name: &str,
+        arguments: Vec<Bound>,
+        span: Span,
+    ) -> Fallible<Series> {
         let wide = arguments.iter().any(|argument| argument.data_type == SqlType::INT8);
-        let wanted = if wide { Type::Int8 } else { Type::Int4 };
+        let (function, wanted, number) = match function {
+            SetFunction::Series { .. } if wide => (SetFunction::Series { wide }, Type::Int8, 2..=3),
+            SetFunction::Series { .. } => (function, Type::Int4, 2..=3),
+            _ => (function, Type::Jsonb, 1..=1),
+        };
+        if !number.contains(&arguments.len()) {
+            return Err(missing(name, &arguments, span));
+        }
+        let found = arguments.clone();
         let mut coerced = Vec::new();
         for argument in arguments {
             let argument = self.try_coerce(argument, wanted, CastContext::Implicit)?;
-            coerced.push(argument.ok_or_else(|| unsupported("generate_series of other than integers").at(span))?);
+            coerced.push(argument.ok_or_else(|| match function {
+                SetFunction::Series { .. } => unsupported("generate_series of other than integers").at(span),
+                _ => missing(name, &found, span),
+            })?);
         }
-        let series = Series {
+        Ok(Series {
+            function,
             arguments: coerced,
-            slot: self.new_slot(),
-            wide,
-        };
-        Ok((series, wanted))
+            slots: function.columns().iter().map(|_| self.new_slot()).collect(),
+        })
     }
 
     fn join(

@@ -10,7 +10,7 @@ use crate::catalog::{FunctionBody, FunctionType, UserFunction};
 use crate::error::{Fallible, error, state, unsupported};
 use crate::expr::function::{Arithmetic, Rounding, Session, TrimSide};
 use crate::expr::moment::Moment;
-use crate::expr::{Advisory, Bound, BoundKind, Function, RangeFunction, Sha};
+use crate::expr::{Advisory, Bound, BoundKind, Function, JsonFunction, RangeFunction, SetFunction, Sha};
 use crate::types::{CastContext, SqlType, can_cast};
 
 /// One overload.
@@ -194,13 +194,13 @@ const OVERLOADS: &[Overload] = &[
         || Function::Moment(Moment::Extract),
         Numeric,
     ),
+    overload("jsonb_typeof", &[Jsonb], || Function::Json(JsonFunction::Kind), Text),
     overload(
-        "jsonb_extract_path_text",
-        &[Jsonb, Text],
-        || Function::JsonGetText,
-        Text,
+        "jsonb_array_length",
+        &[Jsonb],
+        || Function::Json(JsonFunction::Length),
+        Int4,
     ),
-    overload("jsonb_extract_path", &[Jsonb, Text], || Function::JsonGet, Jsonb),
     overload("now", &[], || Function::Now, Timestamptz),
     overload("transaction_timestamp", &[], || Function::Now, Timestamptz),
     overload("current_date", &[], || Function::CurrentDate, Date),
@@ -293,10 +293,16 @@ impl Binder<'_> {
                     span,
                 ))
             }
-            "generate_series" if (2..=3).contains(&arguments.len()) => self.listed_series(arguments, span),
             "nullif" => self.null_if(arguments, span),
             _ if Advisory::named(name).is_some() => self.advisory(name, arguments, span),
+            _ if SetFunction::named(name).is_some() => self.listed_series(name, arguments, span),
             "concat" | "concat_ws" if !arguments.is_empty() => self.concat(name, arguments, span),
+            "jsonb_build_object"
+            | "jsonb_build_array"
+            | "jsonb_extract_path"
+            | "jsonb_extract_path_text"
+            | "jsonb_set"
+            | "to_jsonb" => self.json_function(name, arguments, span),
             _ => match self.user_function(&call.name, &arguments) {
                 Some(function) => self.user_call(function, arguments, span),
                 None => self.overloaded(name, arguments, span),
@@ -340,20 +346,21 @@ impl Binder<'_> {
     }
 
     /// A set-returning call in a select list: its value is the slot that the rows fill.
-    fn listed_series(&mut self, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {
+    fn listed_series(&mut self, name: &str, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {
         if self.series.is_none() {
             let place = self.scope().no_aggregates.and_then(|words| words.split_once(" in "));
             let place = place.map_or("this place", |(_, place)| place);
             let message = format!("set-returning functions are not allowed in {place}");
             return Err(error(state::FEATURE_NOT_SUPPORTED, message).at(span));
         }
-        let (series, data_type) = self.bound_series(arguments, span)?;
-        let slot = series.slot;
+        let function = SetFunction::named(name).ok_or_else(|| missing(name, &arguments, span))?;
+        let series = self.bound_series(function, name, arguments, span)?;
+        let ([slot], [(_, data_type)]) = (&series.slots[..], &series.function.columns()[..]) else {
+            return Err(unsupported(format!("{name} in a select list")).at(span));
+        };
+        let value = Bound::slot(*slot, SqlType::Is(*data_type));
         self.series.get_or_insert_default().push(series);
-        Ok(Bound {
-            span,
-            ..Bound::slot(slot, SqlType::Is(data_type))
-        })
+        Ok(Bound { span, ..value })
     }
 
     fn null_if(&mut self, arguments: Vec<Bound>, span: Span) -> Fallible<Bound> {

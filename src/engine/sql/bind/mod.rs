@@ -12,6 +12,7 @@ mod expression;
 mod from;
 mod function;
 mod hint;
+mod json;
 mod members;
 mod query;
 mod record;
@@ -29,7 +30,7 @@ use syntax::{LockMode, LockWait, ObjectName, PolicyCommand, Privilege, RowLock, 
 
 use crate::catalog::{Authority, Catalog, Privileges, Table, UserFunction};
 use crate::error::{Fallible, error, state};
-use crate::expr::{Bound, Slot};
+use crate::expr::{Bound, SetFunction, Slot};
 use crate::storage::{DatabaseId, RelationId, Xid};
 use crate::types::SqlType;
 
@@ -198,12 +199,13 @@ pub(crate) enum From {
     },
 }
 
-/// `generate_series(start, stop [, step])`.
+/// A call of a function that returns a set.
 #[derive(Clone, Debug)]
 pub(crate) struct Series {
+    pub(crate) function: SetFunction,
     pub(crate) arguments: Vec<Bound>,
-    pub(crate) slot: Slot,
-    pub(crate) wide: bool,
+    /// One for each of its columns.
+    pub(crate) slots: Vec<Slot>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

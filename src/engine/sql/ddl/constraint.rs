@@ -332,9 +332,6 @@ fn key_columns(table: &Table, names: &[Name], place: Span) -> Fallible<Vec<u16>>
             let message = format!("column \"{}\" appears twice in unique constraint", name.text);
             return Err(error(state::DUPLICATE_COLUMN, message).at(name.span));
         }
-        if table.columns[usize::from(column)].data_type == Type::Jsonb {
-            return Err(unsupported("an index on jsonb").at(name.span));
-        }
         columns.push(column);
     }
     Ok(columns)

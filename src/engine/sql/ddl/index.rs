@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base::Type;
 use syntax::{CreateIndex, Expr, ExprKind, Name, ObjectName, StorageParameter};
 
 use super::{Defined, Definer, already_exists};
 use crate::SqlError;
 use crate::bind::{Binder, RowClause, column_name, known_column};
 use crate::catalog::{Index, IndexColumn, IndexKey, Table};
-use crate::error::{Fallible, error, state, unsupported};
+use crate::error::{Fallible, error, state};
 use crate::exec::{contains, decode_row, entry_text, index_key};
 use crate::key::Order;
 use crate::storage::LockMode;
@@ -102,15 +101,9 @@ impl Definer<'_> {
             && let Some(name) = names.last()
         {
             let column = indexed_column(table, name)?;
-            if table.columns[usize::from(column)].data_type == Type::Jsonb {
-                return Err(unsupported("an index on jsonb").at(expr.span));
-            }
             return Ok(IndexKey::Column(column));
         }
         let expression = Binder::row_expression(self.names(), table.clone(), expr, RowClause::IndexExpression)?;
-        if expression.bound.data_type.settled() == Type::Jsonb {
-            return Err(unsupported("an index on jsonb").at(expr.span));
-        }
         Ok(IndexKey::Expression(Arc::new(expression)))
     }
 

@@ -415,7 +415,10 @@ pub(crate) fn bind_parameters(plan: &Plan, given: Vec<Value>, now: i64) -> Falli
     let fits =
         |(value, wanted): (&Value, &SqlType)| matches!(wanted, SqlType::Is(wanted) if value.type_of() == Some(*wanted));
     if given.len() == plan.params.len() && given.iter().zip(&plan.params).all(fits) {
-        return Ok(given);
+        if !given.iter().any(|value| matches!(value, Value::Jsonb(_))) {
+            return Ok(given);
+        }
+        return given.into_iter().map(as_stored).collect();
     }
     if given.len() < plan.params.len() {
         let message = format!(
@@ -428,7 +431,7 @@ pub(crate) fn bind_parameters(plan: &Plan, given: Vec<Value>, now: i64) -> Falli
     let mut bound = Vec::with_capacity(plan.params.len());
     for (value, wanted) in given.iter().zip(&plan.params) {
         bound.push(match (wanted, value) {
-            (SqlType::Is(wanted), value) if value.type_of() == Some(*wanted) => value.clone(),
+            (SqlType::Is(wanted), value) if value.type_of() == Some(*wanted) => as_stored(value.clone())?,
             (_, Value::Null) => Value::Null,
             (SqlType::Is(wanted), Value::List(_)) => {
                 let message = format!("a list was given for a parameter of type {}", wanted.name());
@@ -450,4 +453,12 @@ pub(crate) fn bind_parameters(plan: &Plan, given: Vec<Value>, now: i64) -> Falli
         });
     }
     Ok(bound)
+}
+
+/// A document comes in any form, and is kept in one.
+fn as_stored(value: Value) -> Fallible<Value> {
+    match value {
+        Value::Jsonb(text) => crate::types::json::normal(&text),
+        value => Ok(value),
+    }
 }

@@ -1,35 +1,32 @@
-//! `generate_series`, in FROM and in the select list.
+//! Functions that return sets, in FROM and in the select list.
 
 use base::Value;
 
 use super::scan::evaluate;
 use super::{Context, State, Step};
 use crate::error::{Fallible, error, state};
-use crate::expr::Machine;
+use crate::expr::{Machine, SetFunction};
 use crate::plan::{Node, SeriesPlan};
 
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct SeriesState {
+    /// Its arguments have been read.
+    started: bool,
+    /// Of `generate_series`: the next, the last, the step.
     bounds: Option<(i64, i64, i64)>,
-    ended: bool,
+    /// Of a document: what is still to come, the next one last.
+    rows: Vec<Box<[Value]>>,
     machine: Machine,
 }
 
 pub(crate) fn next(plan: &SeriesPlan, series: &mut SeriesState, cx: &mut Context<'_>) -> Fallible<Step> {
-    if series.bounds.is_none() && !series.ended {
-        let mut values = Vec::with_capacity(3);
-        for program in &plan.arguments {
-            values.push(evaluate(program, &mut series.machine, cx)?.as_i64());
-        }
-        let step = values.get(2).copied().unwrap_or(Some(1));
-        if step == Some(0) {
-            return Err(error(state::INVALID_PARAMETER_VALUE, "step size cannot equal zero"));
-        }
-        match (values[0], values[1], step) {
-            (Some(first), Some(last), Some(step)) => series.bounds = Some((first, last, step)),
-            _ => series.ended = true,
-        }
+    if !series.started {
+        start(plan, series, cx)?;
+        series.started = true;
     }
+    let SetFunction::Series { wide } = plan.function else {
+        return next_row(plan, series, cx);
+    };
     let Some((at, last, step)) = series.bounds else {
         return Ok(Step::Done);
     };
@@ -39,14 +36,43 @@ pub(crate) fn next(plan: &SeriesPlan, series: &mut SeriesState, cx: &mut Context
     if !cx.burn() {
         return Ok(Step::Suspended);
     }
-    cx.run.frame[plan.slot as usize] = if plan.wide {
-        Value::Int8(at)
-    } else {
-        Value::Int4(at as i32)
-    };
-    match at.checked_add(step) {
-        Some(next) => series.bounds = Some((next, last, step)),
-        None => (series.bounds, series.ended) = (None, true),
+    cx.run.frame[plan.slots[0] as usize] = if wide { Value::Int8(at) } else { Value::Int4(at as i32) };
+    series.bounds = at.checked_add(step).map(|next| (next, last, step));
+    Ok(Step::Row)
+}
+
+fn start(plan: &SeriesPlan, series: &mut SeriesState, cx: &mut Context<'_>) -> Fallible<()> {
+    let mut values = Vec::with_capacity(3);
+    for program in &plan.arguments {
+        values.push(evaluate(program, &mut series.machine, cx)?);
+    }
+    if !matches!(plan.function, SetFunction::Series { .. }) {
+        series.rows = plan.function.rows_of(&values[0])?;
+        series.rows.reverse();
+        return Ok(());
+    }
+    let step = values.get(2).map_or(Some(1), Value::as_i64);
+    if step == Some(0) {
+        return Err(error(state::INVALID_PARAMETER_VALUE, "step size cannot equal zero"));
+    }
+    let (first, last) = (values[0].as_i64(), values[1].as_i64());
+    series.bounds = first
+        .zip(last)
+        .zip(step)
+        .map(|((first, last), step)| (first, last, step));
+    Ok(())
+}
+
+fn next_row(plan: &SeriesPlan, series: &mut SeriesState, cx: &mut Context<'_>) -> Fallible<Step> {
+    if series.rows.is_empty() {
+        return Ok(Step::Done);
+    }
+    if !cx.burn() {
+        return Ok(Step::Suspended);
+    }
+    let row = series.rows.pop().unwrap_or_default();
+    for (slot, value) in plan.slots.iter().zip(row) {
+        cx.run.frame[*slot as usize] = value;
     }
     Ok(Step::Row)
 }
@@ -90,7 +116,10 @@ pub(crate) fn next_projected(
             match next(plan, series, cx)? {
                 Step::Suspended => return Ok(Step::Suspended),
                 Step::Row => state.given = true,
-                Step::Done => cx.run.frame[plan.slot as usize] = Value::Null,
+                Step::Done => plan
+                    .slots
+                    .iter()
+                    .for_each(|slot| cx.run.frame[*slot as usize] = Value::Null),
             }
             state.at += 1;
         }

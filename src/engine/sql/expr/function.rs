@@ -7,13 +7,14 @@ use syntax::Volatility;
 
 use super::advisory::Advisory;
 use super::bytes::{self, Sha};
+use super::json::JsonFunction;
 use super::machine::Environment;
 use super::moment::Moment;
 use super::range::RangeFunction;
 use crate::catalog::UserFunction;
 use crate::error::{Fallible, error, state};
 use crate::types::bytea::Encoding;
-use crate::types::{input, json};
+use crate::types::input;
 
 /// A resolved function or operator. The binder has given it arguments of its types.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -58,9 +59,7 @@ pub(crate) enum Function {
     Like {
         case_insensitive: bool,
     },
-    JsonGet,
-    JsonGetText,
-    JsonContains,
+    Json(JsonFunction),
     /// Start of the transaction.
     Now,
     ClockTimestamp,
@@ -152,6 +151,7 @@ impl Function {
                 | Function::ConcatWith
                 | Function::Record
                 | Function::RecordIsNull { .. }
+                | Function::Json(JsonFunction::BuildArray | JsonFunction::BuildObject)
                 | Function::Range(RangeFunction::Make)
                 | Function::Session(Session::SetConfig)
         )
@@ -167,6 +167,7 @@ impl Function {
                 | Function::Session(_)
                 | Function::Concat
                 | Function::ConcatWith
+                | Function::Json(JsonFunction::Of | JsonFunction::BuildArray | JsonFunction::BuildObject)
         );
         let user = matches!(self, Function::User(function) if function.volatility != Volatility::Immutable);
         !stable && !user && !self.is_volatile()
@@ -229,15 +230,7 @@ impl Function {
                 environment.transaction_time(),
             )?,
             (Function::ClockTimestamp, _) => Value::Timestamptz(environment.clock_time()),
-            (Function::JsonGet, [document, key]) => {
-                let found = json::get(text(document), key)?;
-                found.map_or(Value::Null, |found| Value::Jsonb(json::spaced(&found).into()))
-            }
-            (Function::JsonGetText, [document, key]) => {
-                let found = json::get(text(document), key)?;
-                found.as_ref().and_then(json::as_text).map_or(Value::Null, Value::Text)
-            }
-            (Function::JsonContains, [left, right]) => Value::Bool(json::contains(text(left), text(right))?),
+            (Function::Json(function), arguments) => function.call(arguments)?,
             (Function::Session(function), arguments) => environment.session_call(function.clone(), arguments)?,
             (Function::Record, arguments) => Value::Record(arguments.into()),
             (Function::RecordIsNull { negated }, [Value::Record(parts)]) => {

@@ -13,9 +13,11 @@ mod bytes;
 mod compile;
 pub(crate) mod function;
 mod implication;
+mod json;
 mod machine;
 pub(crate) mod moment;
 mod range;
+mod set_function;
 
 use base::{Type, Value};
 use syntax::Span;
@@ -26,8 +28,10 @@ pub(crate) use advisory::Advisory;
 pub(crate) use bytes::Sha;
 pub(crate) use compile::{Answer, Program};
 pub(crate) use function::Function;
+pub(crate) use json::JsonFunction;
 pub(crate) use machine::{Environment, Flow, Machine, compare_values};
 pub(crate) use range::RangeFunction;
+pub(crate) use set_function::SetFunction;
 
 /// A place in the statement's frame.
 pub(crate) type Slot = u32;

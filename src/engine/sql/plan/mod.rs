@@ -19,7 +19,7 @@ use syntax::SetOperator;
 use crate::OutputColumn;
 use crate::bind::{AggregateFunction, BoundLock, Join, RangeTable, SortKey};
 use crate::catalog::Table;
-use crate::expr::{Program, Slot};
+use crate::expr::{Program, SetFunction, Slot};
 use crate::key::Order;
 use crate::storage::{Direction, IndexId, LockMode, RelationId, RowLock};
 use crate::types::SqlType;
@@ -175,9 +175,10 @@ pub(crate) struct AppendPart {
 
 #[derive(Debug)]
 pub(crate) struct SeriesPlan {
+    pub(crate) function: SetFunction,
     pub(crate) arguments: Box<[Program]>,
-    pub(crate) slot: Slot,
-    pub(crate) wide: bool,
+    /// One for each of its columns.
+    pub(crate) slots: Box<[Slot]>,
 }
 
 #[derive(Debug)]

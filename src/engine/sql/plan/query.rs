@@ -161,7 +161,7 @@ impl Planner<'_> {
             }
             From::Derived(query) => kept.slots.extend(query.output.iter().map(|target| target.slot)),
             From::Common { slots, .. } => kept.slots.extend(slots),
-            From::Series(series) => kept.slots.push(series.slot),
+            From::Series(series) => kept.slots.extend(&series.slots),
             From::Join {
                 left, right, merged, ..
             } => {
@@ -215,7 +215,7 @@ impl Planner<'_> {
         (if pool.is_empty() { node } else { filter(node, pool) }, size)
     }
 
-    /// The next leaf: the one that is reached best; among equals, one that is connected; else the first.
+    /// The next leaf: one that waits for no other, and of these the one that is reached best; among equals, one that is connected; else the first.
     fn choose(
         &self,
         leaves: &[&From],
@@ -238,6 +238,10 @@ impl Planner<'_> {
                 condition.slots(&mut slots);
                 slots.iter().any(|slot| available.contains(slot)) && slots.iter().any(|slot| own.contains(slot))
             });
+            let waits = match leaf {
+                From::Series(series) => !series.arguments.iter().all(|part| is_ready(part, available, local)),
+                _ => false,
+            };
             let size = match leaf {
                 From::Table(table) if so_far.is_none_or(|size| size < Size::All) => {
                     access_size(*table, self.tables, &ready)
@@ -252,7 +256,7 @@ impl Planner<'_> {
                 From::Nothing => Size::One,
                 _ => Size::All,
             };
-            (so_far.is_some() && !connected, size)
+            (waits, so_far.is_some() && !connected, size)
         };
         let ranked = remaining.iter().enumerate().map(|(at, leaf)| (rank(leaves[*leaf]), at));
         ranked.min().map_or(0, |(_, at)| at)
@@ -312,6 +316,20 @@ impl Planner<'_> {
     fn join_inner(&self, left: (Node, Size), leaf: &From, ready: Vec<Bound>, available: &[Slot]) -> (Node, Size) {
         let (left, left_size) = left;
         let right_kept = self.kept(leaf);
+        // A call that reads what stands before it in FROM is made for each row of that.
+        if let From::Series(series) = leaf
+            && series.arguments.iter().any(|argument| reads(argument, available))
+        {
+            let (right, size) = self.leaf(leaf, ready);
+            let node = Node::NestedLoop {
+                left: Box::new(left),
+                right: Box::new(right),
+                outer: false,
+                condition: None,
+                right_kept,
+            };
+            return (node, size);
+        }
         if let (From::Table(table), true) = (leaf, left_size < Size::All) {
             let size = access_size(*table, self.tables, &ready);
             if size < Size::All {
@@ -508,9 +526,9 @@ impl Planner<'_> {
 
 fn plan_series(series: &Series) -> SeriesPlan {
     SeriesPlan {
+        function: series.function,
         arguments: Program::all(&series.arguments),
-        slot: series.slot,
-        wide: series.wide,
+        slots: series.slots.clone().into(),
     }
 }
 

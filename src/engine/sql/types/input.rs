@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str, to: Type, now: i64) -> Fallible<Value> {
         Type::Numeric => parse_numeric(text),
         Type::Daterange => range::parse(text, now).map(Value::Daterange),
         Type::Bytea => bytea::parse(text).map(Value::bytea),
-        Type::Jsonb => json::validate(text).map(|()| Value::Jsonb(text.into())),
+        Type::Jsonb => json::normal(text),
         Type::Tid => parse_tid(text).ok_or_else(|| invalid(text, to)),
         Type::Oid => {
             let wide = parse_integer(text, to)?;
@@ -285,8 +285,8 @@ pub(crate) fn cast(value: Value, to: Type, now: i64) -> Fallible<Value> {
         (Value::Timestamptz(at) | Value::Timestamp(at), Type::Date) => {
             Value::Date(at.div_euclid(timestamp::MICROS_PER_DAY) as i32)
         }
-        (Value::Jsonb(text), Type::Bool | Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric) => {
-            json::cast_scalar(&text, to)?
+        (Value::Jsonb(text), Type::Bool | Type::Int2 | Type::Int4 | Type::Int8 | Type::Numeric | Type::Float8) => {
+            json::read(&text)?.cast(to)?
         }
         (Value::Text(text), to) => parse(&text, to, now)?,
         (value, Type::Text) => Value::Text(cast_to_text(&value)),

@@ -87,7 +87,9 @@ pub(crate) fn can_cast(from: SqlType, to: Type, context: CastContext) -> bool {
         (_, Regclass) | (Text, Record) => return false,
         // Through the types' text forms: to text by assignment, from text only when asked.
         (_, Text) => CastContext::Assignment,
-        (Text, _) | (Int4, Bool) | (Bool, Int4) | (Jsonb, Int2 | Int4 | Int8 | Numeric | Bool) => CastContext::Explicit,
+        (Text, _) | (Int4, Bool) | (Bool, Int4) | (Jsonb, Int2 | Int4 | Int8 | Numeric | Float8 | Bool) => {
+            CastContext::Explicit
+        }
         _ => return false,
     };
     context >= needed

@@ -181,6 +181,11 @@ impl Resolver<'_, '_> {
     fn binary(&mut self, operator: BinaryOperator, left: &Expr, right: &Expr, scope: &Scope<'_>, span: Span) -> Found {
         use BinaryOperator as Op;
         let (a, b) = (self.expression(left, scope), self.expression(right, scope));
+        if a.data_type == Some(Type::Jsonb)
+            && let Some(data_type) = self.json(operator, &b)
+        {
+            return Found::of(data_type);
+        }
         match operator {
             Op::Or | Op::And => {
                 self.boolean(&a, left.span);
@@ -201,12 +206,29 @@ impl Resolver<'_, '_> {
                 Found::maybe(arithmetic(operator, a.data_type, b.data_type))
             }
             Op::Concat => Found::of(Type::Text),
-            Op::JsonGet => Found::of(Type::Jsonb),
-            Op::JsonGetText => Found::of(Type::Text),
-            Op::Contains | Op::ContainedBy | Op::Overlaps | Op::LeftOf | Op::RightOf | Op::Adjacent => {
+            Op::JsonGet | Op::JsonGetPath => Found::of(Type::Jsonb),
+            Op::JsonGetText | Op::JsonGetPathText => Found::of(Type::Text),
+            Op::HasKey | Op::Contains | Op::ContainedBy | Op::Overlaps | Op::LeftOf | Op::RightOf | Op::Adjacent => {
                 Found::of(Type::Bool)
             }
         }
+    }
+
+    /// What an operator makes of a document and `other`, which is a document, too, or a key.
+    fn json(&mut self, operator: BinaryOperator, other: &Found) -> Option<Type> {
+        use BinaryOperator as Op;
+        let (wanted, made) = match operator {
+            Op::Contains | Op::ContainedBy => (Type::Jsonb, Type::Bool),
+            Op::Concat if matches!(other.data_type, None | Some(Type::Jsonb)) => (Type::Jsonb, Type::Jsonb),
+            Op::HasKey => (Type::Text, Type::Bool),
+            Op::JsonGet | Op::Subtract => (Type::Text, Type::Jsonb),
+            Op::JsonGetText => (Type::Text, Type::Text),
+            _ => return None,
+        };
+        if let Some(variable) = &other.variable {
+            self.variables.used_as(variable, wanted, None, false);
+        }
+        Some(made)
     }
 
     fn compare(&mut self, operand: &Expr, others: &[&Expr], operator: &str, scope: &Scope<'_>) {
@@ -321,7 +343,11 @@ impl Resolver<'_, '_> {
             }
             "now" | "clock_timestamp" | "statement_timestamp" | "transaction_timestamp" => Some(Type::Timestamptz),
             "lower" | "upper" | "trim" | "concat" | "substring" | "substr" | "replace" | "md5" => Some(Type::Text),
-            "length" | "char_length" => Some(Type::Int4),
+            "length" | "char_length" | "jsonb_array_length" => Some(Type::Int4),
+            "jsonb_typeof" | "jsonb_extract_path_text" => Some(Type::Text),
+            "jsonb_set" | "jsonb_build_object" | "jsonb_build_array" | "jsonb_extract_path" | "to_jsonb" => {
+                Some(Type::Jsonb)
+            }
             _ => None,
         };
         Found {

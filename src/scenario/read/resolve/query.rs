@@ -231,13 +231,20 @@ impl Resolver<'_, '_> {
                         },
                     );
                 }
+                let function = name.name.text.clone();
                 let name = alias
                     .as_ref()
-                    .map_or_else(|| name.name.text.clone(), |alias| alias.name.text.clone());
-                let columns = vec![Output {
-                    name: name.clone(),
+                    .map_or_else(|| function.clone(), |alias| alias.name.text.clone());
+                let columns: &[&str] = match &*function {
+                    "jsonb_array_elements" | "jsonb_array_elements_text" => &["value"],
+                    "jsonb_each" | "jsonb_each_text" => &["key", "value"],
+                    _ => &[&*name],
+                };
+                let columns = columns.iter().map(|column| Output {
+                    name: (*column).into(),
                     found: Found::default(),
-                }];
+                });
+                let columns = columns.collect();
                 let mut relation = Relation {
                     name,
                     schema: None,

@@ -1,0 +1,35 @@
+-- Functions that return sets: a document's members as rows.
+SELECT * FROM jsonb_array_elements('[1, "a", {"b": null}, [2]]');
+SELECT * FROM jsonb_array_elements_text('[1, "a", {"b": null}, null]');
+SELECT * FROM jsonb_each('{"b": 1, "aa": "x", "a": null}');
+SELECT * FROM jsonb_each_text('{"b": 1, "aa": "x", "a": null}');
+SELECT * FROM jsonb_object_keys('{"b": 1, "aa": "x", "a": null}');
+SELECT * FROM jsonb_array_elements('[]'), jsonb_each('{}');
+SELECT * FROM jsonb_array_elements(NULL);
+SELECT x.value, y.a FROM jsonb_array_elements('[1, 2]') AS x, jsonb_array_elements('[3]') AS y(a) ORDER BY 1;
+SELECT k, v FROM jsonb_each_text('{"a": 1}') AS e(k, v);
+SELECT k FROM jsonb_object_keys('{"a": 1}') AS k;
+SELECT * FROM jsonb_each('{"a": 1}') AS e(k, v, w);
+SELECT * FROM jsonb_array_elements('{}');
+SELECT * FROM jsonb_array_elements('1');
+SELECT * FROM jsonb_each('[]');
+SELECT * FROM jsonb_each_text('1');
+SELECT * FROM jsonb_object_keys('[]');
+SELECT * FROM jsonb_object_keys('"a"');
+SELECT * FROM jsonb_array_elements(1);
+SELECT jsonb_array_elements('[1, 2, 3]'), generate_series(1, 2);
+SELECT jsonb_object_keys('{"a": 1, "b": 2}');
+-- of each row before it
+CREATE TABLE sales (id int PRIMARY KEY, n int, data jsonb);
+INSERT INTO sales VALUES (1, 2, '{"tags": ["x", "y"], "lines": [{"sku": "a", "n": 2}, {"sku": "b", "n": 1}]}'), (2, 0, '{"tags": [], "lines": [{"sku": "a", "n": 5}]}'), (3, 1, '{"tags": ["y"]}');
+SELECT id, value FROM sales, jsonb_array_elements_text(data -> 'tags') ORDER BY id, value;
+SELECT id, i FROM sales, generate_series(1, n) i ORDER BY id, i;
+SELECT line ->> 'sku' AS sku, sum((line ->> 'n')::int) FROM sales s, jsonb_array_elements(s.data -> 'lines') AS l(line) GROUP BY 1 ORDER BY 1;
+SELECT id, key, value FROM sales CROSS JOIN generate_series(1, 1) g, jsonb_each(data) WHERE key <> 'lines' ORDER BY id;
+SELECT s.id, tag FROM jsonb_array_elements_text('["y", "z"]') AS wanted(tag), sales s, jsonb_array_elements_text(s.data -> 'tags') AS has(found) WHERE found = tag ORDER BY 1;
+SELECT id, a.value ->> 'sku', b.key FROM sales, jsonb_array_elements(data -> 'lines') a, jsonb_each(a.value) b WHERE id = 1 ORDER BY 2, 3;
+SELECT id FROM sales WHERE EXISTS (SELECT 1 FROM jsonb_array_elements(data -> 'lines') WHERE (value -> 'n')::int > 4);
+SELECT id, (SELECT count(*) FROM jsonb_object_keys(data)) FROM sales ORDER BY id;
+SELECT id, jsonb_array_elements_text(data -> 'tags') FROM sales ORDER BY 1, 2;
+SELECT value FROM jsonb_array_elements(data), sales;
+SELECT id FROM sales WHERE jsonb_array_elements(data) = '1';
