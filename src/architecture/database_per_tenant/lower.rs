@@ -4,7 +4,7 @@ use program::{Block, ConnectionId, NodeId, OperationId, PoolId, ProgramKind, Rol
 use scenario::Operation;
 
 use super::places::Place;
-use super::plan::{At, Plan, Shape, Sited};
+use super::plan::{At, Late, Plan, Shape, Sited};
 use super::tenancy::Pin;
 use crate::composition::foreign::{Prefetch, separate};
 use crate::composition::lower::{Caller, compose, prefetch_into, target};
@@ -113,7 +113,7 @@ impl<'w> Writer<'w, '_> {
         let plan = self.plan;
         let Caller { id, operation, .. } = self.caller;
         let mut steps = Block::new();
-        for (at, items) in &plan.later {
+        for Late { at, items } in &plan.later {
             let place = at.name();
             let also: Vec<String> = at.pin().and_then(Pin::variable).into_iter().collect();
             let later = Later {

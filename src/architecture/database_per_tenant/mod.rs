@@ -263,10 +263,10 @@ fn weakened(scenario: &Scenario, operation: &Operation, plan: &Plan) -> Vec<Weak
         becomes: becomes.to_owned(),
         reason: reason.to_owned(),
     });
-    let later = plan.later.iter().map(|(at, _)| Weakening {
+    let later = plan.later.iter().map(|late| Weakening {
         constraint: format!("operation {}: one transaction", operation.name),
         becomes: "the asynchronous part is lost if the application crashes before it is done".to_owned(),
-        reason: format!("it is sent to {} in the background, from memory", at.name()),
+        reason: format!("it is sent to {} in the background, from memory", late.at.name()),
     });
     let confined = plan.confined.iter().map(|(index, tables)| {
         let tables: Vec<String> = tables.iter().map(|id| scenario.schema.table(*id).full_name()).collect();

@@ -62,13 +62,20 @@ pub(crate) enum Shape {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) items: Vec<Sited>,
-    /// Asynchronous writes that another database does later, by database.
-    pub(crate) later: Vec<(At, Vec<Item>)>,
+    /// What other databases do later, each once.
+    pub(crate) later: Vec<Late>,
     /// The tenant that the operation is for.
     pub(crate) home: Option<Pin>,
     pub(crate) shape: Shape,
     /// Statements that would mean all tenants' rows elsewhere and mean one tenant's here, with the tables.
     pub(crate) confined: Vec<(u16, Vec<TableId>)>,
+}
+
+/// Asynchronous writes that one other database does later.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Late {
+    pub(crate) at: At,
+    pub(crate) items: Vec<Item>,
 }
 
 pub(crate) fn plan(schema: &Schema, operation: &Operation) -> Result<Plan, Refused> {
@@ -102,7 +109,7 @@ pub(crate) fn plan(schema: &Schema, operation: &Operation) -> Result<Plan, Refus
 }
 
 /// What stays, and the asynchronous writes that are for another database than the writes that stay.
-fn later(items: Vec<Sited>) -> Result<(Vec<Sited>, Vec<(At, Vec<Item>)>), Refused> {
+fn later(items: Vec<Sited>) -> Result<(Vec<Sited>, Vec<Late>), Refused> {
     let is_now = |sited: &&Sited| sited.item.writes() && !sited.item.statement.marks.asynchronous;
     let writes = |sited: &&Sited| sited.item.writes();
     let mut all = items.iter();
@@ -112,7 +119,7 @@ fn later(items: Vec<Sited>) -> Result<(Vec<Sited>, Vec<(At, Vec<Item>)>), Refuse
     let (late, now): (Vec<Sited>, Vec<Sited>) = items
         .into_iter()
         .partition(|sited| sited.item.writes() && is_later(sited));
-    let mut later: Vec<(At, Vec<Item>)> = Vec::new();
+    let mut later: Vec<Late> = Vec::new();
     for sited in late {
         if sited.reads_elsewhere || sited.at == At::Everywhere {
             return Err(Refused::new(
@@ -121,9 +128,12 @@ fn later(items: Vec<Sited>) -> Result<(Vec<Sited>, Vec<(At, Vec<Item>)>), Refuse
                 "read what is needed with SELECT … INTO :variable first, then write with :variable",
             ));
         }
-        match later.iter_mut().find(|(at, _)| *at == sited.at) {
-            Some((_, items)) => items.push(sited.item),
-            None => later.push((sited.at, vec![sited.item])),
+        match later.iter_mut().find(|late| late.at == sited.at) {
+            Some(late) => late.items.push(sited.item),
+            None => later.push(Late {
+                at: sited.at,
+                items: vec![sited.item],
+            }),
         }
     }
     Ok((now, later))

@@ -1,5 +1,7 @@
 //! Scenarios of other fields on every design: whatever a design can express leaves the same rows.
 
+use std::collections::BTreeSet;
+
 use experiment::{Choice, RunJob};
 
 use crate::finish;
@@ -28,7 +30,9 @@ fn check(file: &str, text: &str, designs: Vec<String>, requests: u64) {
                 design.architecture
             );
         }
-        let expresses_something = design.refusals.iter().all(|refusal| refusal.operation.is_some());
+        let refused: BTreeSet<_> = design.refusals.iter().filter_map(|refusal| refusal.operation).collect();
+        let all_of_it = design.refusals.iter().any(|refusal| refusal.operation.is_none());
+        let expresses_something = !all_of_it && refused.len() < design.operations.len();
         assert_eq!(
             design.answered > 0,
             expresses_something,
@@ -92,11 +96,16 @@ fn matching_across_tenants_leaves_the_same_rows() {
     same_rows("matching");
 }
 
-/// Every scenario on every design with every variant: what a design cannot express is a recorded table.
+/// Every scenario on every design, and the first with every variant. What a design cannot express is a recorded table.
 #[test]
 fn the_built_in_scenarios_leave_the_same_rows() {
-    for built_in in experiment::library::SCENARIOS {
-        check(built_in.slug, built_in.text, vec!["all".to_owned()], 80);
+    let nine: Vec<String> = architecture::architectures()
+        .iter()
+        .map(|architecture| architecture.slug().to_owned())
+        .collect();
+    for (number, built_in) in experiment::library::SCENARIOS.iter().enumerate() {
+        let designs = if number == 0 { vec!["all".to_owned()] } else { nine.clone() };
+        check(built_in.slug, built_in.text, designs, 60);
     }
 }
 
