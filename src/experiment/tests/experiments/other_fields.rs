@@ -104,7 +104,11 @@ fn the_built_in_scenarios_leave_the_same_rows() {
         .map(|architecture| architecture.slug().to_owned())
         .collect();
     for (number, built_in) in experiment::library::SCENARIOS.iter().enumerate() {
-        let designs = if number == 0 { vec!["all".to_owned()] } else { nine.clone() };
+        let designs = if number == 0 {
+            vec!["all".to_owned()]
+        } else {
+            nine.clone()
+        };
         check(built_in.slug, built_in.text, designs, 60);
     }
 }
