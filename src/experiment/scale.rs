@@ -3,19 +3,28 @@
 
 use program::workload::Workload;
 
+/// So many children of a row are kept at least: what stands first among them may mean something.
+const CHILDREN: u64 = 4;
+
 /// Scales every table's rows down so that none has more than `limit`, keeping so many children to a
-/// parent. A table that fits is left as it is.
+/// parent; only where few parents have more children than that are there fewer. A table that fits is left as it is.
 pub(crate) fn scaled(workload: &Workload, limit: u64) -> Workload {
     let mut scaled = workload.clone();
     for index in 0..scaled.tables.len() {
-        let rows = match &scaled.tables[index].parent {
-            Some(parent) => {
-                let (full, per) = (&workload.tables[usize::from(parent.table)], parent.per);
+        let rows = match workload.tables[index].parent.clone() {
+            Some(mut parent) => {
+                let full = &workload.tables[usize::from(parent.table)];
                 let parents = scaled.tables[usize::from(parent.table)].rows;
-                if parents == full.rows {
+                let kept = (limit / parents.max(1)).max(CHILDREN);
+                if parents == full.rows && parent.per <= kept {
                     workload.tables[index].rows
                 } else {
-                    parents.saturating_mul(per)
+                    if parents == full.rows {
+                        parent.per = kept;
+                    }
+                    let rows = parents.saturating_mul(parent.per);
+                    scaled.tables[index].parent = Some(parent);
+                    rows
                 }
             }
             // Operations rely on the row that each tenant has.
