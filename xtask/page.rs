@@ -182,6 +182,14 @@ fn move_worker(staging: &Path) -> Result<String> {
     Ok(format!("{}/worker_loader.js", named_by_content(&folder)?))
 }
 
+/// Of which scenario the recorded board is.
+fn recorded_scenario() -> Result<String> {
+    let file = root().join("public/recorded/compare.json");
+    let board: report::Board =
+        serde_json::from_str(&read(&file)?).map_err(|error| Failure(format!("{}: {error}", file.display())))?;
+    Ok(board.scenario.slug)
+}
+
 fn list_scenarios(folder: &Path) -> Result<()> {
     let mut list = Vec::new();
     for file in entries(folder)?
@@ -196,8 +204,9 @@ fn list_scenarios(folder: &Path) -> Result<()> {
         let title = title.to_owned();
         list.push((document.contains_key("adr"), BuiltIn { slug, title }));
     }
-    // Those behind a decision come first: the first of all is what a visitor sees.
-    list.sort_by_key(|(of_decision, _)| !of_decision);
+    // The first of all is what a visitor sees: the recorded one. Then those behind a decision.
+    let recorded = recorded_scenario()?;
+    list.sort_by_key(|(of_decision, entry)| (entry.slug != recorded, !of_decision));
     let list: Vec<BuiltIn> = list.into_iter().map(|(_, entry)| entry).collect();
     write(&folder.join("index.bin"), protocol::encode(&list).map_err(Failure)?)
 }
